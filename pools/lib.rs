@@ -1,0 +1,2 @@
+//! Jobs that run elsewhere: a thread pool and a process pool.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The `#[remote]` attribute.
+#![forbid(unsafe_code)]

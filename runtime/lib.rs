@@ -1,0 +1,2 @@
+//! When X happens, call this: the event loop.
+#![forbid(unsafe_code)]

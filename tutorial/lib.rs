@@ -1,0 +1,2 @@
+//! The course's programs and the parts of the `roundelay` command.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The `roundelay` command.
+#![forbid(unsafe_code)]
+fn main() {}
