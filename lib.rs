@@ -1,2 +1,46 @@
 //! roundelay: an event-loop runtime to learn from and to keep.
+//!
+//! One thread, one event loop, many tasks; threads and processes for what must run
+//! elsewhere. Shaped like Python's asyncio and concurrent.futures, written by hand in safe
+//! Rust, and small enough to read.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! let total = roundelay::run(async {
+//!     let waits = (1..=3).map(|n| async move {
+//!         roundelay::sleep(Duration::from_millis(n)).await;
+//!         n
+//!     });
+//!     // The three sleep at the same time, on one thread.
+//!     roundelay::gather_all(waits).await.into_iter().map(Result::unwrap).sum::<u64>()
+//! });
+//! assert_eq!(total, 6);
+//! ```
+//!
+//! This crate only gathers names. Where a name lives tells what it speaks:
+//!
+//! | A name that... | lives in | for example |
+//! |---|---|---|
+//! | takes a callback | [`runtime`] | [`EventLoop`], [`LoopRef`], [`LoopProxy`] |
+//! | is awaited | [`executor`] | [`spawn`], [`sleep`], [`timeout`](timeout()), [`TcpStream`], ... |
+//! | runs elsewhere | [`pools`] | thread pool, process pool, jobs |
 #![forbid(unsafe_code)]
+
+#[doc(inline)]
+pub use roundelay_executor as executor;
+#[doc(inline)]
+pub use roundelay_pools as pools;
+#[doc(inline)]
+pub use roundelay_runtime as runtime;
+
+#[doc(inline)]
+pub use roundelay_executor::*;
+#[doc(inline)]
+pub use roundelay_pools::*;
+#[doc(inline)]
+pub use roundelay_runtime::{
+    CallHandle, Event, EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Instant,
+    LoopClosed, LoopProxy, LoopRef, Moment, Observer, RunError, TaskEnd, Work, WrongLoop,
+    current_loop,
+};

@@ -1,2 +1,51 @@
-//! Await X: tasks, and everything a task can wait for.
+//! *Await* X: tasks, and everything that a task can wait for.
+//!
+//! This crate speaks futures. It stands on `runtime`, which calls callbacks, and on
+//! `pools`, which run work elsewhere; what it adds is the *task*: a future that the loop
+//! drives, one step whenever something woke it. Read the files in the order in which they
+//! are listed here.
+//!
+//! ```text
+//!   net, to_thread        sockets, work in threads
+//!      |
+//!   task_group, gather    several at once
+//!      |
+//!   sync, promise, time   what a task waits for
+//!      |
+//!   run, task             from outside: start, await, cancel
+//!      |
+//!   task_table, waker     from inside: one step
+//! ```
 #![forbid(unsafe_code)]
+
+mod error;
+mod waker;
+mod task_table;
+mod current;
+mod task;
+mod run;
+mod time;
+mod yield_now;
+mod promise;
+mod sync;
+mod combinators;
+mod task_group;
+mod blocking;
+mod to_thread;
+mod net;
+
+pub use combinators::gather::{Gather, GatherAll, GatherCause, GatherError, gather, gather_all};
+pub use error::{Elapsed, TaskError, TaskPanic};
+pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
+pub use promise::{Abandoned, Promise, PromiseFuture, promise};
+pub use run::{Runner, RunnerBuilder, run};
+pub use sync::queue::{Closed, Finished, Get, Put, Queue, TryPutError};
+pub use sync::semaphore::{Acquire, Permit, Semaphore};
+pub use task::{CurrentTask, Task, TaskBuilder, current_task, spawn};
+pub use task_group::{
+    Child, ChildEnded, GroupCause, GroupError, GroupFailure, TaskGroup, task_group,
+};
+pub use time::sleep::{Sleep, now, sleep, sleep_until};
+pub use time::timeout::{Timeout, timeout, timeout_at};
+pub use to_thread::{ToThread, to_thread};
+pub use yield_now::{YieldNow, yield_now};

@@ -1,2 +1,54 @@
-//! When X happens, call this: the event loop.
+//! When X happens, *call* this: roundelay's event loop.
+//!
+//! One thread, one queue, one place where callbacks are called. This crate speaks
+//! callbacks; it does not know what a task is. Read its files in the order in which they
+//! are listed here: first what a turn is made of, then who may ask for what, and last
+//! `event_loop.rs`, where a turn turns.
+//!
+//! ```text
+//!   event_loop   the turn
+//!      |
+//!   source, proxy, running, loop_ref     who may ask, from where
+//!      |
+//!   ready, timers, reactor, inbox        what waits
+//!      |
+//!   callback, clock, failure, observer, error
+//! ```
+//!
+//! # How a timer fires
+//! `call_later` reads the clock and puts deadline and callback into [`timers`](self)
+//! (`timers.rs`). When nothing is ready, step 1 of the turn asks the timers for the next
+//! deadline, and step 2 sleeps until then (`reactor.rs`). Step 4 moves what is due to the
+//! back of the ready queue (`ready.rs`), and step 5 calls it.
 #![forbid(unsafe_code)]
+
+#[cfg(not(unix))]
+compile_error!("roundelay needs a Unix: it waits for file descriptors, through epoll or kqueue");
+
+mod error;
+mod failure;
+mod clock;
+mod callback;
+mod timers;
+mod ready;
+mod observer;
+mod reactor;
+mod inbox;
+mod loop_ref;
+mod running;
+mod proxy;
+mod source;
+mod event_loop;
+
+pub use callback::{Callback, Key, Target};
+pub use clock::{Instant, Moment};
+pub use error::{LoopClosed, RunError, WrongLoop};
+pub use event_loop::{EventLoop, EventLoopBuilder};
+pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message};
+pub use loop_ref::{CallHandle, ClockHold, LoopRef};
+pub use observer::{Event, Observer, TaskEnd, Work};
+pub use proxy::LoopProxy;
+pub use reactor::{Direction, WaitKey};
+pub use running::{current_loop, running_since};
+pub use source::Source;
+pub use timers::TimerKey;

@@ -1,0 +1,3 @@
+//! Several futures as one.
+
+pub(crate) mod gather;

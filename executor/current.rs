@@ -1,0 +1,76 @@
+//! Which executor runs on this thread.
+//!
+//! An executor is a table of tasks, and the thread pool that its tasks hand blocking work
+//! to. While it runs, a note on its thread lets `spawn` and the like find it.
+//!
+//! # Invariants
+//! - The note is there exactly while the loop runs or is being closed.
+//!
+//! Tutorial: chapter 8. Before this: `task_table.rs`. After this: `task.rs`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::Context;
+
+use roundelay_runtime::Callback;
+
+use crate::task_table::{Tasks, Waiter};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Tasks>>> = const { RefCell::new(None) };
+}
+
+/// The tasks of the executor that runs here.
+pub(crate) fn current_tasks() -> Option<Rc<Tasks>> {
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// As [`current_tasks`], for what makes no sense without one.
+#[track_caller]
+pub(crate) fn expect_tasks(what: &str) -> Rc<Tasks> {
+    current_tasks().unwrap_or_else(|| {
+        panic!(
+            "{what} needs a running event loop on this thread, and there is none; call it \
+             inside `roundelay::run(async {{ .. }})`"
+        )
+    })
+}
+
+/// Notes that `tasks` run here until the guard is dropped; then the earlier note is back.
+pub(crate) fn enter(tasks: &Rc<Tasks>) -> Entered {
+    let earlier = CURRENT.try_with(|current| current.borrow_mut().replace(Rc::clone(tasks)));
+    Entered { earlier: earlier.ok().flatten() }
+}
+
+/// Puts the earlier note back when dropped.
+pub(crate) struct Entered {
+    earlier: Option<Rc<Tasks>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let earlier = self.earlier.take();
+        let ended =
+            CURRENT.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), earlier));
+        drop(ended);
+    }
+}
+
+impl Waiter {
+    /// Whoever polls with `cx`.
+    pub(crate) fn of(cx: &Context<'_>) -> Waiter {
+        let task = current_tasks().and_then(|tasks| {
+            let key = tasks.owner_of(cx.waker())?;
+            Some(Waiter::Task(tasks, key))
+        });
+        task.unwrap_or_else(|| Waiter::Other(cx.waker().clone()))
+    }
+
+    /// The same, as something a timer or a socket can call.
+    pub(crate) fn callback(cx: &Context<'_>) -> Callback {
+        match Waiter::of(cx) {
+            Waiter::Task(_, key) => Callback::Notify(key),
+            Waiter::Other(waker) => Callback::new(move || waker.wake()),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! How awaiting can fail.
+//!
+//! A task's own error is its output's business: a task whose future gives a `Result` gives
+//! that `Result`. The errors here are the runtime's: the task was cancelled, or it
+//! panicked; a time limit passed; a promise was broken.
+//!
+//! Tutorial: chapters 6 and 10. Before this: nothing. After this: `waker.rs`.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use roundelay_runtime::panic_message;
+
+/// Why a task has no output.
+#[derive(Debug)]
+pub enum TaskError {
+    /// Its future was dropped in answer to a cancel, or because its loop was closed.
+    Cancelled,
+    /// It panicked.
+    Panicked(TaskPanic),
+}
+
+impl TaskError {
+    /// Whether the task was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, TaskError::Cancelled)
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TaskError::Cancelled => f.write_str(
+                "the task was cancelled before it could finish; whoever holds its handle, its \
+                 group or its loop asked for that",
+            ),
+            TaskError::Panicked(panic) => write!(f, "the task panicked: {}", panic.message()),
+        }
+    }
+}
+
+impl std::error::Error for TaskError {}
+
+impl From<TaskError> for io::Error {
+    fn from(error: TaskError) -> Self {
+        io::Error::other(error)
+    }
+}
+
+/// What a task panicked with.
+pub struct TaskPanic {
+    message: String,
+    /// Behind a lock only so that the error may be shared between threads.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
+
+impl TaskPanic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> TaskPanic {
+        TaskPanic { message: panic_message(&*payload), payload: Mutex::new(payload) }
+    }
+
+    /// The panic's text, as far as it has one.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What the panic carried.
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Panics again, here, with the same payload; the panic hook is not run a second time.
+    pub fn resume(self) -> ! {
+        std::panic::resume_unwind(self.into_payload())
+    }
+}
+
+impl fmt::Debug for TaskPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskPanic").field("message", &self.message).finish_non_exhaustive()
+    }
+}
+
+/// A time limit passed first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed {
+    pub(crate) limit: Option<Duration>,
+}
+
+impl Elapsed {
+    /// The limit, if it was given as a length of time.
+    #[must_use]
+    pub fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+}
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Some(limit) => write!(f, "no answer within {limit:?}")?,
+            None => f.write_str("no answer before the deadline")?,
+        }
+        f.write_str("; what was awaited has been dropped, so start it anew to try again")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+impl From<Elapsed> for io::Error {
+    fn from(elapsed: Elapsed) -> Self {
+        io::Error::new(io::ErrorKind::TimedOut, elapsed)
+    }
+}

@@ -1,0 +1,4 @@
+//! Sockets.
+
+pub(crate) mod readiness;
+pub(crate) mod tcp;

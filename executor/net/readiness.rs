@@ -1,0 +1,103 @@
+//! Trying, and waiting when the system says `WouldBlock`.
+//!
+//! ```text
+//!   poll: try --> done
+//!            \--> WouldBlock: latch cleared, callback left with the reactor, Pending
+//! ```
+//!
+//! Every operation on every socket is this one dance with another system call in it.
+//!
+//! # Invariants
+//! - Try first: readiness is looked at only to spare a try that is known to fail.
+//! - The socket's descriptor is closed after its registration has ended (field order).
+//!
+//! Tutorial: chapter 7. Before this: `../to_thread.rs`. After this: `tcp.rs`.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::AsFd;
+use std::task::{Context, Poll, ready};
+
+use roundelay_runtime::{Direction, Source, WaitKey, current_loop};
+
+use crate::task_table::Waiter;
+
+/// A socket, or another descriptor that does not block, and its registration.
+#[derive(Debug)]
+pub(crate) struct Watched<T> {
+    // Dropped first, in the order of declaration: the watch ends before the file is closed.
+    source: Source,
+    pub(crate) file: T,
+}
+
+impl<T: AsFd> Watched<T> {
+    /// Registers `file`, which must not block, with the loop that runs here.
+    pub(crate) fn new(file: T) -> io::Result<Watched<T>> {
+        let home = current_loop().ok_or_else(no_loop)?;
+        Ok(Watched { source: home.register(&file)?, file })
+    }
+
+    /// Tries `operation`; if it would block, leaves word and is pending. `wait` remembers
+    /// the word left, from poll to poll.
+    pub(crate) fn poll_io<R>(
+        &self,
+        wait: &mut Option<WaitKey>,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        while self.source.is_ready(direction)? {
+            match operation(&self.file) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.source.clear_ready(direction)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => {
+                    self.cancel_wait(wait);
+                    return Poll::Ready(outcome);
+                }
+            }
+        }
+        *wait = self.source.wait(direction, wait.take(), Waiter::callback(cx))?;
+        Poll::Pending
+    }
+
+    pub(crate) fn cancel_wait(&self, wait: &mut Option<WaitKey>) {
+        if let Some(wait) = wait.take() {
+            self.source.cancel_wait(wait);
+        }
+    }
+
+    /// As [`Watched::poll_io`], to await.
+    pub(crate) async fn io<R>(
+        &self,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let mut word = Word { watched: self, wait: None };
+        poll_fn(|cx| {
+            let outcome = ready!(self.poll_io(&mut word.wait, cx, direction, &mut operation));
+            Poll::Ready(outcome)
+        })
+        .await
+    }
+}
+
+/// Takes its word back when dropped.
+struct Word<'a, T: AsFd> {
+    watched: &'a Watched<T>,
+    wait: Option<WaitKey>,
+}
+
+impl<T: AsFd> Drop for Word<'_, T> {
+    fn drop(&mut self) {
+        self.watched.cancel_wait(&mut self.wait);
+    }
+}
+
+fn no_loop() -> io::Error {
+    io::Error::other(
+        "a socket needs a running event loop on this thread; open it inside \
+         `roundelay::run(async { .. })`",
+    )
+}

@@ -1,0 +1,180 @@
+//! A promise: a value that someone else will set.
+//!
+//! ```text
+//!   promise.resolve(value) --> [ cell ] --> future gives Ok(value)
+//!   drop(promise)          --> [ gone ] --> future gives Err(Abandoned)
+//! ```
+//!
+//! asyncio calls it a `Future` and lets anybody set it, once. Here the half that sets it
+//! is a value of its own that setting uses up, so setting twice does not compile; and when
+//! it is dropped unset, the waiter is told instead of hanging.
+//!
+//! # Invariants
+//! - Resolving returns at once; whoever waits takes its step in the next turn.
+//! - A value that nobody can receive is handed back.
+//!
+//! Tutorial: chapter 4. Before this: `yield_now.rs`. After this: `sync/wait_queue.rs`.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::task_table::Waiter;
+
+/// A pair: the promise to set, and the future that waits for it. Both stay on one thread.
+///
+/// ```
+/// use roundelay_executor::{promise, run, spawn};
+///
+/// run(async {
+///     let (promise, future) = promise();
+///     spawn(async move { promise.resolve("done").unwrap() }).detach();
+///     assert_eq!(future.await, Ok("done"));
+/// });
+/// ```
+#[doc(alias = "create_future")]
+#[doc(alias = "oneshot")]
+pub fn promise<T>() -> (Promise<T>, PromiseFuture<T>) {
+    let cell = Rc::new(RefCell::new(Cell::Open { waiter: None }));
+    (Promise { cell: Rc::clone(&cell) }, PromiseFuture { cell })
+}
+
+enum Cell<T> {
+    Open {
+        waiter: Option<Waiter>,
+    },
+    Resolved(T),
+    /// The promise was dropped unset, or the value has been taken.
+    Abandoned,
+    /// The future was dropped: nobody will ever take a value.
+    Unwanted,
+}
+
+/// The half that sets the value.
+///
+/// Dropping it unset gives the waiter [`Abandoned`].
+#[must_use = "dropping a promise abandons whoever waits for it"]
+pub struct Promise<T> {
+    cell: Rc<RefCell<Cell<T>>>,
+}
+
+impl<T> Promise<T> {
+    /// Sets the value. Whoever waits takes its next step in the next turn.
+    ///
+    /// # Errors
+    /// The value, if nobody waits any more.
+    ///
+    /// ```
+    /// let (promise, future) = roundelay_executor::promise();
+    /// drop(future);
+    /// assert_eq!(promise.resolve(7), Err(7));
+    /// ```
+    #[doc(alias = "set_result")]
+    pub fn resolve(self, value: T) -> Result<(), T> {
+        self.settle(Cell::Resolved(value)).map_err(|refused| match refused {
+            Cell::Resolved(value) => value,
+            _ => unreachable!("what was refused is what was offered"),
+        })
+    }
+
+    /// Whether somebody can still take the value.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        matches!(*self.cell.borrow(), Cell::Open { .. })
+    }
+
+    fn settle(&self, with: Cell<T>) -> Result<(), Cell<T>> {
+        let mut cell = self.cell.borrow_mut();
+        let Cell::Open { waiter } = &mut *cell else { return Err(with) };
+        let waiter = waiter.take();
+        *cell = with;
+        // Let the borrow end, then wake: a waker may run code that comes back here.
+        drop(cell);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        Ok(())
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        // Refused if it was resolved, or if nobody waits: then there is nothing to say.
+        let _ = self.settle(Cell::Abandoned);
+    }
+}
+
+impl<T> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").field("awaited", &self.is_awaited()).finish()
+    }
+}
+
+/// The half that waits: gives `Ok` with the value, or `Err(Abandoned)`.
+///
+/// *Cancel safety: safe* while the future itself is kept; a value that was set but not yet
+/// taken is dropped with it.
+#[must_use = "a future does nothing unless awaited"]
+pub struct PromiseFuture<T> {
+    cell: Rc<RefCell<Cell<T>>>,
+}
+
+impl<T> PromiseFuture<T> {
+    /// Whether awaiting it would give an answer at once.
+    #[doc(alias = "done")]
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !matches!(*self.cell.borrow(), Cell::Open { .. })
+    }
+}
+
+impl<T> Future for PromiseFuture<T> {
+    type Output = Result<T, Abandoned>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Cloning and dropping a waker may be foreign code: not while the cell is borrowed.
+        let me = (!self.is_settled()).then(|| Waiter::of(cx));
+        let earlier = match &mut *self.cell.borrow_mut() {
+            Cell::Open { waiter } => Some(std::mem::replace(waiter, me)),
+            _ => None,
+        };
+        if earlier.is_some() {
+            return Poll::Pending;
+        }
+        match self.cell.replace(Cell::Abandoned) {
+            Cell::Resolved(value) => Poll::Ready(Ok(value)),
+            _ => Poll::Ready(Err(Abandoned)),
+        }
+    }
+}
+
+impl<T> Drop for PromiseFuture<T> {
+    fn drop(&mut self) {
+        let unwanted = self.cell.replace(Cell::Unwanted);
+        drop(unwanted);
+    }
+}
+
+impl<T> fmt::Debug for PromiseFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PromiseFuture").field("settled", &self.is_settled()).finish()
+    }
+}
+
+/// The promise was dropped before it was resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abandoned;
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the promise was dropped before it was resolved, so its value will never come; look \
+             at whoever held it: it ended, failed or was cancelled",
+        )
+    }
+}
+
+impl std::error::Error for Abandoned {}

@@ -1,0 +1,287 @@
+//! Running: from the first step of the main future to an empty loop.
+//!
+//! ```text
+//!   run(main):  loop, turn after turn, until main has ended
+//!               cancel every other task, and turn until each has unwound
+//!               let the thread pool finish its jobs
+//!               close the loop
+//!               return what main returned
+//! ```
+//!
+//! This is the order of `asyncio.run`. The main future is the one future that the loop does
+//! not own: it is lent, so it may borrow from whoever calls `run`.
+//!
+//! # Invariants
+//! - When `run` returns, no task of its loop exists, no thread of its pool runs, and the
+//!   loop is closed.
+//! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
+//!
+//! Tutorial: chapter 8. Before this: `task.rs`. After this: `time/sleep.rs`.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::panic::{Location, resume_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use roundelay_runtime::{
+    EventLoop, EventLoopBuilder, FailurePolicy, LoopRef, Observer, RunError, TaskEnd,
+};
+
+use crate::blocking::BlockingPool;
+use crate::current;
+use crate::task_table::Tasks;
+
+/// Runs `main` on a new event loop, and returns its output when everything is cleaned up.
+///
+/// When `main` has ended, all other tasks are cancelled and unwound, the loop's thread pool
+/// finishes the jobs that it was given, and the loop is closed. `main` may borrow.
+///
+/// A panic in `main` comes out of `run` after that.
+///
+/// # Panics
+/// With the text of a [`RunError`]: if a loop already runs on this thread, if the system
+/// has no descriptors left, if somebody stops the loop, or if nothing can ever happen any
+/// more. [`Runner::run`] returns them instead.
+///
+/// ```
+/// let mut greeting = String::from("hello");
+/// roundelay_executor::run(async {
+///     greeting.push_str(", world");
+/// });
+/// assert_eq!(greeting, "hello, world");
+/// ```
+#[doc(alias = "block_on")]
+#[track_caller]
+pub fn run<F: Future>(main: F) -> F::Output {
+    let outcome = Runner::new().and_then(|runner| runner.run(main));
+    // The runner is closed by now.
+    outcome.unwrap_or_else(|error| panic!("roundelay::run: {error}"))
+}
+
+/// One loop for several runs.
+///
+/// Tasks stay alive between the runs, and are paused then: a loop turns only while it is
+/// run. Dropping the runner, or [`Runner::close`], does the clean-up of [`run`].
+///
+/// ```
+/// use roundelay_executor::{Runner, spawn};
+///
+/// let runner = Runner::new()?;
+/// let task = runner.run(async { spawn(async { 6 * 7 }) })?;
+/// assert_eq!(runner.run(task)?.unwrap(), 42);
+/// runner.close();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Runner {
+    event_loop: EventLoop,
+    tasks: Rc<Tasks>,
+    patience: Duration,
+}
+
+impl Runner {
+    /// A runner on the real clock.
+    ///
+    /// # Errors
+    /// What the operating system says when it has no descriptor left for the loop.
+    pub fn new() -> Result<Runner, RunError> {
+        Runner::builder().build()
+    }
+
+    /// A runner with other settings.
+    pub fn builder() -> RunnerBuilder {
+        RunnerBuilder { event_loop: EventLoop::builder(), patience: PATIENCE, threads: None }
+    }
+
+    /// Runs `main` to its end and returns its output. Other tasks stay.
+    ///
+    /// # Errors
+    /// [`RunError`], for all the ways in which a run can end before its main future does.
+    ///
+    /// # Panics
+    /// If `main` does, with the same payload.
+    #[track_caller]
+    pub fn run<F: Future>(&self, main: F) -> Result<F::Output, RunError> {
+        let at = Location::caller();
+        if let Some(running) = roundelay_runtime::running_since() {
+            return Err(RunError::Nested { outer: running, inner: at });
+        }
+        let _entered = current::enter(&self.tasks);
+        let tasks = &self.tasks;
+        let mut main = pin!(Some(main));
+        let mut end = None;
+        // The loop ends one turn after main has: in that turn asyncio calls the done
+        // callbacks, and what was scheduled together with them still runs.
+        let over = Rc::new(Cell::new(false));
+        let key = tasks.spawn_main(at);
+        let mut step = || {
+            if end.is_some() {
+                return;
+            }
+            let ended = if tasks.main_begins_step(key) {
+                MainEnd::Cancelled
+            } else {
+                let future = main.as_mut().as_pin_mut();
+                let future = future.expect("the main future stays until it has ended");
+                match tasks.poll_as(key, |cx| future.poll(cx)) {
+                    Ok(Poll::Pending) => return,
+                    Ok(Poll::Ready(_)) if tasks.is_cancel_requested(key) => MainEnd::Cancelled,
+                    Ok(Poll::Ready(output)) => MainEnd::Finished(output),
+                    Err(payload) => MainEnd::Panicked(payload),
+                }
+            };
+            main.set(None);
+            tasks.main_ends(key, ended.kind());
+            end = Some(ended);
+            let over = Rc::clone(&over);
+            drop(self.event_loop.call_soon(move || over.set(true)));
+        };
+        let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
+        if end.is_none() {
+            main.set(None);
+            tasks.main_ends(key, TaskEnd::Cancelled);
+        }
+        match end {
+            Some(MainEnd::Finished(output)) => Ok(output),
+            Some(MainEnd::Panicked(payload)) => resume_unwind(payload),
+            Some(MainEnd::Cancelled) => Err(RunError::Cancelled),
+            None => Err(outcome.err().unwrap_or(RunError::Stopped)),
+        }
+    }
+
+    /// The loop, to schedule callbacks on between runs.
+    #[must_use]
+    pub fn loop_ref(&self) -> &LoopRef {
+        self.event_loop.loop_ref()
+    }
+
+    /// Cancels all tasks and unwinds them, lets the thread pool finish, closes the loop:
+    /// the same as dropping the runner.
+    pub fn close(self) {}
+
+    /// Asks every task to end and turns the loop until all have. A task that is born of
+    /// another's destructor is asked as well; a family that never dies out is cut off.
+    fn cancel_and_unwind(&self) {
+        for _ in 0..GENERATIONS {
+            if self.tasks.live() == 0 {
+                return;
+            }
+            self.tasks.cancel_all();
+            if self.event_loop.run_once().is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let _entered = current::enter(&self.tasks);
+        self.cancel_and_unwind();
+        self.tasks.blocking.close(self.patience);
+        self.tasks.close();
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("loop", self.loop_ref())
+            .field("tasks", &self.tasks.live())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long a closing runner waits for the jobs of its thread pool: asyncio's five minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How many generations of tasks a closing runner unwinds one after the other.
+const GENERATIONS: usize = 1000;
+
+enum MainEnd<T> {
+    Finished(T),
+    Cancelled,
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl<T> MainEnd<T> {
+    fn kind(&self) -> TaskEnd {
+        match self {
+            MainEnd::Finished(_) => TaskEnd::Finished,
+            MainEnd::Cancelled => TaskEnd::Cancelled,
+            MainEnd::Panicked(_) => TaskEnd::Panicked,
+        }
+    }
+}
+
+/// Settings of a runner that is about to be built.
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_executor::{Runner, sleep};
+///
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// let start = runner.loop_ref().time();
+/// runner.run(async { sleep(Duration::from_secs(3600)).await })?;
+/// assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(3600));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder builds nothing until `build` is called"]
+pub struct RunnerBuilder {
+    event_loop: EventLoopBuilder,
+    patience: Duration,
+    threads: Option<usize>,
+}
+
+impl RunnerBuilder {
+    /// Time that stands still while there is work, and jumps when there is none: see
+    /// [`EventLoopBuilder::virtual_clock`].
+    pub fn virtual_clock(mut self) -> Self {
+        self.event_loop = self.event_loop.virtual_clock();
+        self
+    }
+
+    /// Who is told of every event.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.event_loop = self.event_loop.observer(observer);
+        self
+    }
+
+    /// What to do with failures that nobody can take.
+    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
+        self.event_loop = self.event_loop.failure_policy(policy);
+        self
+    }
+
+    /// How many threads [`to_thread`](crate::to_thread) may use at the most; by default four
+    /// more than the machine has cores, and no more than 32, as in Python.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// How long closing waits for jobs that still run in threads; five minutes by default.
+    /// A thread cannot be stopped: after that it is left behind, with a line on standard
+    /// error.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Builds the runner.
+    ///
+    /// # Errors
+    /// What the operating system says when it has no descriptor left for the loop.
+    pub fn build(self) -> Result<Runner, RunError> {
+        let event_loop = self.event_loop.build()?;
+        let blocking = BlockingPool::new(self.threads);
+        let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
+        event_loop.set_target(Rc::clone(&tasks) as Rc<dyn roundelay_runtime::Target>);
+        Ok(Runner { event_loop, tasks, patience: self.patience })
+    }
+}

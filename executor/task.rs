@@ -1,0 +1,311 @@
+//! Tasks: futures that the executor owns and drives.
+//!
+//! [`spawn`] hands a future to the executor and returns at once; its first step comes in
+//! the next turn. The [`Task`] handle is a future of its own: await it for the outcome, use
+//! it to cancel, or drop it and let the task go its way.
+//!
+//! ```text
+//!   spawn(future) --> Task handle        await: the outcome
+//!        |               |               cancel: ask it to end
+//!        v               |               drop: detach
+//!   [the loop owns the task] <-- key --+
+//! ```
+//!
+//! # Invariants
+//! - Spawning never polls.
+//! - The handle is a key. It keeps the task's slot, never its future.
+//!
+//! Tutorial: chapter 6. Before this: `current.rs`. After this: `run.rs`.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use roundelay_runtime::{Failure, FailureKind, Key};
+
+use crate::current::{current_tasks, expect_tasks};
+use crate::error::TaskError;
+use crate::task_table::{Birth, Body, Tasks, Waiter};
+
+/// Starts a task: `future` is driven by the loop from its next turn on.
+///
+/// Returns at once; tasks take their first steps in the order in which they were spawned.
+/// The future need not be `Send`: it never leaves the thread.
+///
+/// # Panics
+/// If no event loop runs on this thread.
+///
+/// ```
+/// let seven = roundelay_executor::run(async {
+///     let task = roundelay_executor::spawn(async { 7 });
+///     task.await.unwrap()
+/// });
+/// assert_eq!(seven, 7);
+/// ```
+#[doc(alias = "create_task")]
+#[doc(alias = "spawn_local")]
+#[track_caller]
+pub fn spawn<F>(future: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    TaskBuilder::new().spawn(future)
+}
+
+/// Settings of a task that is about to be spawned.
+///
+/// ```
+/// use roundelay_executor::{TaskBuilder, run};
+///
+/// run(async {
+///     let task = TaskBuilder::new().name("fetch").spawn(async {});
+///     assert_eq!(task.name(), "fetch");
+/// });
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder spawns nothing until `spawn` is called"]
+pub struct TaskBuilder {
+    name: Option<Rc<str>>,
+}
+
+impl TaskBuilder {
+    /// A task without a name of its own: it is called `Task-N`.
+    pub fn new() -> TaskBuilder {
+        TaskBuilder::default()
+    }
+
+    /// How reports and traces call the task. Names need not be unique.
+    pub fn name(mut self, name: impl Into<Rc<str>>) -> TaskBuilder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// As [`spawn`].
+    ///
+    /// # Panics
+    /// If no event loop runs on this thread.
+    #[track_caller]
+    pub fn spawn<F>(self, future: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let tasks = expect_tasks("spawn");
+        let birth = Birth { name: self.name, at: Location::caller() };
+        let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
+        Task { tasks, key, output: PhantomData }
+    }
+}
+
+/// A handle to a task.
+///
+/// As a future it gives `Ok` with the task's output, or a [`TaskError`]. By then the task's
+/// future has been dropped.
+///
+/// Dropping the handle *detaches*: the task goes on, and if it panics nobody can be told,
+/// so the panic is reported to the loop's failure policy at once.
+///
+/// *Cancel safety: safe.* Dropping a future that awaits `&mut task` loses nothing; dropping
+/// one that owns the handle detaches the task. (In asyncio cancelling the awaiter cancels
+/// the awaited task. Use a [`TaskGroup`](crate::TaskGroup) for that.)
+#[must_use = "dropping the handle detaches the task; call `detach` to say that it is meant"]
+pub struct Task<T> {
+    tasks: Rc<Tasks>,
+    key: Key,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Task<T> {
+    /// Asks the task to end: its future is dropped in its own next step, innermost value
+    /// first. `false` if the task has ended already.
+    ///
+    /// Awaiting the handle gives [`TaskError::Cancelled`] once the future has really been
+    /// dropped. A task that is cancelled before its first step never runs at all. A task
+    /// that is cancelled and finishes in the same step is cancelled: its output is dropped.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, spawn};
+    ///
+    /// run(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     assert!(task.cancel());
+    ///     assert!(task.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    #[doc(alias = "abort")]
+    pub fn cancel(&self) -> bool {
+        self.tasks.cancel(self.key)
+    }
+
+    /// Whether the task has ended and its future has been dropped.
+    #[doc(alias = "done")]
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.tasks.has_ended(self.key)
+    }
+
+    /// The task's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.tasks.name(self.key).unwrap_or_default()
+    }
+
+    /// The task's number: unique on its loop, never used again.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.tasks.id(self.key).unwrap_or_default()
+    }
+
+    /// The line that spawned the task.
+    #[must_use]
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        self.tasks.spawned_at(self.key)
+    }
+
+    /// Lets the task go its way. The same as dropping the handle, but says so.
+    pub fn detach(self) {}
+
+    pub(crate) fn drop_now(&self) {
+        self.tasks.drop_now(self.key);
+    }
+}
+
+impl<T: 'static> Task<T> {
+    /// The outcome, if the task has ended.
+    ///
+    /// # Errors
+    /// The handle itself, while the task still runs.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let task = spawn(async { 7 });
+    ///     let task = task.try_outcome().unwrap_err();
+    ///     yield_now().await;
+    ///     assert_eq!(task.try_outcome().unwrap().unwrap(), 7);
+    /// });
+    /// ```
+    #[doc(alias = "result")]
+    pub fn try_outcome(self) -> Result<Result<T, TaskError>, Task<T>> {
+        self.tasks.take_outcome(self.key).ok_or(self)
+    }
+}
+
+impl<T: 'static, E: fmt::Display + 'static> Task<Result<T, E>> {
+    /// Lets the task go its way, and if it ends with an error reports that to the loop's
+    /// failure policy. (A plain drop cannot: it does not know that the output is a `Result`.)
+    ///
+    /// ```
+    /// use roundelay_executor::{run, spawn};
+    ///
+    /// run(async {
+    ///     spawn(async { std::fs::read("/no/such/file") }).report_errors();
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn report_errors(self) {
+        let origin = self.spawned_at();
+        let who = format!("task {}", self.name());
+        spawn(async move {
+            let Ok(Err(error)) = self.await else { return };
+            let mut failure = Failure::new(FailureKind::TaskFailed, who, error.to_string());
+            failure.origin = origin;
+            if let Some(tasks) = current_tasks() {
+                tasks.loop_ref.report(failure);
+            }
+        })
+        .detach();
+    }
+}
+
+impl<T: 'static> Future for Task<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.tasks.take_outcome(self.key) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                self.tasks.set_joiner(self.key, Waiter::of(cx));
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.tasks.detach(self.key);
+    }
+}
+
+impl<T> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("name", &self.name())
+            .field("finished", &self.is_finished())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is known of the task that is running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CurrentTask {
+    /// Its number: unique on its loop, never used again.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+}
+
+/// The task whose step this is; `None` in a callback and outside a loop.
+///
+/// ```
+/// let name = roundelay_executor::run(async { roundelay_executor::current_task().unwrap().name });
+/// assert_eq!(name, "main");
+/// ```
+#[must_use]
+pub fn current_task() -> Option<CurrentTask> {
+    let tasks = current_tasks()?;
+    let current = tasks.current()?;
+    Some(CurrentTask { id: current.id, name: tasks.name(current.key)? })
+}
+
+pin_project! {
+    /// The future while it runs, its output afterwards: one allocation serves both.
+    #[project = TaskBodyProjection]
+    enum TaskBody<F: Future> {
+        Running { #[pin] future: F },
+        Done { output: Option<F::Output> },
+    }
+}
+
+impl<F> Body for TaskBody<F>
+where
+    F: Future,
+    F::Output: 'static,
+{
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let TaskBodyProjection::Running { future } = self.as_mut().project() else {
+            return Poll::Ready(());
+        };
+        let Poll::Ready(output) = future.poll(cx) else { return Poll::Pending };
+        // The future is dropped here, before anybody hears that the task has ended.
+        self.set(TaskBody::Done { output: Some(output) });
+        Poll::Ready(())
+    }
+
+    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any) {
+        let into = into.downcast_mut::<Option<F::Output>>();
+        if let (Some(into), TaskBodyProjection::Done { output }) = (into, self.project()) {
+            *into = output.take();
+        }
+    }
+}

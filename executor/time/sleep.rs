@@ -1,0 +1,160 @@
+//! Sleeping: a timer as a future.
+//!
+//! ```text
+//!   poll: set a timer --> [timers] --due--> "it happened" --> task is ready --> poll: done
+//!                                     turn k                       turn k + 1
+//! ```
+//!
+//! The future keeps a key, not a callback: the timer's callback lives in the loop and holds
+//! the sleeping task's key. That is why a `Sleep` may be sent to another thread, and may be
+//! dropped there.
+//!
+//! # Invariants
+//! - It never ends early.
+//! - Dropping it takes its timer out of the loop.
+//!
+//! Tutorial: chapter 6. Before this: `../run.rs`. After this: `timeout.rs`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use roundelay_runtime::{Instant, LoopProxy, LoopRef, Moment, TimerKey, current_loop};
+
+use crate::current::expect_tasks;
+use crate::task_table::Waiter;
+
+/// Waits until `delay` has passed, and lets other tasks run meanwhile.
+///
+/// The time counts from the first poll, as a future does nothing before: usually that is
+/// the `.await`. (asyncio's does the same; tokio's counts from the call.) A zero delay lets
+/// every ready task run once. A delay that no clock can hold never ends.
+///
+/// *Cancel safety: safe.* Dropping it cancels the timer.
+///
+/// # Panics
+/// When polled where no event loop runs, or another than the one that it was first polled on.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// roundelay_executor::run(async {
+///     let start = Instant::now();
+///     roundelay_executor::sleep(Duration::from_millis(10)).await;
+///     assert!(start.elapsed() >= Duration::from_millis(10));
+/// });
+/// ```
+pub fn sleep(delay: Duration) -> Sleep {
+    Sleep { stage: Stage::New(Until::Passed(delay)) }
+}
+
+/// Waits until the loop's clock shows `deadline`. At once if it does already, but not
+/// before every ready task has run once.
+///
+/// *Cancel safety: safe.* Dropping it cancels the timer.
+///
+/// # Panics
+/// As [`sleep`].
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_executor::{now, run, sleep_until};
+///
+/// run(async {
+///     let deadline = now() + Duration::from_millis(5);
+///     sleep_until(deadline).await;
+///     assert!(now() >= deadline);
+/// });
+/// ```
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep { stage: Stage::New(Until::Reached(deadline)) }
+}
+
+/// The time on the clock of the loop that runs here.
+///
+/// # Panics
+/// If no event loop runs on this thread.
+#[track_caller]
+#[must_use]
+pub fn now() -> Instant {
+    expect_tasks("now").loop_ref.time()
+}
+
+/// The future of [`sleep`] and [`sleep_until`].
+#[derive(Debug)]
+#[must_use = "a sleep that is not awaited does not wait"]
+pub struct Sleep {
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    New(Until),
+    Waiting { timer: TimerKey, home: LoopProxy },
+    Over,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    Passed(Duration),
+    Reached(Instant),
+}
+
+impl Sleep {
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+}
+
+impl Until {
+    fn deadline(self, home: &LoopRef) -> Moment {
+        match self {
+            // A zero delay needs no look at the clock: any moment in the past will do.
+            Until::Passed(Duration::ZERO) => home.latest(),
+            Until::Passed(delay) => home.now().after(delay),
+            Until::Reached(deadline) => home.moment(deadline),
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.stage {
+            Stage::New(until) => {
+                let home = current_loop();
+                let home = home.expect(
+                    "sleep needs a running event loop on this thread; await it inside \
+                     `roundelay::run(async { .. })`",
+                );
+                let timer = home.set_timer(until.deadline(&home), Waiter::callback(cx));
+                // A loop that is being closed will not wake anybody any more.
+                let Ok(timer) = timer else { return Poll::Pending };
+                self.stage = Stage::Waiting { timer, home: home.proxy() };
+                Poll::Pending
+            }
+            Stage::Waiting { timer, home } => {
+                let home = home.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
+                if home.is_timer_set(*timer) {
+                    home.replace_timer(*timer, Waiter::callback(cx));
+                    return Poll::Pending;
+                }
+                self.stage = Stage::Over;
+                Poll::Ready(())
+            }
+            Stage::Over => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Stage::Waiting { timer, home } = &self.stage {
+            home.cancel_timer(*timer);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Wakers: how a task is told to go on.
+//!
+//! A `Waker` must work from any thread and at any time, even when its loop is gone. Ours is
+//! a key and the loop's door: at home a wake sets a flag and queues a number; elsewhere it
+//! leaves a message.
+//!
+//! Most polls never clone the waker that they are lent. So wakers are not made for tasks:
+//! the table keeps a *spare* one, writes the polled task's key on it, and takes it back
+//! afterwards. Only if somebody has kept a clone does the task keep that waker.
+//!
+//! ```text
+//!   spare waker --(key 7)--> poll --> nobody kept a clone --> spare again
+//!                                 \-> a clone was kept ----> belongs to task 7
+//! ```
+//!
+//! # Invariants
+//! - A waker's key changes only while no clone of it exists.
+//! - A wake for a task that is gone does nothing; a wake too many costs one useless poll.
+//!
+//! Tutorial: chapter 6. Before this: `error.rs`. After this: `task_table.rs`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Wake, Waker};
+
+use roundelay_runtime::{Key, LoopProxy};
+
+struct TaskWaker {
+    door: LoopProxy,
+    /// The task to wake, as [`Key::to_bits`].
+    key: AtomicU64,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.door.notify(Key::from_bits(self.key.load(Ordering::Relaxed)));
+    }
+}
+
+/// A waker that can be lent to one task after another.
+pub(crate) struct LentWaker {
+    /// The same object twice: to write the key, and to hand out.
+    shared: Arc<TaskWaker>,
+    waker: Waker,
+}
+
+impl LentWaker {
+    pub(crate) fn new(door: LoopProxy) -> LentWaker {
+        let shared = Arc::new(TaskWaker { door, key: AtomicU64::new(0) });
+        LentWaker { waker: Waker::from(Arc::clone(&shared)), shared }
+    }
+
+    /// Writes a task's key on it. Nobody may hold a clone.
+    pub(crate) fn lend_to(&self, key: Key) {
+        debug_assert!(!self.was_kept(), "a waker changes its task only when nobody holds it");
+        self.shared.key.store(key.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Whether somebody holds a clone.
+    pub(crate) fn was_kept(&self) -> bool {
+        Arc::strong_count(&self.shared) > 2
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+}

@@ -1,0 +1,115 @@
+//! What the loop calls.
+//!
+//! Most callbacks are boxed closures, called once. One kind is not: whoever is called over
+//! and over, a million tasks for example, would pay for a box each time. So a loop also
+//! knows one shared [`Target`], and a callback may be no more than a [`Key`]: a number that
+//! the target understands.
+//!
+//! ```text
+//!   Callback::Once(box)    --> box()                "call this"
+//!   Callback::Notify(key)  --> target.notify(key)   "tell number 7 that it happened"
+//! ```
+//!
+//! # Invariants
+//! - The loop never looks inside a key. It does not know what the target keeps under it.
+//!
+//! Tutorial: chapters 2 and 6. Before this: `clock.rs`. After this: `ready.rs`.
+
+use std::fmt;
+
+/// What to call when a moment comes: a timer is due, a socket is readable.
+pub enum Callback {
+    /// Call this closure, once.
+    Once(Box<dyn FnOnce()>),
+    /// Tell the loop's [`Target`] that what this number waited for has happened.
+    Notify(Key),
+}
+
+impl Callback {
+    /// A callback out of a closure.
+    ///
+    /// ```
+    /// use roundelay_runtime::Callback;
+    ///
+    /// let callback = Callback::new(|| println!("my turn"));
+    /// assert_eq!(format!("{callback:?}"), "Once(..)");
+    /// ```
+    pub fn new(closure: impl FnOnce() + 'static) -> Self {
+        Callback::Once(Box::new(closure))
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Callback::Once(_) => f.write_str("Once(..)"),
+            Callback::Notify(key) => write!(f, "Notify({key:?})"),
+        }
+    }
+}
+
+/// A number that a [`Target`] understands: an index, and a generation that tells a new
+/// owner of the index from the one before.
+///
+/// ```
+/// use roundelay_runtime::Key;
+///
+/// let key = Key::new(7, 2);
+/// assert_eq!((key.index(), key.generation()), (7, 2));
+/// assert_eq!(Key::from_bits(key.to_bits()), key);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    index: u32,
+    generation: u32,
+}
+
+impl Key {
+    /// The key of `index` in its `generation`.
+    pub const fn new(index: u32, generation: u32) -> Key {
+        Key { index, generation }
+    }
+
+    /// Which place of the target's table.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// Which owner of that place, counted up each time it is given away again.
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+
+    /// Both in one number, for an atomic variable.
+    pub const fn to_bits(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
+    }
+
+    /// The key that [`Key::to_bits`] packed.
+    pub const fn from_bits(bits: u64) -> Key {
+        Key { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.index, self.generation)
+    }
+}
+
+/// Somebody whom the loop calls by number: the executor's table of tasks.
+///
+/// A loop has at most one. The two methods are the two halves of a wake-up, which fall into
+/// two turns, as in asyncio: in one turn the timer's callback says "it happened"
+/// ([`notify`](Target::notify)), in the next the task that waited takes its step
+/// ([`run`](Target::run)).
+pub trait Target {
+    /// The turn of `key` has come: it was in the ready queue.
+    fn run(&self, key: Key);
+
+    /// What `key` waited for has happened. Usually it now asks for a turn
+    /// ([`LoopRef::run_soon`](crate::LoopRef::run_soon)).
+    ///
+    /// A key may be stale, and may be notified more than once: both must be harmless.
+    fn notify(&self, key: Key);
+}

@@ -1,0 +1,141 @@
+//! What can go wrong when you ask something of a loop.
+//!
+//! Every message says what happened, to whom, and what to do next. The type says who has
+//! to act: [`LoopClosed`] whoever still schedules, [`WrongLoop`] whoever carried a handle
+//! to another thread, [`RunError`] whoever runs the loop.
+//!
+//! Tutorial: chapter 8. Before this: nothing. After this: `clock.rs`.
+
+use std::fmt;
+use std::io;
+use std::panic::Location;
+
+use crate::failure::Failure;
+
+/// The loop has been closed, so it will never call anything again.
+///
+/// asyncio says "Event loop is closed".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoopClosed;
+
+impl fmt::Display for LoopClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "this event loop is closed and will run nothing more; schedule the work before \
+             the loop is closed, or on a loop that is still open",
+        )
+    }
+}
+
+impl std::error::Error for LoopClosed {}
+
+impl From<LoopClosed> for io::Error {
+    fn from(closed: LoopClosed) -> Self {
+        io::Error::new(io::ErrorKind::NotConnected, closed)
+    }
+}
+
+/// A socket or timer was used where its loop is not running.
+///
+/// Handles may travel to other threads, and may be dropped there, but only their own loop
+/// can wait for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongLoop {
+    /// The loop that the handle belongs to, by its number.
+    pub made_on: u64,
+    /// The loop that runs on this thread, if any.
+    pub used_on: Option<u64>,
+}
+
+impl fmt::Display for WrongLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "this handle belongs to event loop {}, but ", self.made_on)?;
+        match self.used_on {
+            Some(id) => write!(f, "was used on event loop {id}")?,
+            None => f.write_str("was used on a thread where no event loop is running")?,
+        }
+        f.write_str("; move the work to its own loop, for example through a LoopProxy")
+    }
+}
+
+impl std::error::Error for WrongLoop {}
+
+impl From<WrongLoop> for io::Error {
+    fn from(wrong: WrongLoop) -> Self {
+        io::Error::new(io::ErrorKind::InvalidInput, wrong)
+    }
+}
+
+/// Why a run of the loop ended without what it was started for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A loop already runs on this thread, and a thread can take part in one dance only.
+    Nested {
+        /// Where the loop that is running was started.
+        outer: &'static Location<'static>,
+        /// Where the second one was tried.
+        inner: &'static Location<'static>,
+    },
+    /// The loop has been closed.
+    Closed,
+    /// Somebody called `stop` before the awaited thing was done.
+    Stopped,
+    /// What the loop ran for was cancelled.
+    Cancelled,
+    /// Nothing is ready, no timer is set, nobody waits for the operating system, and nobody
+    /// outside holds a way in: the loop would have slept for ever.
+    Deadlock,
+    /// The failure policy is to stop at the first failure that nobody can take.
+    Failed(Box<Failure>),
+    /// The operating system refused to report events.
+    Io(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Nested { outer, inner } => write!(
+                f,
+                "an event loop is already running on this thread (started at {outer}), so \
+                 another cannot be run at {inner}; await the future instead, spawn it as a \
+                 task, or run the second loop on a thread of its own"
+            ),
+            RunError::Closed => LoopClosed.fmt(f),
+            RunError::Stopped => f.write_str(
+                "the event loop was stopped before what it ran for was done; run it again to \
+                 go on, or look for the call of `stop`",
+            ),
+            RunError::Cancelled => f.write_str(
+                "what the event loop ran for was cancelled before it was done; whoever asked for \
+                 that knows why",
+            ),
+            RunError::Deadlock => f.write_str(
+                "the event loop would sleep for ever: nothing is ready, no timer is set, no \
+                 socket is waited for, and no other thread can reach it; something awaits a \
+                 value that nobody is left to send",
+            ),
+            RunError::Failed(failure) => {
+                write!(f, "the event loop stopped, as its failure policy says, because {failure}")
+            }
+            RunError::Io(error) => {
+                write!(f, "the operating system could not report events to the event loop: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            RunError::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        RunError::Io(error)
+    }
+}

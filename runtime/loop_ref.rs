@@ -1,0 +1,447 @@
+//! A loop, as its own thread sees it: what you can ask of it.
+//!
+//! [`LoopRef`] is what asyncio programs call `loop`: schedule this, cancel that, what time
+//! is it. It only ever *queues*. The turn that takes things out of the queues and calls
+//! them is in `event_loop.rs`.
+//!
+//! ```text
+//!   call_soon(f) ------------------------> ready queue
+//!   call_at(moment, f) --> timers -- due -> ready queue
+//! ```
+//!
+//! # Invariants
+//! - Nothing here calls user code, except destructors and the observer, and neither is run
+//!   while one of the loop's cells is borrowed: take, let the borrow end, then drop.
+//! - After the loop is closed every scheduling method answers [`LoopClosed`].
+//!
+//! Tutorial: chapters 2 and 3. Before this: `inbox.rs`. After this: `running.rs`.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::callback::{Callback, Key, Target};
+use crate::clock::{Clock, Instant, Moment};
+use crate::error::LoopClosed;
+use crate::failure::{Failure, FailurePolicy, report};
+use crate::inbox::Inbox;
+use crate::observer::{Event, Observer, Work};
+use crate::reactor::Reactor;
+use crate::ready::{Entry, ReadyQueue};
+use crate::timers::{TimerKey, Timers};
+
+/// Everything that one loop consists of. One thread; each part in a cell of its own.
+pub(crate) struct Core {
+    pub(crate) ready: RefCell<ReadyQueue>,
+    pub(crate) timers: RefCell<Timers>,
+    pub(crate) reactor: RefCell<Reactor>,
+    pub(crate) clock: Clock,
+    /// What other threads may see of the loop.
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) target: RefCell<Option<Rc<dyn Target>>>,
+    pub(crate) observer: Option<Rc<dyn Observer>>,
+    pub(crate) policy: FailurePolicy,
+    /// The failure that stops the run, when the policy says so.
+    pub(crate) fatal: RefCell<Option<Failure>>,
+    pub(crate) stopping: Cell<bool>,
+    pub(crate) closed: Cell<bool>,
+    pub(crate) turn: Cell<u64>,
+    /// How many [`ClockHold`]s there are.
+    pub(crate) clock_holds: Cell<usize>,
+}
+
+/// An event loop, on its own thread.
+///
+/// Cheap to clone. It cannot leave the thread; [`LoopProxy`](crate::LoopProxy) can. It does
+/// not keep the loop open: the loop closes when its [`EventLoop`](crate::EventLoop) is
+/// dropped, and then every method that schedules returns [`LoopClosed`].
+///
+/// ```
+/// use roundelay_runtime::EventLoop;
+///
+/// let event_loop = EventLoop::new()?;
+/// let inner = event_loop.loop_ref().clone();
+/// event_loop.call_soon(move || inner.stop())?;
+/// event_loop.run_forever()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct LoopRef {
+    pub(crate) core: Rc<Core>,
+}
+
+impl LoopRef {
+    /// Calls `callback` in the next turn, after everything that is ready already.
+    ///
+    /// A panic in it is reported to the loop's failure policy and does not reach you.
+    ///
+    /// # Errors
+    /// [`LoopClosed`]; the callback is dropped.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let order = Rc::new(RefCell::new(Vec::new()));
+    /// let event_loop = EventLoop::new()?;
+    /// for name in ["first", "second"] {
+    ///     let order = order.clone();
+    ///     event_loop.call_soon(move || order.borrow_mut().push(name))?;
+    /// }
+    /// event_loop.run_once()?;
+    /// assert_eq!(*order.borrow(), ["first", "second"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Result<CallHandle, LoopClosed> {
+        self.push_callback(Callback::new(callback))
+    }
+
+    /// Calls `callback` once `delay` has passed, never earlier.
+    ///
+    /// With a zero delay it runs in the next turn, behind everything that is ready by then.
+    /// A delay that no clock can hold means never.
+    ///
+    /// # Errors
+    /// [`LoopClosed`]; the callback is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// // In virtual time an hour takes no time.
+    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// let start = event_loop.time();
+    /// let inner = event_loop.loop_ref().clone();
+    /// event_loop.call_later(Duration::from_secs(3600), move || inner.stop())?;
+    /// event_loop.run_forever()?;
+    /// assert_eq!(event_loop.time() - start, Duration::from_secs(3600));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn call_later(
+        &self,
+        delay: Duration,
+        callback: impl FnOnce() + 'static,
+    ) -> Result<CallHandle, LoopClosed> {
+        self.call_at_moment(self.now().after(delay), callback)
+    }
+
+    /// Calls `callback` once the loop's clock shows `deadline`, never earlier.
+    ///
+    /// Callbacks are called by deadline; those with the same deadline in the order in which
+    /// they were scheduled (asyncio promises no order for them).
+    ///
+    /// # Errors
+    /// [`LoopClosed`]; the callback is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// let inner = event_loop.loop_ref().clone();
+    /// event_loop.call_at(event_loop.time() + Duration::from_millis(5), move || inner.stop())?;
+    /// event_loop.run_forever()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn call_at(
+        &self,
+        deadline: Instant,
+        callback: impl FnOnce() + 'static,
+    ) -> Result<CallHandle, LoopClosed> {
+        self.call_at_moment(self.core.clock.moment(deadline), callback)
+    }
+
+    fn call_at_moment(
+        &self,
+        deadline: Moment,
+        callback: impl FnOnce() + 'static,
+    ) -> Result<CallHandle, LoopClosed> {
+        let timer = self.set_timer(deadline, Callback::new(callback))?;
+        Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForTime(timer) })
+    }
+
+    /// The time on the loop's clock.
+    #[must_use]
+    pub fn time(&self) -> Instant {
+        self.core.clock.instant(self.now())
+    }
+
+    /// The time on the loop's clock, as the loop itself counts it.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.core.clock.now()
+    }
+
+    /// The last moment that anybody read from the clock: a little old, and free.
+    #[must_use]
+    pub fn latest(&self) -> Moment {
+        self.core.clock.latest()
+    }
+
+    /// `instant` as the loop itself counts.
+    #[must_use]
+    pub fn moment(&self, instant: Instant) -> Moment {
+        self.core.clock.moment(instant)
+    }
+
+    /// `moment` as everybody else counts.
+    #[must_use]
+    pub fn instant(&self, moment: Moment) -> Instant {
+        self.core.clock.instant(moment)
+    }
+
+    /// Ends the run after the turn that is running, or after the next one if none is.
+    ///
+    /// What that turn scheduled stays queued for the next run.
+    pub fn stop(&self) {
+        self.core.stopping.set(true);
+    }
+
+    /// The loop's number: unique in this process, never used again.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.core.inbox.id
+    }
+
+    /// How many turns the loop has begun.
+    #[must_use]
+    pub fn turn(&self) -> u64 {
+        self.core.turn.get()
+    }
+
+    /// Whether the loop has been closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.core.closed.get()
+    }
+
+    /// Reports a failure that nobody can take, as the loop's failure policy says.
+    pub fn report(&self, failure: Failure) {
+        match &self.core.policy {
+            FailurePolicy::Report => report(None, &failure),
+            FailurePolicy::Handler(handler) => report(Some(&**handler), &failure),
+            FailurePolicy::Stop => {
+                self.stop();
+                let mut fatal = self.core.fatal.borrow_mut();
+                if fatal.is_none() {
+                    *fatal = Some(failure);
+                } else {
+                    drop(fatal);
+                    report(None, &failure);
+                }
+            }
+        }
+    }
+
+    /// Keeps the virtual clock from jumping until the guard is dropped. The real clock does
+    /// not care.
+    ///
+    /// For work that the loop cannot see: a thread that will answer soon. Jobs awaited with
+    /// `to_thread` hold the clock by themselves.
+    ///
+    /// ```
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// let (hold, proxy) = (event_loop.hold_clock(), event_loop.proxy());
+    /// let inner = event_loop.loop_ref().clone();
+    /// event_loop.call_later(std::time::Duration::from_secs(60), move || inner.stop())?;
+    /// let worker = std::thread::spawn(move || proxy.call_soon_threadsafe(|| println!("done")));
+    /// event_loop.run_once()?; // waits for the thread, not for the minute
+    /// drop(hold);
+    /// event_loop.run_forever()?;
+    /// # worker.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hold_clock(&self) -> ClockHold {
+        self.core.clock_holds.set(self.core.clock_holds.get() + 1);
+        ClockHold { loop_ref: self.clone() }
+    }
+}
+
+/// For those who build on the loop: the executor's table of tasks, its timers.
+impl LoopRef {
+    /// Names the one target whose keys this loop's callbacks may carry. Replaces an earlier.
+    pub fn set_target(&self, target: Rc<dyn Target>) {
+        let earlier = self.core.target.borrow_mut().replace(target);
+        drop(earlier);
+    }
+
+    /// Puts `key` at the back of the ready queue: the target's `run` is called in the next
+    /// turn. A closed loop forgets it.
+    pub fn run_soon(&self, key: Key) {
+        self.push(Entry::Run(key));
+    }
+
+    /// Puts the main callback at the back of the ready queue: see
+    /// [`EventLoop::run_with`](crate::EventLoop::run_with).
+    pub fn call_main_soon(&self) {
+        self.push(Entry::Main);
+    }
+
+    /// Sets a timer for any kind of callback.
+    ///
+    /// # Errors
+    /// [`LoopClosed`]; the callback is dropped.
+    pub fn set_timer(&self, deadline: Moment, callback: Callback) -> Result<TimerKey, LoopClosed> {
+        if self.is_closed() {
+            return Err(LoopClosed);
+        }
+        let key = self.core.timers.borrow_mut().set(deadline, callback);
+        self.observe(|| Event::TimerSet { timer: key.number(), deadline });
+        Ok(key)
+    }
+
+    /// Whether a timer is still to be called.
+    #[must_use]
+    pub fn is_timer_set(&self, key: TimerKey) -> bool {
+        self.core.timers.borrow().is_set(key)
+    }
+
+    /// Gives a timer that is still to be called another callback.
+    pub fn replace_timer(&self, key: TimerKey, callback: Callback) {
+        let unused = self.core.timers.borrow_mut().replace(key, callback);
+        drop(unused);
+    }
+
+    /// Cancels a timer. `false` if it was called or cancelled before.
+    pub fn cancel_timer(&self, key: TimerKey) -> bool {
+        let callback = self.core.timers.borrow_mut().cancel(key);
+        if callback.is_some() {
+            self.observe(|| Event::TimerCancelled { timer: key.number() });
+        }
+        callback.is_some()
+    }
+
+    /// Tells the observer, if there is one.
+    #[inline]
+    pub fn observe(&self, event: impl FnOnce() -> Event) {
+        if self.core.observer.is_some() {
+            self.tell(&event());
+        }
+    }
+
+    /// Whether somebody observes this loop.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        self.core.observer.is_some()
+    }
+
+    #[cold]
+    fn tell(&self, event: &Event) {
+        if let Some(observer) = &self.core.observer {
+            // What an observer does wrong is not the business of whom it observes.
+            let _ = crate::failure::contain(|| observer.observe(self.core.clock.now(), event));
+        }
+    }
+
+    pub(crate) fn push_callback(&self, callback: Callback) -> Result<CallHandle, LoopClosed> {
+        let place = self.push(Entry::Call(callback)).ok_or(LoopClosed)?;
+        Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForItsTurn(place) })
+    }
+
+    /// The one way into the ready queue.
+    pub(crate) fn push(&self, entry: Entry) -> Option<u64> {
+        if self.is_closed() {
+            return None;
+        }
+        let what = self.is_observed().then(|| work(&entry));
+        let place = self.core.ready.borrow_mut().push(entry);
+        if let Some(what) = what {
+            self.observe(|| Event::ReadyPushed { place, what });
+        }
+        Some(place)
+    }
+}
+
+/// How the observer is told what an entry is.
+pub(crate) fn work(entry: &Entry) -> Work {
+    match *entry {
+        Entry::Call(Callback::Once(_)) => Work::Callback,
+        Entry::Call(Callback::Notify(key)) => Work::Notify(key),
+        Entry::Timer(timer) => Work::Timer(timer.number()),
+        Entry::Run(key) => Work::Run(key),
+        Entry::Main => Work::Main,
+        Entry::Cancelled => Work::Cancelled,
+    }
+}
+
+impl fmt::Debug for LoopRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopRef")
+            .field("id", &self.id())
+            .field("turn", &self.turn())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Cancels a scheduled callback.
+///
+/// Dropping it does nothing: the callback is called all the same, as in asyncio.
+#[derive(Clone, Debug)]
+pub struct CallHandle {
+    loop_ref: LoopRef,
+    waits: Waits,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Waits {
+    ForItsTurn(u64),
+    ForTime(TimerKey),
+}
+
+impl CallHandle {
+    /// Makes sure that the callback is not called. `false` if it was called, or cancelled,
+    /// before.
+    ///
+    /// Works up to the last moment: a callback of the same turn may cancel one that is due
+    /// after it.
+    ///
+    /// ```
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let never = event_loop.call_soon(|| panic!("not called"))?;
+    /// assert!(never.cancel());
+    /// assert!(!never.cancel());
+    /// event_loop.run_once()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cancel(&self) -> bool {
+        match self.waits {
+            Waits::ForTime(timer) => self.loop_ref.cancel_timer(timer),
+            Waits::ForItsTurn(place) => {
+                let entry = self.loop_ref.core.ready.borrow_mut().cancel(place);
+                if entry.is_some() {
+                    self.loop_ref.observe(|| Event::CallCancelled { place });
+                }
+                entry.is_some()
+            }
+        }
+    }
+
+    /// Whether the callback is still to be called.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        match self.waits {
+            Waits::ForTime(timer) => self.loop_ref.is_timer_set(timer),
+            Waits::ForItsTurn(place) => self.loop_ref.core.ready.borrow().is_waiting(place),
+        }
+    }
+}
+
+/// Holds the virtual clock: see [`LoopRef::hold_clock`].
+#[derive(Debug)]
+pub struct ClockHold {
+    loop_ref: LoopRef,
+}
+
+impl Drop for ClockHold {
+    fn drop(&mut self) {
+        let holds = &self.loop_ref.core.clock_holds;
+        holds.set(holds.get() - 1);
+    }
+}

@@ -1,0 +1,230 @@
+//! What a loop does, told as it happens.
+//!
+//! An observer is given to a loop when it is built, and is told of every event in the
+//! closed list [`Event`]: traces, metrics, the lesson programs that print each turn, all
+//! hang on this one hook. Without an observer each of these places costs a test of one
+//! field.
+//!
+//! The cause of an event need not be stored: whatever is pushed, set or woken between
+//! [`Event::CallBegins`] and [`Event::CallEnds`] was caused by that call.
+//!
+//! # Invariants
+//! - An observer is called when nothing of the loop is borrowed, so it may call the loop.
+//! - Events speak of numbers, never of addresses: two runs can be compared.
+//! - An observer that panics is the observer's mistake; the run goes on without its help.
+//!
+//! Tutorial: chapter 20. Before this: `timers.rs`. After this: `reactor.rs`.
+
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::callback::Key;
+use crate::clock::Moment;
+
+/// One thing that happened in a loop.
+///
+/// The runtime tells of turns, callbacks, timers and sources. The executor adds tasks, and
+/// jobs that it awaits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A run of the loop begins.
+    RunBegins,
+    /// A run of the loop ends.
+    RunEnds,
+    /// A turn begins, and this many entries are ready.
+    TurnBegins {
+        /// Counted from 1 since the loop was built.
+        turn: u64,
+        /// How many entries are ready before the turn looks outside.
+        ready: usize,
+    },
+    /// The loop asks the operating system for events, and waits for them this long at most.
+    WaitBegins {
+        /// `None` is without end.
+        at_most: Option<Duration>,
+    },
+    /// The operating system has answered.
+    WaitEnds {
+        /// How many sources had something to say.
+        events: usize,
+    },
+    /// The virtual clock was moved, because nothing else could happen.
+    ClockJumps {
+        /// The time before.
+        from: Moment,
+        /// The time after: the next deadline.
+        to: Moment,
+    },
+    /// Something was put at the back of the ready queue.
+    ReadyPushed {
+        /// Its place in the line: counted up with every entry.
+        place: u64,
+        /// What it is.
+        what: Work,
+    },
+    /// The turn of the entry at the front has come.
+    CallBegins {
+        /// Its place in the line.
+        place: u64,
+        /// What it is.
+        what: Work,
+    },
+    /// It is done.
+    CallEnds {
+        /// Its place in the line.
+        place: u64,
+        /// Whether it panicked.
+        panicked: bool,
+    },
+    /// A ready callback was cancelled.
+    CallCancelled {
+        /// Its place in the line.
+        place: u64,
+    },
+    /// A timer was set.
+    TimerSet {
+        /// The timer's number.
+        timer: u64,
+        /// When it is due.
+        deadline: Moment,
+    },
+    /// A timer's deadline has passed: its callback goes to the ready queue.
+    TimerDue {
+        /// The timer's number.
+        timer: u64,
+    },
+    /// A timer was cancelled.
+    TimerCancelled {
+        /// The timer's number.
+        timer: u64,
+    },
+    /// A source was registered with the operating system.
+    SourceRegistered {
+        /// The source's key.
+        source: Key,
+    },
+    /// Somebody waits for a source.
+    SourceAwaited {
+        /// The source's key.
+        source: Key,
+        /// For reading, else for writing.
+        to_read: bool,
+    },
+    /// The operating system says that a source is ready.
+    SourceReady {
+        /// The source's key.
+        source: Key,
+        /// It can be read.
+        readable: bool,
+        /// It can be written.
+        writable: bool,
+    },
+    /// A source was let go.
+    SourceReleased {
+        /// The source's key.
+        source: Key,
+    },
+    /// What other threads had left was collected.
+    InboxCollected {
+        /// How many messages.
+        messages: usize,
+    },
+    /// A task was spawned.
+    TaskSpawned {
+        /// The task's number.
+        task: u64,
+        /// Its key, as the ready queue shows it.
+        key: Key,
+        /// Its name.
+        name: String,
+        /// The task that spawned it.
+        parent: Option<u64>,
+        /// The line that spawned it.
+        at: &'static Location<'static>,
+    },
+    /// A task takes a step: its future is polled.
+    TaskPolled {
+        /// The task's number.
+        task: u64,
+    },
+    /// The step ended and the task waits.
+    TaskPending {
+        /// The task's number.
+        task: u64,
+    },
+    /// A task was woken: it goes to the ready queue, unless it is there already.
+    TaskWoken {
+        /// The task's number.
+        task: u64,
+    },
+    /// Somebody asked for a task's end.
+    TaskCancelRequested {
+        /// The task's number.
+        task: u64,
+    },
+    /// A task has ended and its future has been dropped.
+    TaskEnded {
+        /// The task's number.
+        task: u64,
+        /// How it ended.
+        how: TaskEnd,
+    },
+    /// A job was given to a pool and is awaited.
+    JobSubmitted {
+        /// The job's number on this loop.
+        job: u64,
+    },
+    /// An awaited job has ended.
+    JobEnded {
+        /// The job's number on this loop.
+        job: u64,
+    },
+    /// Nobody awaits the job any more. It may still run.
+    JobAbandoned {
+        /// The job's number on this loop.
+        job: u64,
+    },
+}
+
+/// What an entry of the ready queue is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A boxed callback.
+    Callback,
+    /// News for the target's number: what it waited for has happened.
+    Notify(Key),
+    /// A due timer, by its number.
+    Timer(u64),
+    /// The turn of the target's number: a task's step.
+    Run(Key),
+    /// The callback lent by whoever runs the loop: the main future's step.
+    Main,
+    /// An entry that was cancelled while it waited.
+    Cancelled,
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskEnd {
+    /// With its output.
+    Finished,
+    /// Its future was dropped in answer to a cancel.
+    Cancelled,
+    /// It panicked.
+    Panicked,
+}
+
+/// Somebody who is told of every event of a loop.
+///
+/// Any `Fn(Moment, &Event)` is one.
+pub trait Observer {
+    /// `event` happened at `now`.
+    fn observe(&self, now: Moment, event: &Event);
+}
+
+impl<F: Fn(Moment, &Event)> Observer for F {
+    fn observe(&self, now: Moment, event: &Event) {
+        self(now, event);
+    }
+}

@@ -1,0 +1,174 @@
+//! The door for other threads.
+//!
+//! A loop belongs to one thread. Everything that happens elsewhere comes in through this
+//! one handle: it may be cloned, sent and shared, it never blocks, and it still answers
+//! when the loop is gone. Handles that may travel, such as sleeps and sockets, keep one to
+//! find their way home.
+//!
+//! ```text
+//!   at home:    proxy.notify(key) --> target.notify(key)              no lock
+//!   elsewhere:  proxy.notify(key) --> inbox --> (bell) --> next turn
+//! ```
+//!
+//! # Invariants
+//! - What one thread sends arrives in the order of sending.
+//! - What happened before a call on the sending thread is visible to the callback: both
+//!   sides take the inbox's lock.
+//!
+//! Tutorial: chapter 8. Before this: `running.rs`. After this: `source.rs`.
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use crate::callback::Key;
+use crate::error::{LoopClosed, WrongLoop};
+use crate::inbox::{Inbox, Message};
+use crate::loop_ref::LoopRef;
+use crate::reactor::WaitKey;
+use crate::running::{current_loop, is_current};
+use crate::timers::TimerKey;
+
+impl LoopRef {
+    /// The door of this loop for other threads.
+    #[must_use]
+    pub fn proxy(&self) -> LoopProxy {
+        LoopProxy { inbox: Arc::clone(&self.core.inbox) }
+    }
+}
+
+/// Reaches a loop from any thread.
+///
+/// It does not keep the loop open. As long as one exists, though, the loop cannot know that
+/// nobody will ever call it: an idle loop then sleeps instead of reporting
+/// [`RunError::Deadlock`](crate::RunError::Deadlock).
+///
+/// ```
+/// use roundelay_runtime::EventLoop;
+///
+/// let event_loop = EventLoop::new()?;
+/// let proxy = event_loop.proxy();
+/// let thread = std::thread::spawn(move || proxy.stop());
+/// event_loop.run_forever()?; // sleeps until the thread has called
+/// # thread.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct LoopProxy {
+    inbox: Arc<Inbox>,
+}
+
+impl LoopProxy {
+    /// Calls `callback` on the loop's thread, in one of its next turns, and wakes the loop
+    /// if it sleeps. Never waits.
+    ///
+    /// If the loop is closed before it comes to it, the callback is dropped uncalled.
+    ///
+    /// # Errors
+    /// [`LoopClosed`]; the callback is dropped here.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use roundelay_runtime::{EventLoop, LoopClosed};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (sender, receiver) = mpsc::channel();
+    /// let proxy = event_loop.proxy();
+    /// proxy.call_soon_threadsafe(move || sender.send("hello").unwrap())?;
+    /// event_loop.run_once()?;
+    /// assert_eq!(receiver.recv()?, "hello");
+    /// drop(event_loop);
+    /// assert_eq!(proxy.call_soon_threadsafe(|| ()), Err(LoopClosed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn call_soon_threadsafe(
+        &self,
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Result<(), LoopClosed> {
+        self.inbox.leave(Message::Call(Box::new(callback))).map_err(|_| LoopClosed)
+    }
+
+    /// Ends the loop's run after its current turn; wakes it if it sleeps. A loop that does
+    /// not run will stop after the first turn of its next run. A closed loop ignores it.
+    pub fn stop(&self) {
+        self.tell(Message::Stop);
+    }
+
+    /// The number of the loop behind this door.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.inbox.id
+    }
+
+    /// The loop itself, if it is the one that runs on this thread.
+    ///
+    /// # Errors
+    /// [`WrongLoop`], which names both loops.
+    pub fn local(&self) -> Result<LoopRef, WrongLoop> {
+        match current_loop() {
+            Some(current) if current.id() == self.id() => Ok(current),
+            current => {
+                Err(WrongLoop { made_on: self.id(), used_on: current.map(|current| current.id()) })
+            }
+        }
+    }
+
+    /// Tells the loop's target that what `key` waited for has happened, from any thread.
+    pub fn notify(&self, key: Key) {
+        match self.local() {
+            Ok(home) => {
+                // Clone, let the borrow end, then call.
+                let target = home.core.target.borrow().clone();
+                if let Some(target) = target {
+                    target.notify(key);
+                }
+            }
+            Err(_) => self.tell(Message::Notify(key)),
+        }
+    }
+
+    /// Cancels a timer, from any thread.
+    pub fn cancel_timer(&self, key: TimerKey) {
+        match self.local() {
+            Ok(home) => drop(home.cancel_timer(key)),
+            Err(_) => self.tell(Message::CancelTimer(key)),
+        }
+    }
+
+    /// Whether this thread runs the loop behind this door.
+    #[must_use]
+    pub fn is_home(&self) -> bool {
+        is_current(self.id())
+    }
+
+    pub(crate) fn cancel_wait(&self, wait: WaitKey) {
+        match self.local() {
+            Ok(home) => {
+                let callback = home.core.reactor.borrow_mut().cancel_wait(wait);
+                drop(callback);
+            }
+            Err(_) => self.tell(Message::CancelWait(wait)),
+        }
+    }
+
+    /// Lets go of a source: at once for the operating system, soon for the loop's table.
+    pub(crate) fn release(&self, source: Key, fd: RawFd) {
+        self.inbox.deregister(fd);
+        match self.local() {
+            Ok(home) => home.forget_source(source),
+            Err(_) => self.tell(Message::Forget(source)),
+        }
+    }
+
+    /// Leaves a message that a closed loop may ignore.
+    fn tell(&self, message: Message) {
+        let refused = self.inbox.leave(message);
+        drop(refused);
+    }
+}
+
+impl fmt::Debug for LoopProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopProxy").field("id", &self.id()).finish()
+    }
+}

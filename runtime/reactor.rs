@@ -1,0 +1,416 @@
+//! The reactor: asks the operating system what is ready.
+//!
+//! A *source* is anything with a file descriptor that can be waited for: a socket, a pipe.
+//! The operating system (epoll, kqueue; through mio) tells of *changes* only: "this can be
+//! read now" is said once, when it becomes true. So the reactor remembers it: each source
+//! has a latch for reading and one for writing.
+//!
+//! ```text
+//!   event from the system --> latch := ready,  waiting callbacks --> ready queue
+//!   read() says WouldBlock --> latch := not ready
+//! ```
+//!
+//! Whoever wants to read tries first, and waits only after the system has said `WouldBlock`.
+//!
+//! # Invariants
+//! - A latch is cleared by `WouldBlock` and by nothing else (mio asks for it: its events
+//!   are edges). A latch that is wrongly set costs one useless try; a latch that is wrongly
+//!   cleared would hang.
+//! - An event for a source that is gone, or for an earlier source in the same slot, is
+//!   ignored: every token carries the slot's generation.
+//! - A source is deregistered before its descriptor is closed.
+//! - Callbacks are handed out, never called here.
+//!
+//! mio is named in this file only.
+//!
+//! Tutorial: chapter 7. Before this: `observer.rs`. After this: `inbox.rs`.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use slab::Slab;
+
+use crate::callback::{Callback, Key};
+
+/// The two things that a source can be ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// There is something to read, or the end of it.
+    Read,
+    /// There is room to write.
+    Write,
+}
+
+/// One waiting callback of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitKey {
+    source: Key,
+    direction: Direction,
+    number: u64,
+}
+
+/// What a turn learned from the operating system about one source.
+pub(crate) struct News {
+    pub(crate) source: Key,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+}
+
+/// Waits for the operating system, and remembers what it said.
+pub(crate) struct Reactor {
+    poll: Poll,
+    sources: Slab<Source>,
+    next_generation: u32,
+    next_wait: u64,
+    /// How many callbacks wait for readiness.
+    waiting: usize,
+}
+
+struct Source {
+    generation: u32,
+    read: Latch,
+    write: Latch,
+}
+
+/// What is known of one direction of one source.
+struct Latch {
+    /// Nobody has seen `WouldBlock` since the last event. It starts out true: try first.
+    ready: bool,
+    waiting: Vec<(u64, Callback)>,
+}
+
+impl Reactor {
+    /// A reactor, and the bell that ends its wait from any thread.
+    pub(crate) fn new() -> io::Result<(Reactor, Bell)> {
+        let poll = Poll::new()?;
+        let bell = Bell {
+            waker: Waker::new(poll.registry(), BELL)?,
+            registry: poll.registry().try_clone()?,
+        };
+        let reactor =
+            Reactor { poll, sources: Slab::new(), next_generation: 0, next_wait: 0, waiting: 0 };
+        Ok((reactor, bell))
+    }
+
+    /// Watches a descriptor from now on, for both directions.
+    pub(crate) fn register(&mut self, fd: BorrowedFd<'_>) -> io::Result<Key> {
+        let entry = self.sources.vacant_entry();
+        let index = u32::try_from(entry.key()).expect("a loop holds fewer than 2^32 sources");
+        let key = Key::new(index, self.next_generation);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), token(key), interest)?;
+        entry.insert(Source {
+            generation: self.next_generation,
+            read: Latch::new(),
+            write: Latch::new(),
+        });
+        // The last value is left out: it belongs to the bell's token.
+        self.next_generation = (self.next_generation + 1) % u32::MAX;
+        Ok(key)
+    }
+
+    /// Forgets a source. Its waiting callbacks are handed out to be dropped.
+    ///
+    /// The descriptor must have been taken off the system's list: [`Bell::deregister`].
+    pub(crate) fn forget(&mut self, key: Key) -> Vec<Callback> {
+        if self.source(key).is_none() {
+            return Vec::new();
+        }
+        let source = self.sources.remove(key.index());
+        let waiting = source.read.waiting.into_iter().chain(source.write.waiting);
+        let callbacks: Vec<Callback> = waiting.map(|(_, callback)| callback).collect();
+        self.waiting -= callbacks.len();
+        callbacks
+    }
+
+    /// Whether the last try has not ended in `WouldBlock`.
+    pub(crate) fn is_ready(&self, key: Key, direction: Direction) -> bool {
+        let source = self.sources.get(key.index());
+        source
+            .filter(|source| source.generation == key.generation())
+            // Whoever asks about a source that is gone will hear it from the system.
+            .is_none_or(|source| match direction {
+                Direction::Read => source.read.ready,
+                Direction::Write => source.write.ready,
+            })
+    }
+
+    /// The system said `WouldBlock`.
+    pub(crate) fn clear_ready(&mut self, key: Key, direction: Direction) {
+        if let Some(latch) = self.latch(key, direction) {
+            latch.ready = false;
+        }
+    }
+
+    /// Leaves a callback for the next readiness. Gives it back if it is ready already, or
+    /// if the source is gone.
+    pub(crate) fn wait(
+        &mut self,
+        source: Key,
+        direction: Direction,
+        callback: Callback,
+    ) -> Result<WaitKey, Callback> {
+        let number = self.next_wait;
+        match self.latch(source, direction) {
+            Some(latch) if !latch.ready => {
+                // Nearly always there is one reader and one writer: room for one, no more.
+                latch.waiting.reserve_exact(1);
+                latch.waiting.push((number, callback));
+            }
+            _ => return Err(callback),
+        }
+        self.next_wait += 1;
+        self.waiting += 1;
+        Ok(WaitKey { source, direction, number })
+    }
+
+    /// Puts another callback in the place of one that waits; hands back the one not used.
+    /// `Err` if it no longer waits.
+    pub(crate) fn replace(
+        &mut self,
+        wait: WaitKey,
+        callback: Callback,
+    ) -> Result<Callback, Callback> {
+        match self.waiting(wait) {
+            Some((_, waiting)) => Ok(std::mem::replace(waiting, callback)),
+            None => Err(callback),
+        }
+    }
+
+    /// Takes back a callback that waits.
+    pub(crate) fn cancel_wait(&mut self, wait: WaitKey) -> Option<Callback> {
+        let latch = self.latch(wait.source, wait.direction)?;
+        let index = latch.waiting.iter().position(|&(number, _)| number == wait.number)?;
+        let (_, callback) = latch.waiting.remove(index);
+        self.waiting -= 1;
+        Some(callback)
+    }
+
+    /// Takes every waiting callback out, for closing the loop.
+    pub(crate) fn take_all(&mut self) -> Vec<Callback> {
+        let mut callbacks = Vec::new();
+        for (_, source) in &mut self.sources {
+            source.read.release(&mut callbacks);
+            source.write.release(&mut callbacks);
+        }
+        self.waiting = 0;
+        callbacks
+    }
+
+    /// How many callbacks wait for readiness.
+    pub(crate) fn waiting_callbacks(&self) -> usize {
+        self.waiting
+    }
+
+    /// Waits for events, and adds the callbacks that they release to `released`.
+    ///
+    /// A timeout is kept to within a millisecond, which is what the system calls offer. So
+    /// that a timer is late by as little as possible, a long wait is cut down to whole
+    /// milliseconds; the loop comes back for the rest.
+    pub(crate) fn poll(
+        &mut self,
+        events: &mut EventBuffer,
+        timeout: Option<Duration>,
+        released: &mut Vec<Callback>,
+        mut tell: impl FnMut(News),
+    ) -> io::Result<usize> {
+        let timeout = timeout.map(whole_milliseconds);
+        match self.poll.poll(&mut events.0, timeout) {
+            // A signal arrived. Whoever cares about it has another way to hear of it.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
+            outcome => outcome?,
+        }
+        let mut count = 0;
+        for event in &events.0 {
+            if event.token() == BELL {
+                continue;
+            }
+            count += 1;
+            let key = Key::from_bits(event.token().0 as u64);
+            // An error or a hang-up is for everybody: the next try will say which.
+            let broken = event.is_error();
+            let readable = event.is_readable() || event.is_read_closed() || broken;
+            let writable = event.is_writable() || event.is_write_closed() || broken;
+            let Some(source) = self.source(key) else { continue };
+            let mut freed = 0;
+            if readable {
+                freed += source.read.release(released);
+            }
+            if writable {
+                freed += source.write.release(released);
+            }
+            self.waiting -= freed;
+            tell(News { source: key, readable, writable });
+        }
+        Ok(count)
+    }
+
+    fn source(&mut self, key: Key) -> Option<&mut Source> {
+        let source = self.sources.get_mut(key.index());
+        source.filter(|source| source.generation == key.generation())
+    }
+
+    fn latch(&mut self, key: Key, direction: Direction) -> Option<&mut Latch> {
+        let source = self.source(key)?;
+        Some(match direction {
+            Direction::Read => &mut source.read,
+            Direction::Write => &mut source.write,
+        })
+    }
+
+    fn waiting(&mut self, wait: WaitKey) -> Option<&mut (u64, Callback)> {
+        let latch = self.latch(wait.source, wait.direction)?;
+        latch.waiting.iter_mut().find(|(number, _)| *number == wait.number)
+    }
+}
+
+impl Latch {
+    fn new() -> Latch {
+        Latch { ready: true, waiting: Vec::new() }
+    }
+
+    /// Sets the latch and moves the waiting callbacks out.
+    fn release(&mut self, released: &mut Vec<Callback>) -> usize {
+        self.ready = true;
+        let count = self.waiting.len();
+        released.extend(self.waiting.drain(..).map(|(_, callback)| callback));
+        count
+    }
+}
+
+/// Room for the events of one wait, kept from turn to turn.
+pub(crate) struct EventBuffer(Events);
+
+impl EventBuffer {
+    pub(crate) fn new() -> EventBuffer {
+        EventBuffer(Events::with_capacity(1024))
+    }
+}
+
+/// Ends the reactor's wait from any thread, and takes descriptors off its list.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    waker: Waker,
+    registry: Registry,
+}
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        // It fails only if the loop's descriptors are gone, and then nobody listens.
+        let _ = self.waker.wake();
+    }
+
+    /// Takes a descriptor off the system's list. Must come before the descriptor is closed:
+    /// its number may belong to a stranger a moment later.
+    pub(crate) fn deregister(&self, fd: RawFd) {
+        // It fails only if the descriptor was never registered.
+        let _ = self.registry.deregister(&mut SourceFd(&fd));
+    }
+}
+
+/// The bell's own token: a generation that no source gets.
+const BELL: Token = Token(usize::MAX);
+
+fn token(key: Key) -> Token {
+    Token(key.to_bits() as usize)
+}
+
+/// `timeout` without the broken millisecond, unless that is all there is.
+fn whole_milliseconds(timeout: Duration) -> Duration {
+    let whole = Duration::from_secs(timeout.as_secs())
+        + Duration::from_millis(timeout.subsec_millis().into());
+    if whole.is_zero() { timeout } else { whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn notify(n: u32) -> Callback {
+        Callback::Notify(Key::new(n, 0))
+    }
+
+    fn poll(reactor: &mut Reactor) -> Vec<Callback> {
+        let mut released = Vec::new();
+        let mut events = EventBuffer::new();
+        reactor.poll(&mut events, Some(Duration::ZERO), &mut released, |_| ()).unwrap();
+        released
+    }
+
+    #[test]
+    fn readiness_is_remembered_until_would_block() {
+        let (mut reactor, _bell) = Reactor::new().unwrap();
+        let (mut here, mut there) = UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        let key = reactor.register(here.as_fd()).unwrap();
+        reactor.clear_ready(key, Direction::Read);
+        poll(&mut reactor);
+        there.write_all(b"0123456789").unwrap();
+        let wait = reactor.wait(key, Direction::Read, notify(1));
+        assert!(wait.is_ok() && reactor.waiting_callbacks() == 1);
+        assert_eq!(poll(&mut reactor).len(), 1);
+        // Half is read; the system will not tell again, but the latch still knows.
+        here.read_exact(&mut [0; 5]).unwrap();
+        assert!(poll(&mut reactor).is_empty());
+        assert!(reactor.is_ready(key, Direction::Read));
+        assert!(reactor.wait(key, Direction::Read, notify(1)).is_err());
+    }
+
+    #[test]
+    fn an_event_for_a_source_that_is_gone_reaches_nobody() {
+        let (mut reactor, bell) = Reactor::new().unwrap();
+        let (here, mut there) = UnixStream::pair().unwrap();
+        let old = reactor.register(here.as_fd()).unwrap();
+        bell.deregister(here.as_raw_fd());
+        reactor.forget(old);
+        let (other, _peer) = UnixStream::pair().unwrap();
+        let new = reactor.register(other.as_fd()).unwrap();
+        assert_eq!(old.index(), new.index());
+        reactor.clear_ready(new, Direction::Read);
+        poll(&mut reactor);
+        reactor.clear_ready(old, Direction::Read);
+        there.write_all(b"x").unwrap();
+        assert!(poll(&mut reactor).is_empty() && !reactor.is_ready(new, Direction::Read));
+        assert!(reactor.wait(old, Direction::Read, notify(1)).is_err());
+    }
+
+    #[test]
+    fn two_callbacks_may_wait_for_one_direction_and_one_may_leave() {
+        let (mut reactor, _bell) = Reactor::new().unwrap();
+        let (here, mut there) = UnixStream::pair().unwrap();
+        let key = reactor.register(here.as_fd()).unwrap();
+        reactor.clear_ready(key, Direction::Read);
+        poll(&mut reactor);
+        reactor.clear_ready(key, Direction::Read);
+        let first = reactor.wait(key, Direction::Read, notify(1)).unwrap();
+        reactor.wait(key, Direction::Read, notify(2)).unwrap();
+        assert!(reactor.cancel_wait(first).is_some() && reactor.cancel_wait(first).is_none());
+        there.write_all(b"x").unwrap();
+        assert!(matches!(poll(&mut reactor)[..], [Callback::Notify(key)] if key.index() == 2));
+        assert_eq!(reactor.waiting_callbacks(), 0);
+    }
+
+    #[test]
+    fn the_bell_ends_a_wait_without_an_event() {
+        let (mut reactor, bell) = Reactor::new().unwrap();
+        bell.ring();
+        let mut released = Vec::new();
+        let count = reactor.poll(&mut EventBuffer::new(), None, &mut released, |_| ()).unwrap();
+        assert_eq!((count, released.len()), (0, 0));
+    }
+
+    #[test]
+    fn only_a_wait_shorter_than_a_millisecond_keeps_its_fraction() {
+        let micros = Duration::from_micros;
+        assert_eq!(whole_milliseconds(micros(2_700)), micros(2_000));
+        assert_eq!(whole_milliseconds(micros(300)), micros(300));
+        assert_eq!(whole_milliseconds(Duration::MAX).as_secs(), u64::MAX);
+    }
+}

@@ -1,0 +1,101 @@
+//! Which loop runs on this thread.
+//!
+//! One note per thread. It lets `spawn` and `sleep` find their loop without being handed
+//! it, lets a waker see whether it is at home, and refuses a second loop inside the first:
+//! the inner one would stop the outer one's dance without its dancers knowing why.
+//!
+//! # Invariants
+//! - At most one loop runs on a thread.
+//! - The note is there exactly while the loop runs or is being closed.
+//!
+//! Tutorial: chapter 8. Before this: `loop_ref.rs`. After this: `proxy.rs`.
+
+use std::cell::RefCell;
+use std::panic::Location;
+
+use crate::error::RunError;
+use crate::loop_ref::LoopRef;
+
+thread_local! {
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+}
+
+struct Running {
+    loop_ref: LoopRef,
+    since: &'static Location<'static>,
+}
+
+/// The loop that runs on this thread, if one does.
+///
+/// asyncio calls it `get_running_loop`.
+///
+/// ```
+/// use roundelay_runtime::{EventLoop, current_loop};
+///
+/// assert!(current_loop().is_none());
+/// let event_loop = EventLoop::new()?;
+/// event_loop.call_soon(|| assert!(current_loop().is_some()))?;
+/// event_loop.run_once()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "get_running_loop")]
+#[must_use]
+pub fn current_loop() -> Option<LoopRef> {
+    // A thread that is being taken down has no loop any more.
+    let current = RUNNING.try_with(|running| Some(running.borrow().as_ref()?.loop_ref.clone()));
+    current.ok().flatten()
+}
+
+/// Where the loop that runs on this thread was started.
+#[must_use]
+pub fn running_since() -> Option<&'static Location<'static>> {
+    let since = RUNNING.try_with(|running| Some(running.borrow().as_ref()?.since));
+    since.ok().flatten()
+}
+
+/// Whether the loop with this number runs on this thread.
+pub(crate) fn is_current(id: u64) -> bool {
+    let same = RUNNING.try_with(|running| {
+        running.borrow().as_ref().is_some_and(|running| running.loop_ref.id() == id)
+    });
+    same.unwrap_or(false)
+}
+
+/// Notes that `loop_ref` runs here, until the guard is dropped.
+pub(crate) fn enter(
+    loop_ref: &LoopRef,
+    since: &'static Location<'static>,
+) -> Result<Entered, RunError> {
+    RUNNING.with(|running| {
+        let mut running = running.borrow_mut();
+        if let Some(outer) = &*running {
+            return Err(RunError::Nested { outer: outer.since, inner: since });
+        }
+        *running = Some(Running { loop_ref: loop_ref.clone(), since });
+        Ok(Entered { earlier: None })
+    })
+}
+
+/// Notes `loop_ref` for as long as it is being closed, even inside another loop: what is
+/// dropped then belongs to the one that closes.
+pub(crate) fn enter_to_close(loop_ref: &LoopRef) -> Option<Entered> {
+    let closing = Running { loop_ref: loop_ref.clone(), since: Location::caller() };
+    let earlier = RUNNING.try_with(|running| running.borrow_mut().replace(closing));
+    earlier.ok().map(|earlier| Entered { earlier })
+}
+
+/// Takes the note away when dropped.
+pub(crate) struct Entered {
+    earlier: Option<Running>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let earlier = self.earlier.take();
+        // The reference may be the last one, and then drops the loop's parts: not inside
+        // the borrow.
+        let ended =
+            RUNNING.try_with(|running| std::mem::replace(&mut *running.borrow_mut(), earlier));
+        drop(ended);
+    }
+}

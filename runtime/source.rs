@@ -1,0 +1,134 @@
+//! A registered source: something the loop watches for you.
+//!
+//! The handle may be moved to another thread and dropped there; only its own loop can be
+//! asked to wait for it.
+//!
+//! # Invariants
+//! - Dropping the handle takes the descriptor off the system's list *before* it returns,
+//!   on whatever thread: so a struct that holds a `Source` and the socket must declare the
+//!   `Source` first. A descriptor that is closed while it is still registered may come back
+//!   as somebody else's.
+//!
+//! Tutorial: chapter 7. Before this: `proxy.rs`. After this: `event_loop.rs`.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use crate::callback::{Callback, Key};
+use crate::error::{LoopClosed, WrongLoop};
+use crate::loop_ref::LoopRef;
+use crate::observer::Event;
+use crate::proxy::LoopProxy;
+use crate::reactor::{Direction, WaitKey};
+
+impl LoopRef {
+    /// Watches a descriptor that does not block: a socket, a pipe.
+    ///
+    /// # Errors
+    /// What the operating system says: out of memory or of watches, or a kind of file that
+    /// cannot be waited for (a regular file is always ready: read it in a thread).
+    pub fn register(&self, file: &impl AsFd) -> io::Result<Source> {
+        if self.is_closed() {
+            return Err(LoopClosed.into());
+        }
+        let fd = file.as_fd();
+        let key = self.core.reactor.borrow_mut().register(fd)?;
+        self.observe(|| Event::SourceRegistered { source: key });
+        Ok(Source { key, fd: fd.as_raw_fd(), proxy: self.proxy() })
+    }
+
+    pub(crate) fn forget_source(&self, key: Key) {
+        let waiting = self.core.reactor.borrow_mut().forget(key);
+        drop(waiting);
+        self.observe(|| Event::SourceReleased { source: key });
+    }
+}
+
+/// A source that a loop watches. Dropping it ends the watch.
+#[derive(Debug)]
+pub struct Source {
+    key: Key,
+    fd: RawFd,
+    proxy: LoopProxy,
+}
+
+impl Source {
+    /// Whether it is worth trying: `false` from a `WouldBlock` until the next event.
+    ///
+    /// # Errors
+    /// [`WrongLoop`] on a thread where its loop does not run.
+    pub fn is_ready(&self, direction: Direction) -> Result<bool, WrongLoop> {
+        let home = self.proxy.local()?;
+        let ready = home.core.reactor.borrow().is_ready(self.key, direction);
+        Ok(ready)
+    }
+
+    /// Says that the operating system answered `WouldBlock`.
+    ///
+    /// # Errors
+    /// [`WrongLoop`] on a thread where its loop does not run.
+    pub fn clear_ready(&self, direction: Direction) -> Result<(), WrongLoop> {
+        let home = self.proxy.local()?;
+        home.core.reactor.borrow_mut().clear_ready(self.key, direction);
+        Ok(())
+    }
+
+    /// Calls `callback` once, at the next readiness; in the next turn, if it is ready now.
+    ///
+    /// `earlier` is a wait of the same kind that this one replaces. Returns what to hand in
+    /// as `earlier` the next time, and to [`Source::cancel_wait`].
+    ///
+    /// # Errors
+    /// [`WrongLoop`] on a thread where its loop does not run; the callback is dropped.
+    pub fn wait(
+        &self,
+        direction: Direction,
+        earlier: Option<WaitKey>,
+        callback: Callback,
+    ) -> Result<Option<WaitKey>, WrongLoop> {
+        let home = self.proxy.local()?;
+        let mut reactor = home.core.reactor.borrow_mut();
+        let callback = match earlier {
+            Some(wait) => match reactor.replace(wait, callback) {
+                Ok(unused) => {
+                    drop(reactor);
+                    drop(unused);
+                    return Ok(earlier);
+                }
+                Err(callback) => callback,
+            },
+            None => callback,
+        };
+        let outcome = reactor.wait(self.key, direction, callback);
+        drop(reactor);
+        match outcome {
+            Ok(wait) => {
+                let to_read = direction == Direction::Read;
+                home.observe(|| Event::SourceAwaited { source: self.key, to_read });
+                Ok(Some(wait))
+            }
+            Err(callback) => {
+                // A closed loop drops it: nobody is left who could be told.
+                let _ = home.push_callback(callback);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes back a wait, from any thread.
+    pub fn cancel_wait(&self, wait: WaitKey) {
+        self.proxy.cancel_wait(wait);
+    }
+
+    /// The door of the loop that watches.
+    #[must_use]
+    pub fn proxy(&self) -> &LoopProxy {
+        &self.proxy
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.proxy.release(self.key, self.fd);
+    }
+}
