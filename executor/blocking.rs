@@ -1,10 +1,57 @@
-//! stub
+//! The loop's own thread pool, made when it is first needed.
+//!
+//! Each loop has one for the blocking calls of its tasks, as an asyncio loop has its
+//! default executor. A program that never blocks never starts a thread.
+//!
+//! # Invariants
+//! - When a closed runner lets go, every thread has ended, or standard error says which
+//!   job did not.
+//!
+//! Tutorial: chapter 15. Before this: `task_group.rs`. After this: `to_thread.rs`.
+
+use std::cell::{Cell, OnceCell};
+use std::thread::available_parallelism;
 use std::time::Duration;
-#[derive(Debug)]
-pub(crate) struct BlockingPool;
+
+use roundelay_pools::{Job, PoolError, ThreadPool};
+
+/// The threads behind [`to_thread`](crate::to_thread).
+pub(crate) struct BlockingPool {
+    threads: Option<usize>,
+    pool: OnceCell<ThreadPool>,
+    jobs: Cell<u64>,
+}
+
 impl BlockingPool {
-    pub(crate) fn new(_: Option<usize>) -> Self {
-        BlockingPool
+    pub(crate) fn new(threads: Option<usize>) -> BlockingPool {
+        BlockingPool { threads, pool: OnceCell::new(), jobs: Cell::new(0) }
     }
-    pub(crate) fn close(&self, _: Duration) {}
+
+    /// Hands over a job. Returns its number on this loop with it.
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(u64, Job<T>), PoolError> {
+        let pool = self.pool.get_or_init(|| {
+            let threads = self.threads.unwrap_or_else(default_threads);
+            ThreadPool::builder().threads(threads).name("roundelay").build()
+        });
+        let job = pool.submit(work)?;
+        self.jobs.set(self.jobs.get() + 1);
+        Ok((self.jobs.get(), job))
+    }
+
+    /// Lets queued jobs run, and waits until all threads have ended, but not for ever.
+    pub(crate) fn close(&self, patience: Duration) {
+        let Some(pool) = self.pool.get() else { return };
+        if let Err(still_running) = pool.shutdown_timeout(patience) {
+            eprintln!("roundelay: a closing loop leaves threads behind: {still_running}");
+        }
+    }
+}
+
+/// As many as Python's: blocking calls wait more than they compute.
+fn default_threads() -> usize {
+    let cores = available_parallelism().map_or(1, usize::from);
+    (cores + 4).min(32)
 }

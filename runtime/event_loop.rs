@@ -234,7 +234,7 @@ impl EventLoop {
     fn sleep(&self, sleep: Sleep) -> Result<(), RunError> {
         let core = &self.core;
         let awaits_system = core.reactor.borrow().waiting_callbacks() > 0;
-        let only_time_can_help = !awaits_system && core.clock_holds.get() == 0;
+        let only_time_can_help = !awaits_system && !core.inbox.is_clock_held();
         match sleep {
             Sleep::WithoutEnd if only_time_can_help && self.nobody_has_a_door() => {
                 Err(RunError::Deadlock)
@@ -306,6 +306,7 @@ impl EventLoop {
                     drop(callback);
                 }
                 Message::Forget(source) => self.forget_source(source),
+                Message::ClockFree => {}
                 Message::Stop => self.stop(),
             }
         }
@@ -517,7 +518,6 @@ impl EventLoopBuilder {
             stopping: Cell::new(false),
             closed: Cell::new(false),
             turn: Cell::new(0),
-            clock_holds: Cell::new(0),
         };
         Ok(EventLoop {
             loop_ref: LoopRef { core: Rc::new(core) },

@@ -22,7 +22,7 @@
 //! Tutorial: chapter 8. Before this: `reactor.rs`. After this: `loop_ref.rs`.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -38,6 +38,8 @@ pub(crate) enum Message {
     CancelTimer(TimerKey),
     CancelWait(WaitKey),
     Forget(Key),
+    /// The last hold on the clock is gone: look again whether it may jump.
+    ClockFree,
     Stop,
 }
 
@@ -48,6 +50,8 @@ pub(crate) struct Inbox {
     state: Mutex<State>,
     /// A copy of "there are messages", so that a busy loop need not take the lock to look.
     has_messages: AtomicBool,
+    /// How many guards keep the virtual clock from jumping.
+    clock_holds: AtomicUsize,
     bell: Bell,
 }
 
@@ -60,7 +64,13 @@ struct State {
 
 impl Inbox {
     pub(crate) fn new(id: u64, bell: Bell) -> Inbox {
-        Inbox { id, state: Mutex::default(), has_messages: AtomicBool::new(false), bell }
+        Inbox {
+            id,
+            state: Mutex::default(),
+            has_messages: AtomicBool::new(false),
+            clock_holds: AtomicUsize::new(0),
+            bell,
+        }
     }
 
     /// Leaves a message. A closed loop refuses it, and gives it back.
@@ -106,6 +116,22 @@ impl Inbox {
         state.closed = true;
         self.has_messages.store(false, Ordering::Relaxed);
         std::mem::take(&mut state.messages)
+    }
+
+    pub(crate) fn hold_clock(&self) {
+        self.clock_holds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lets go of the clock. A loop that sleeps on its account is told: after a closed loop
+    /// nobody needs to be.
+    pub(crate) fn release_clock(&self) {
+        if self.clock_holds.fetch_sub(1, Ordering::AcqRel) == 1 {
+            drop(self.leave(Message::ClockFree));
+        }
+    }
+
+    pub(crate) fn is_clock_held(&self) -> bool {
+        self.clock_holds.load(Ordering::Acquire) > 0
     }
 
     /// Takes a descriptor off the system's list; see [`Bell::deregister`].

@@ -48,8 +48,6 @@ pub(crate) struct Core {
     pub(crate) stopping: Cell<bool>,
     pub(crate) closed: Cell<bool>,
     pub(crate) turn: Cell<u64>,
-    /// How many [`ClockHold`]s there are.
-    pub(crate) clock_holds: Cell<usize>,
 }
 
 /// An event loop, on its own thread.
@@ -234,31 +232,6 @@ impl LoopRef {
             }
         }
     }
-
-    /// Keeps the virtual clock from jumping until the guard is dropped. The real clock does
-    /// not care.
-    ///
-    /// For work that the loop cannot see: a thread that will answer soon. Jobs awaited with
-    /// `to_thread` hold the clock by themselves.
-    ///
-    /// ```
-    /// use roundelay_runtime::EventLoop;
-    ///
-    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
-    /// let (hold, proxy) = (event_loop.hold_clock(), event_loop.proxy());
-    /// let inner = event_loop.loop_ref().clone();
-    /// event_loop.call_later(std::time::Duration::from_secs(60), move || inner.stop())?;
-    /// let worker = std::thread::spawn(move || proxy.call_soon_threadsafe(|| println!("done")));
-    /// event_loop.run_once()?; // waits for the thread, not for the minute
-    /// drop(hold);
-    /// event_loop.run_forever()?;
-    /// # worker.join().unwrap()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn hold_clock(&self) -> ClockHold {
-        self.core.clock_holds.set(self.core.clock_holds.get() + 1);
-        ClockHold { loop_ref: self.clone() }
-    }
 }
 
 /// For those who build on the loop: the executor's table of tasks, its timers.
@@ -430,18 +403,5 @@ impl CallHandle {
             Waits::ForTime(timer) => self.loop_ref.is_timer_set(timer),
             Waits::ForItsTurn(place) => self.loop_ref.core.ready.borrow().is_waiting(place),
         }
-    }
-}
-
-/// Holds the virtual clock: see [`LoopRef::hold_clock`].
-#[derive(Debug)]
-pub struct ClockHold {
-    loop_ref: LoopRef,
-}
-
-impl Drop for ClockHold {
-    fn drop(&mut self) {
-        let holds = &self.loop_ref.core.clock_holds;
-        holds.set(holds.get() - 1);
     }
 }

@@ -113,6 +113,35 @@ impl LoopProxy {
         }
     }
 
+    /// Keeps the loop's virtual clock from jumping until the guard is dropped. A real clock
+    /// does not care.
+    ///
+    /// For work that the loop cannot see: a thread that will answer soon. Jobs awaited with
+    /// `to_thread` hold the clock by themselves.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// let start = event_loop.time();
+    /// event_loop.call_later(Duration::from_secs(60), || ())?;
+    /// let (proxy, hold) = (event_loop.proxy(), event_loop.proxy().hold_clock());
+    /// let worker = std::thread::spawn(move || {
+    ///     proxy.call_soon_threadsafe(|| println!("done")).unwrap();
+    ///     drop(hold);
+    /// });
+    /// event_loop.run_once()?; // waits for the thread, not for the minute
+    /// assert_eq!(event_loop.time(), start);
+    /// # worker.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "dropping the guard lets the clock go"]
+    pub fn hold_clock(&self) -> ClockHold {
+        self.inbox.hold_clock();
+        ClockHold { inbox: Arc::clone(&self.inbox) }
+    }
+
     /// Tells the loop's target that what `key` waited for has happened, from any thread.
     pub fn notify(&self, key: Key) {
         match self.local() {
@@ -170,5 +199,22 @@ impl LoopProxy {
 impl fmt::Debug for LoopProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoopProxy").field("id", &self.id()).finish()
+    }
+}
+
+/// Holds the virtual clock: see [`LoopProxy::hold_clock`]. May be dropped on any thread.
+pub struct ClockHold {
+    inbox: Arc<Inbox>,
+}
+
+impl Drop for ClockHold {
+    fn drop(&mut self) {
+        self.inbox.release_clock();
+    }
+}
+
+impl fmt::Debug for ClockHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClockHold").field("loop", &self.inbox.id).finish()
     }
 }
