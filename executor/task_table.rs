@@ -525,6 +525,18 @@ impl Target for Tasks {
     fn notify(&self, key: Key) {
         self.wake(key);
     }
+
+    /// The wakers that are here and of which nobody holds a clone.
+    fn own_doors(&self) -> usize {
+        let spare = self.spare_waker.take();
+        let spares = usize::from(spare.is_some());
+        self.spare_waker.set(spare);
+        let slots = self.slots.borrow();
+        let mut in_slots = slots.iter().filter_map(|(_, slot)| slot.waker.as_ref());
+        // One clone in strange hands is enough to know that the loop can be called.
+        let unshared = in_slots.try_fold(0, |count, lent| (!lent.was_kept()).then_some(count + 1));
+        unshared.map_or(0, |count| spares + count)
+    }
 }
 
 fn how(stage: &Stage) -> TaskEnd {

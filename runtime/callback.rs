@@ -112,4 +112,12 @@ pub trait Target {
     ///
     /// A key may be stale, and may be notified more than once: both must be harmless.
     fn notify(&self, key: Key);
+
+    /// How many [`LoopProxy`](crate::LoopProxy)s the target keeps that nobody else can use.
+    ///
+    /// An idle loop asks, to tell whether it can ever be called again. Too small a number
+    /// is harmless: the loop then sleeps instead of saying that it would sleep for ever.
+    fn own_doors(&self) -> usize {
+        0
+    }
 }

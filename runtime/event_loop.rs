@@ -254,10 +254,12 @@ impl EventLoop {
         }
     }
 
-    /// Whether this loop's own reference to its inbox is the only one left: then no thread,
-    /// no waker and no socket can ever leave a message.
+    /// Whether all references to the inbox are the loop's own and its target's: then no
+    /// thread, no waker and no socket can ever leave a message.
     fn nobody_has_a_door(&self) -> bool {
-        Arc::strong_count(&self.core.inbox) == 1
+        let target = self.core.target.borrow().clone();
+        let own = 1 + target.map_or(0, |target| target.own_doors());
+        Arc::strong_count(&self.core.inbox) == own
     }
 
     /// Asks the operating system. What was waited for becomes ready callbacks.
