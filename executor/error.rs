@@ -53,6 +53,11 @@ impl From<TaskError> for io::Error {
 
 /// What a task panicked with.
 pub struct TaskPanic {
+    // Boxed, because every task has room for one and hardly any needs it.
+    contents: Box<Contents>,
+}
+
+struct Contents {
     message: String,
     /// Behind a lock only so that the error may be shared between threads.
     payload: Mutex<Box<dyn Any + Send>>,
@@ -60,19 +65,20 @@ pub struct TaskPanic {
 
 impl TaskPanic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> TaskPanic {
-        TaskPanic { message: panic_message(&*payload), payload: Mutex::new(payload) }
+        let message = panic_message(&*payload);
+        TaskPanic { contents: Box::new(Contents { message, payload: Mutex::new(payload) }) }
     }
 
     /// The panic's text, as far as it has one.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.contents.message
     }
 
     /// What the panic carried.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.contents.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Panics again, here, with the same payload; the panic hook is not run a second time.
@@ -83,7 +89,7 @@ impl TaskPanic {
 
 impl fmt::Debug for TaskPanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskPanic").field("message", &self.message).finish_non_exhaustive()
+        f.debug_struct("TaskPanic").field("message", &self.message()).finish_non_exhaustive()
     }
 }
 

@@ -127,7 +127,7 @@ impl Runner {
             } else {
                 let future = main.as_mut().as_pin_mut();
                 let future = future.expect("the main future stays until it has ended");
-                match tasks.poll_as(key, |cx| future.poll(cx)) {
+                match tasks.step_main(key, |cx| future.poll(cx)) {
                     Ok(Poll::Pending) => return,
                     Ok(Poll::Ready(_)) if tasks.is_cancel_requested(key) => MainEnd::Cancelled,
                     Ok(Poll::Ready(output)) => MainEnd::Finished(output),

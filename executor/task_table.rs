@@ -14,7 +14,7 @@
 //! (scheduled? cancel requested?), and who waits for its end.
 //!
 //! # Invariants
-//! - A future is polled in one place: [`Tasks::poll_as`].
+//! - A future is polled in one place: [`Tasks::poll`].
 //! - A task is in the ready queue at most once: its `scheduled` flag says whether it is.
 //! - While a future is polled or dropped, it is out of its slot and nothing is borrowed: it
 //!   may spawn, cancel and wake whom it likes.
@@ -58,11 +58,15 @@ pub(crate) struct Tasks {
     pub(crate) blocking: BlockingPool,
     slots: RefCell<Slab<Slot>>,
     next_id: Cell<u64>,
-    spare_waker: Cell<Option<LentWaker>>,
+    spare_waker: Cell<Option<Box<LentWaker>>>,
     /// Whose future is being polled, and the waker that it was lent.
     current: Cell<Option<Current>>,
     /// How many tasks have not ended.
     live: Cell<usize>,
+    /// How many calls of [`Tasks::drop_now`] are under way, one inside the other.
+    depth: Cell<usize>,
+    /// Tasks to drop as soon as the stack is shallow again.
+    too_deep: RefCell<Vec<Key>>,
     /// After the table was closed nothing is spawned any more.
     closed: Cell<bool>,
 }
@@ -84,7 +88,7 @@ struct Slot {
     stage: Stage,
     /// Who waits for its end.
     joiner: Option<Waiter>,
-    waker: Option<LentWaker>,
+    waker: Option<Box<LentWaker>>,
     id: u64,
     name: Option<Rc<str>>,
     spawned_at: &'static Location<'static>,
@@ -101,6 +105,13 @@ enum Stage {
     /// The body holds the output.
     Finished(BoxedBody),
     Failed(TaskError),
+}
+
+impl Slot {
+    /// What a poll needs to know of its task: the number, and the waker that it kept.
+    fn begin_poll(&mut self) -> (u64, Option<Box<LentWaker>>) {
+        (self.id, self.waker.take())
+    }
 }
 
 impl Stage {
@@ -144,6 +155,8 @@ impl Tasks {
             spare_waker: Cell::new(None),
             current: Cell::new(None),
             live: Cell::new(0),
+            depth: Cell::new(0),
+            too_deep: RefCell::default(),
             closed: Cell::new(false),
         }
     }
@@ -162,7 +175,7 @@ impl Tasks {
     }
 
     /// Adds the main task, whose future somebody else holds and polls through
-    /// [`Tasks::poll_as`] when the loop's main callback is called.
+    /// [`Tasks::step_main`] when the loop's main callback is called.
     pub(crate) fn spawn_main(&self, at: &'static Location<'static>) -> Key {
         let key = self.add(Stage::Main, Birth { name: Some("main".into()), at });
         self.loop_ref.call_main_soon();
@@ -219,53 +232,62 @@ impl Tasks {
         let taken = self.with(key, |slot| {
             slot.scheduled = false;
             match std::mem::replace(&mut slot.stage, Stage::Out) {
-                Stage::Waiting(body) => Some((body, slot.cancel_requested)),
+                Stage::Waiting(body) => Some((body, slot.cancel_requested, slot.begin_poll())),
                 other => {
                     slot.stage = other;
                     None
                 }
             }
         });
-        let Some(Some((mut body, cancelled))) = taken else { return };
+        let Some(Some((mut body, cancelled, poll))) = taken else { return };
         if cancelled {
             return self.unwind(key, body);
         }
-        match self.poll_as(key, |cx| body.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => {
-                // Whoever asked for its end meanwhile has scheduled it: the next step unwinds.
-                let homeless = self.with(key, |slot| match slot.stage {
-                    Stage::Out => {
-                        slot.stage = Stage::Waiting(body);
-                        None
-                    }
-                    _ => Some(body),
-                });
-                drop(homeless);
-            }
+        let (outcome, lent) = self.poll(key, poll, |cx| body.as_mut().poll(cx));
+        match outcome {
+            Ok(Poll::Pending) => self.end_poll(key, lent, Some(body)),
             // The value of a task that was cancelled while it took its last step is lost,
             // as in asyncio: whoever cancelled it was told that it would not finish.
-            Ok(Poll::Ready(())) if self.is_cancel_requested(key) => self.unwind(key, body),
-            Ok(Poll::Ready(())) => self.end(key, Stage::Finished(body)),
+            Ok(Poll::Ready(())) => {
+                self.end_poll(key, lent, None);
+                match self.is_cancel_requested(key) {
+                    true => self.unwind(key, body),
+                    false => self.end(key, Stage::Finished(body)),
+                }
+            }
             Err(payload) => {
+                self.end_poll(key, lent, None);
                 self.drop_contained(key, body);
                 self.end(key, Stage::Failed(TaskError::Panicked(TaskPanic::new(payload))));
             }
         }
     }
 
-    /// The one place where futures are polled: as the task `key`, with a waker lent to it.
-    pub(crate) fn poll_as<T>(
+    /// One step of the main task, whose future somebody else holds.
+    pub(crate) fn step_main<T>(
         &self,
         key: Key,
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+        poll_main: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Result<Poll<T>, Box<dyn Any + Send>> {
-        let kept = self.with(key, |slot| (slot.waker.take(), slot.id));
-        let Some((kept, id)) = kept else { return Ok(Poll::Pending) };
-        let lent = kept.or_else(|| self.spare_waker.take());
-        let lent = lent.unwrap_or_else(|| LentWaker::new(self.loop_ref.proxy()));
-        if !lent.was_kept() {
-            lent.lend_to(key);
-        }
+        let Some(poll) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
+        let (outcome, lent) = self.poll(key, poll, poll_main);
+        self.end_poll(key, lent, None);
+        outcome
+    }
+
+    /// The one place where futures are polled: as the task `key`, with a waker lent to it.
+    fn poll<T>(
+        &self,
+        key: Key,
+        (id, kept): (u64, Option<Box<LentWaker>>),
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> (Result<Poll<T>, Box<dyn Any + Send>>, Box<LentWaker>) {
+        let lent = kept.unwrap_or_else(|| {
+            let spare = self.spare_waker.take();
+            let spare = spare.unwrap_or_else(|| LentWaker::new(self.loop_ref.proxy()));
+            spare.lend_to(key);
+            spare
+        });
         self.loop_ref.observe(|| Event::TaskPolled { task: id });
         let outer = self.current.replace(Some(Current { key, id, waker: lent.waker().data() }));
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -276,21 +298,31 @@ impl Tasks {
         if matches!(outcome, Ok(Poll::Pending)) {
             self.loop_ref.observe(|| Event::TaskPending { task: id });
         }
-        self.take_back(key, lent);
-        outcome
+        (outcome, lent)
     }
 
-    /// After a poll: a waker of which somebody holds a clone stays with the task.
-    fn take_back(&self, key: Key, lent: LentWaker) {
-        let unused = match lent.was_kept() {
-            false => self.spare_waker.replace(Some(lent)),
-            true => {
-                let mut lent = Some(lent);
-                self.with(key, |slot| slot.waker = lent.take());
-                lent
+    /// After a poll: the future goes back into its slot, and so does a waker of which
+    /// somebody holds a clone. Any other waker is the spare one again.
+    fn end_poll(&self, key: Key, lent: Box<LentWaker>, body: Option<BoxedBody>) {
+        let mut kept = None;
+        if lent.was_kept() {
+            kept = Some(lent);
+        } else {
+            drop(self.spare_waker.replace(Some(lent)));
+        }
+        let mut body = body;
+        self.with(key, |slot| {
+            if kept.is_some() {
+                slot.waker = kept.take();
             }
-        };
-        drop(unused);
+            if matches!(slot.stage, Stage::Out)
+                && let Some(body) = body.take()
+            {
+                slot.stage = Stage::Waiting(body);
+            }
+        });
+        // Left over only if the slot is gone, swept away while its future was out.
+        drop((kept, body));
     }
 
     /// Drops a cancelled task's future, then ends the task.
@@ -346,6 +378,7 @@ impl Tasks {
     }
 
     /// Runs `f` on a slot, if the key is not stale. `f` must not call user code.
+    #[inline]
     fn with<R>(&self, key: Key, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.get_mut(key.index())?;
@@ -376,7 +409,26 @@ impl Tasks {
     /// Drops a task's future now and not in its own step: for a group that is itself being
     /// dropped and cannot wait. A future that is being polled this very moment is dropped
     /// when its poll returns.
+    ///
+    /// A child may hold a group of its own, whose children are dropped in turn, and so on:
+    /// each generation lies deeper on the stack. From a certain depth on they are put on a
+    /// list instead, and are dropped before the outermost drop returns.
     pub(crate) fn drop_now(&self, key: Key) {
+        if self.depth.get() >= DEEPEST_DROP {
+            self.too_deep.borrow_mut().push(key);
+            return;
+        }
+        self.depth.set(self.depth.get() + 1);
+        self.drop_one_now(key);
+        self.depth.set(self.depth.get() - 1);
+        while self.depth.get() == 0 {
+            let next = self.too_deep.borrow_mut().pop();
+            let Some(key) = next else { break };
+            self.drop_now(key);
+        }
+    }
+
+    fn drop_one_now(&self, key: Key) {
         let body = self.with(key, |slot| {
             slot.cancel_requested = true;
             match std::mem::replace(&mut slot.stage, Stage::Out) {
@@ -538,6 +590,9 @@ impl Target for Tasks {
         unshared.map_or(0, |count| spares + count)
     }
 }
+
+/// How many futures may be dropped one inside the other before the next waits its turn.
+const DEEPEST_DROP: usize = 64;
 
 fn how(stage: &Stage) -> TaskEnd {
     match stage {

@@ -49,9 +49,10 @@ pub(crate) struct LentWaker {
 }
 
 impl LentWaker {
-    pub(crate) fn new(door: LoopProxy) -> LentWaker {
+    /// Boxed: it is passed about at every poll, and a pointer is passed in a register.
+    pub(crate) fn new(door: LoopProxy) -> Box<LentWaker> {
         let shared = Arc::new(TaskWaker { door, key: AtomicU64::new(0) });
-        LentWaker { waker: Waker::from(Arc::clone(&shared)), shared }
+        Box::new(LentWaker { waker: Waker::from(Arc::clone(&shared)), shared })
     }
 
     /// Writes a task's key on it. Nobody may hold a clone.

@@ -293,11 +293,12 @@ impl EventLoop {
 
     /// Step 3.
     fn collect_inbox(&self) {
+        if !self.core.inbox.has_messages() {
+            return;
+        }
         let mut messages = self.messages.take();
         self.core.inbox.collect(&mut messages);
-        if !messages.is_empty() {
-            self.observe(|| Event::InboxCollected { messages: messages.len() });
-        }
+        self.observe(|| Event::InboxCollected { messages: messages.len() });
         for message in messages.drain(..) {
             match message {
                 Message::Call(callback) => drop(self.push_callback(Callback::Once(callback))),

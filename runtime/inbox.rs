@@ -96,13 +96,17 @@ impl Inbox {
         state.asleep
     }
 
+    /// Whether anything was left. Takes no lock.
+    #[inline]
+    pub(crate) fn has_messages(&self) -> bool {
+        self.has_messages.load(Ordering::Acquire)
+    }
+
     /// Takes everything that was left; `buffer` lends the room for it.
     pub(crate) fn collect(&self, buffer: &mut Vec<Message>) {
-        if self.has_messages.load(Ordering::Acquire) {
-            let mut state = self.state.lock();
-            self.has_messages.store(false, Ordering::Relaxed);
-            std::mem::swap(&mut state.messages, buffer);
-        }
+        let mut state = self.state.lock();
+        self.has_messages.store(false, Ordering::Relaxed);
+        std::mem::swap(&mut state.messages, buffer);
     }
 
     /// After the loop slept: nobody needs to ring any more.

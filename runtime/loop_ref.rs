@@ -174,6 +174,7 @@ impl LoopRef {
 
     /// The last moment that anybody read from the clock: a little old, and free.
     #[must_use]
+    #[inline]
     pub fn latest(&self) -> Moment {
         self.core.clock.latest()
     }
@@ -211,6 +212,7 @@ impl LoopRef {
 
     /// Whether the loop has been closed.
     #[must_use]
+    #[inline]
     pub fn is_closed(&self) -> bool {
         self.core.closed.get()
     }
@@ -244,12 +246,14 @@ impl LoopRef {
 
     /// Puts `key` at the back of the ready queue: the target's `run` is called in the next
     /// turn. A closed loop forgets it.
+    #[inline]
     pub fn run_soon(&self, key: Key) {
         self.push(Entry::Run(key));
     }
 
     /// Puts the main callback at the back of the ready queue: see
     /// [`EventLoop::run_with`](crate::EventLoop::run_with).
+    #[inline]
     pub fn call_main_soon(&self) {
         self.push(Entry::Main);
     }
@@ -298,6 +302,7 @@ impl LoopRef {
 
     /// Whether somebody observes this loop.
     #[must_use]
+    #[inline]
     pub fn is_observed(&self) -> bool {
         self.core.observer.is_some()
     }
@@ -315,17 +320,24 @@ impl LoopRef {
         Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForItsTurn(place) })
     }
 
-    /// The one way into the ready queue.
+    /// The one way into the ready queue. A closed loop drops what comes.
+    #[inline]
     pub(crate) fn push(&self, entry: Entry) -> Option<u64> {
         if self.is_closed() {
             return None;
         }
-        let what = self.is_observed().then(|| work(&entry));
-        let place = self.core.ready.borrow_mut().push(entry);
-        if let Some(what) = what {
-            self.observe(|| Event::ReadyPushed { place, what });
+        if self.is_observed() {
+            return Some(self.push_and_tell(entry));
         }
-        Some(place)
+        Some(self.core.ready.borrow_mut().push(entry))
+    }
+
+    #[cold]
+    fn push_and_tell(&self, entry: Entry) -> u64 {
+        let what = work(&entry);
+        let place = self.core.ready.borrow_mut().push(entry);
+        self.tell(&Event::ReadyPushed { place, what });
+        place
     }
 }
 

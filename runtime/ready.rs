@@ -52,12 +52,14 @@ pub(crate) struct ReadyQueue {
 
 impl ReadyQueue {
     /// Adds at the back. Returns the entry's place in the line.
+    #[inline]
     pub(crate) fn push(&mut self, entry: Entry) -> u64 {
         self.entries.push_back(entry);
         self.front + self.entries.len() as u64 - 1
     }
 
     /// Takes the front entry, and its place.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<(u64, Entry)> {
         let entry = self.entries.pop_front()?;
         self.front += 1;
