@@ -8,7 +8,7 @@
 //! the garbage collector finds them; here each is reported the moment it can no longer be
 //! taken.
 //!
-//! Tutorial: chapter 2. Before this: `error.rs`. After this: `clock.rs`.
+//! Tutorial: chapter 10. Before this: `error.rs`. After this: `clock.rs`.
 
 use std::any::Any;
 use std::fmt;

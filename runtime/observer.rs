@@ -13,7 +13,7 @@
 //! - Events speak of numbers, never of addresses: two runs can be compared.
 //! - An observer that panics is the observer's mistake; the run goes on without its help.
 //!
-//! Tutorial: chapter 20. Before this: `timers.rs`. After this: `reactor.rs`.
+//! Tutorial: chapter 19. Before this: `timers.rs`. After this: `reactor.rs`.
 
 use std::panic::Location;
 use std::time::Duration;

@@ -15,7 +15,7 @@
 //! - What happened before a call on the sending thread is visible to the callback: both
 //!   sides take the inbox's lock.
 //!
-//! Tutorial: chapter 8. Before this: `running.rs`. After this: `source.rs`.
+//! Tutorial: chapter 18. Before this: `running.rs`. After this: `source.rs`.
 
 use std::fmt;
 use std::os::fd::RawFd;

@@ -8,7 +8,7 @@
 //! - No timer is set for a future that is ready at its first poll.
 //! - When `Elapsed` comes out, the guarded future is gone.
 //!
-//! Tutorial: chapter 10. Before this: `sleep.rs`. After this: `../yield_now.rs`.
+//! Tutorial: chapter 11. Before this: `sleep.rs`. After this: `../yield_now.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
