@@ -116,11 +116,11 @@ impl Runner {
         let mut end = None;
         // The loop ends one turn after main has: in that turn asyncio calls the done
         // callbacks, and what was scheduled together with them still runs.
-        let over = Rc::new(Cell::new(false));
+        let over = Cell::new(false);
         let key = tasks.spawn_main(at);
         let mut step = || {
             if end.is_some() {
-                return;
+                return over.set(true);
             }
             let ended = if tasks.main_begins_step(key) {
                 MainEnd::Cancelled
@@ -137,8 +137,7 @@ impl Runner {
             main.set(None);
             tasks.main_ends(key, ended.kind());
             end = Some(ended);
-            let over = Rc::clone(&over);
-            drop(self.event_loop.call_soon(move || over.set(true)));
+            self.event_loop.call_main_soon();
         };
         let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
         if end.is_none() {

@@ -126,12 +126,9 @@ impl Inbox {
         self.clock_holds.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Lets go of the clock. A loop that sleeps on its account is told: after a closed loop
-    /// nobody needs to be.
-    pub(crate) fn release_clock(&self) {
-        if self.clock_holds.fetch_sub(1, Ordering::AcqRel) == 1 {
-            drop(self.leave(Message::ClockFree));
-        }
+    /// Lets go of the clock. `true` if that was the last hold.
+    pub(crate) fn release_clock(&self) -> bool {
+        self.clock_holds.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     pub(crate) fn is_clock_held(&self) -> bool {

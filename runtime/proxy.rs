@@ -139,7 +139,7 @@ impl LoopProxy {
     #[must_use = "dropping the guard lets the clock go"]
     pub fn hold_clock(&self) -> ClockHold {
         self.inbox.hold_clock();
-        ClockHold { inbox: Arc::clone(&self.inbox) }
+        ClockHold { proxy: self.clone() }
     }
 
     /// Tells the loop's target that what `key` waited for has happened, from any thread.
@@ -203,18 +203,17 @@ impl fmt::Debug for LoopProxy {
 }
 
 /// Holds the virtual clock: see [`LoopProxy::hold_clock`]. May be dropped on any thread.
+#[derive(Debug)]
 pub struct ClockHold {
-    inbox: Arc<Inbox>,
+    proxy: LoopProxy,
 }
 
 impl Drop for ClockHold {
     fn drop(&mut self) {
-        self.inbox.release_clock();
-    }
-}
-
-impl fmt::Debug for ClockHold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClockHold").field("loop", &self.inbox.id).finish()
+        let last = self.proxy.inbox.release_clock();
+        // At home the loop is awake; elsewhere it may sleep on this hold's account.
+        if last && !self.proxy.is_home() {
+            self.proxy.tell(Message::ClockFree);
+        }
     }
 }

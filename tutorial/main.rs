@@ -1,3 +1,22 @@
 //! The `roundelay` command.
 #![forbid(unsafe_code)]
-fn main() {}
+
+use std::process::ExitCode;
+
+use roundelay_tutorial::args::{self, Command};
+use roundelay_tutorial::manifest::sequential;
+use roundelay_tutorial::tour;
+
+fn main() -> ExitCode {
+    let arguments = args::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match arguments.command {
+        Command::Manifest(options) => sequential::run(&options).into(),
+        Command::Tour => match tour::tour(std::io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("roundelay: the tour ended early: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}

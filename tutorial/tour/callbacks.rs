@@ -10,7 +10,7 @@ use super::Voice;
 
 pub(super) fn in_order(runner: &Runner, voice: Voice) -> Result<(), RunError> {
     let event_loop = runner.loop_ref();
-    let mut say_soon = |line: &'static str| {
+    let say_soon = |line: &'static str| {
         let voice = voice.clone();
         event_loop.call_soon(move || voice.say(line))
     };

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use roundelay::{RunError, Runner, TaskBuilder, TcpListener, TcpStream};
+use roundelay::{RunError, Runner, TaskBuilder, TcpListener, TcpStream, yield_now};
 
 use super::Voice;
 
@@ -24,6 +24,10 @@ async fn talk(voice: Voice) -> io::Result<()> {
         stream.write_all(&buffer[..count]).await
     });
     let mut stream = TcpStream::connect(address).await?;
+    // Two turns, so that the server asks before there is anything to read.
+    yield_now().await;
+    yield_now().await;
+    voice.say("I write");
     stream.write_all(b"round and round").await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

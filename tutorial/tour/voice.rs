@@ -125,13 +125,17 @@ impl Observer for Voice {
             }
             Event::ClockJumps { from, to } => {
                 let ms = to.since(*from).as_millis();
-                self.tell(now, format_args!("nothing else to do: the clock jumps by {ms} ms"));
+                self.tell(*from, format_args!("nothing else to do: the clock jumps by {ms} ms"));
             }
             Event::WaitBegins { at_most: None } => {
                 self.tell(now, "nothing to do: the loop sleeps until something happens");
             }
             Event::WaitBegins { at_most: Some(limit) } if *limit > Duration::ZERO => {
                 self.tell(now, "nothing to do: the loop sleeps until the next deadline");
+            }
+            Event::SourceAwaited { to_read, .. } => {
+                let what = if *to_read { "read" } else { "written" };
+                self.tell(now, format_args!("WouldBlock: a word is left for when it can be {what}"));
             }
             Event::SourceReady { readable, writable, .. } => {
                 let what = match (readable, writable) {

@@ -1,0 +1,270 @@
+//! A job: the handle of one call that runs elsewhere.
+//!
+//! One type for both pools. A thread can wait for it, with or without a limit; a task can
+//! await it, on any executor; a callback can be left with it; or one can just look.
+//!
+//! ```text
+//!   let job = pool.submit(..)?;
+//!
+//!   job.wait()          blocks this thread      -> Result<T, JobError>
+//!   job.await           lets other tasks run    -> Result<T, JobError>
+//!   job.outcome()       looks                   -> Option<Result<T, JobError>>
+//!   job.on_done(f)      is told
+//! ```
+//!
+//! # Invariants
+//! - A job ends exactly once, and everybody who waits for it hears of it.
+//! - The closure and what it captured are gone before the job counts as done.
+//! - Dropping the handle changes nothing for the job: it runs, and its value is thrown away.
+//!
+//! Tutorial: the chapter on thread pools. Before this: `slot.rs`. After this: `headcount.rs`.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::error::JobError;
+use crate::panics::contain_quietly;
+use crate::slot::{Slot, State};
+
+/// A call that was handed to a pool, and the way to its result.
+///
+/// Dropping a `Job` neither cancels nor waits: the job runs, and its result is dropped on the
+/// worker. (A *task* of the executor is the same in this.) To stop it, say so:
+/// [`cancel`](Job::cancel) or, in a process pool, [`kill`](Job::kill).
+///
+/// ```
+/// use roundelay_pools::ThreadPool;
+///
+/// let pool = ThreadPool::new(2);
+/// let job = pool.submit(|| 6 * 7)?;
+/// assert_eq!(job.wait()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # As a future
+///
+/// `job.await` gives what [`wait`](Job::wait) gives, on any executor.
+///
+/// *Cancel safety*: safe. Await `&mut job` where the await may be given up (a timeout, a
+/// `select`): the job goes on and the result stays in it. Dropping the job itself while it is
+/// awaited is dropping the handle, see above.
+#[doc(alias = "Future")]
+pub struct Job<T> {
+    shared: Arc<dyn Shared<T>>,
+}
+
+/// What the handle and the worker share, whatever kind of worker it is.
+pub(crate) trait Shared<T>: Send + Sync {
+    fn slot(&self) -> &Slot<T>;
+
+    /// Drops the closure or the encoded arguments of a job that will not run.
+    fn drop_work(&self);
+
+    /// Stops a running job by force, where that can be done.
+    fn kill_running(&self) -> bool {
+        false
+    }
+
+    /// Where `submit` was called.
+    fn submitted_at(&self) -> &'static Location<'static>;
+}
+
+impl<T> Job<T> {
+    pub(crate) fn new(shared: Arc<dyn Shared<T>>) -> Job<T> {
+        Job { shared }
+    }
+
+    /// Blocks this thread until the job is done, and moves the value out.
+    ///
+    /// On an event loop's thread use `.await`: blocking there stops every task.
+    ///
+    /// # Errors
+    /// How the job ended without a value; [`JobError::ResultTaken`] if an earlier call has
+    /// moved the value out. An error can be asked for again, a value cannot.
+    #[doc(alias = "result")]
+    #[doc(alias = "join")]
+    pub fn wait(&self) -> Result<T, JobError> {
+        self.shared.slot().block(None);
+        self.outcome().unwrap_or(Err(JobError::ResultTaken))
+    }
+
+    /// Like [`wait`](Job::wait), but not longer than `limit`.
+    ///
+    /// # Errors
+    /// [`JobError::WaitTimeout`] when the limit comes first: the *job* is not affected, and can
+    /// be waited for again. A zero limit looks and does not block.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use roundelay_pools::{JobError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let (open, door) = mpsc::channel::<()>();
+    /// let job = pool.submit(move || door.recv())?;
+    /// let early = job.wait_timeout(Duration::from_millis(1));
+    /// assert!(matches!(early, Err(JobError::WaitTimeout)));
+    ///
+    /// open.send(())?;
+    /// assert!(job.wait()?.is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "result")]
+    pub fn wait_timeout(&self, limit: Duration) -> Result<T, JobError> {
+        // A limit beyond what the clock can say is no limit.
+        if self.shared.slot().block(Instant::now().checked_add(limit)) {
+            self.wait()
+        } else {
+            Err(JobError::WaitTimeout)
+        }
+    }
+
+    /// Takes the result if the job is done; `None` if it is not. Never blocks.
+    #[doc(alias = "try_join")]
+    pub fn outcome(&self) -> Option<Result<T, JobError>> {
+        self.shared.slot().take()
+    }
+
+    /// How the job failed, if it is done and has; takes nothing, never blocks.
+    ///
+    /// A result of a process job is decoded by whoever takes it, so "the result does not
+    /// decode" shows only then.
+    #[doc(alias = "exception")]
+    pub fn error(&self) -> Option<JobError> {
+        self.shared.slot().error()
+    }
+
+    /// It waits for its turn, and can still be cancelled.
+    pub fn is_queued(&self) -> bool {
+        self.shared.slot().state() == State::Queued
+    }
+
+    /// A worker has it.
+    #[doc(alias = "running")]
+    pub fn is_running(&self) -> bool {
+        self.shared.slot().state() == State::Running
+    }
+
+    /// It has ended, in whatever way.
+    #[doc(alias = "done")]
+    pub fn is_done(&self) -> bool {
+        self.shared.slot().is_done()
+    }
+
+    /// It was cancelled before it started.
+    #[doc(alias = "cancelled")]
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.slot().state() == State::Cancelled
+    }
+
+    /// Cancels the job if it has not started; says honestly whether it did.
+    ///
+    /// `true`: the job has not run and never will; its closure has been dropped, on this
+    /// thread (unless it was cancelled before), and whoever waits gets
+    /// [`JobError::Cancelled`]. Asking again says `true` again. `false`: it is running or done,
+    /// and goes on as if nothing had been asked.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let (open, door) = mpsc::channel::<()>();
+    /// let (ready, is_running) = mpsc::channel();
+    /// let first = pool.submit(move || { ready.send(()).unwrap(); door.recv() })?;
+    /// let second = pool.submit(|| "never")?;
+    /// is_running.recv()?;
+    ///
+    /// assert_eq!((first.cancel(), second.cancel()), (false, true));
+    /// open.send(())?;
+    /// assert!(first.wait()?.is_ok());
+    /// assert!(second.wait().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cancel(&self) -> bool {
+        let slot = self.shared.slot();
+        if slot.withdraw() {
+            self.shared.drop_work();
+            slot.complete(Err(JobError::Cancelled), || ());
+        }
+        slot.state() == State::Cancelled
+    }
+
+    /// Stops the job, running or not; says whether it did.
+    ///
+    /// A queued job is cancelled. A job that runs in a *process* ends with
+    /// [`JobError::Killed`]: its worker and the processes that it started are killed, no other
+    /// job is affected, and the pool starts a new worker when there is work for one. A job that
+    /// runs in a *thread* cannot be stopped by anybody (destructors would not run, locks would
+    /// stay locked): the answer is `false`.
+    ///
+    /// `true` means that the job's value will not arrive; it counts as done when its worker is
+    /// really gone, so wait for it if that matters.
+    #[doc(alias = "terminate")]
+    pub fn kill(&self) -> bool {
+        self.cancel() || self.shared.kill_running()
+    }
+
+    /// Where the job was submitted.
+    pub fn submitted_at(&self) -> &'static Location<'static> {
+        self.shared.submitted_at()
+    }
+}
+
+impl<T: 'static> Job<T> {
+    /// Calls `callback` with this job when it is done.
+    ///
+    /// It runs **on the thread that ends the job**: the pool's thread that ran it (thread
+    /// pool), the parent's thread that looks after the worker (process pool), the thread that
+    /// cancels it; or here and now, if the job is done already. Several are called in the order
+    /// of their registration. Keep it short: while it runs, that worker takes no other job. A
+    /// panic in it is printed and goes no further.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let (tell, told) = mpsc::channel();
+    /// let job = pool.submit(|| 6 * 7)?;
+    /// job.on_done(move |job| tell.send(job.outcome()).unwrap());
+    /// assert_eq!(told.recv()?.unwrap()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "add_done_callback")]
+    pub fn on_done(&self, callback: impl FnOnce(&Job<T>) + Send + 'static) {
+        // The callback holds the job and the job holds the callback. That ring lasts only until
+        // the job ends, and every job ends.
+        let job = Job::new(Arc::clone(&self.shared));
+        let call_it = Box::new(move || callback(&job));
+        if let Some(now) = self.shared.slot().on_done(call_it) {
+            contain_quietly(now);
+        }
+    }
+}
+
+impl<T> Future for Job<T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.shared.slot().poll_done(cx.waker()) {
+            Poll::Ready(self.wait())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl<T> fmt::Debug for Job<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("state", &self.shared.slot().state())
+            .field("submitted_at", &format_args!("{}", self.submitted_at()))
+            .finish()
+    }
+}

@@ -1,0 +1,486 @@
+//! The process pool: functions run in other processes.
+//!
+//! In Rust threads already use every processor, so what a process buys is something else: it
+//! can be *killed*. A job that loops for ever, eats all memory, aborts in a C library or calls
+//! `exit` ends its own worker process, and nothing else.
+//!
+//! ```text
+//!   submit(function, args)         function: its name.  args: encoded here and now
+//!      |
+//!      v            one supervisor (thread) and one socket for each worker
+//!   [ queue ] --+--> supervisor 0 <--- socket ---> worker process 0     this same program,
+//!               +--> supervisor 1 <--- socket ---> worker process 1     stopped by the guard
+//! ```
+//!
+//! # Invariants
+//! - Jobs start in the order of their submission. They may end in any order.
+//! - A worker has one job at a time, so a death concerns one job, and a job is *queued* (and
+//!   can be cancelled) until a worker is free for it.
+//! - No job is ever run a second time by the pool's own decision.
+//!
+//! # What can go wrong, and what the caller sees
+//!
+//! | fault | the job's result | the pool |
+//! |---|---|---|
+//! | the function panics | `Panicked`: message, place, backtrace if `RUST_BACKTRACE` is set | the worker lives on |
+//! | killed from outside, out of memory | `WorkerDied`, signal 9 | goes on; a new worker when there is work |
+//! | `abort`, stack overflow | `WorkerDied`, signal 6, with the last words | same |
+//! | `exit(3)` in a job | `WorkerDied`, exit code 3 | same |
+//! | time limit | `TimedOut` | kills the worker and what it started; as above |
+//! | `job.kill()` | `Killed` | same |
+//! | arguments do not encode, or are too long | none: `submit` returns `Encode`, `TooLarge` | nothing is sent |
+//! | arguments do not decode | `BadArgs` | the worker lives on |
+//! | the result does not encode or decode, or is too long | `BadResult` | the worker lives on |
+//! | an idle worker dies | nothing | the next job starts a new one |
+//! | the initializer panics | `BrokenPool` | broken |
+//! | workers die while starting | `BrokenPool`, after 3 in a row (12 in a pool that has worked) | broken |
+//! | the program's file is replaced | nothing on Linux; else `BrokenPool` | |
+//! | the parent is killed | | the workers, and what their jobs started, are gone at once |
+//! | Ctrl-C | | only the parent gets it |
+//! | a pool is made inside a job | `PoolError::InsideWorker` | |
+//!
+//! A process pool contains accidents, not malice: a worker may do whatever the parent may.
+//!
+//! Tutorial: the chapter on process pools. Before this: `guard.rs`. After this: `process_map.rs`.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::codec;
+use crate::ending::Ended;
+use crate::error::{JobError, PoolError};
+use crate::guard::way_in;
+use crate::job::Job;
+use crate::leash::Reason;
+use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
+use crate::registry::{RemoteFn, table};
+use crate::remote_job::RemoteCall;
+use crate::slot::Decode;
+use crate::supervisor::supervise;
+use crate::team::{OnWorkerDeath, Settings, Team};
+use crate::wire::{FrameWriter, Kind};
+
+/// A pool of worker processes that run [`remote`](crate::remote) functions.
+///
+/// It is `Send + Sync`: share it by reference or in an `Arc`. It needs
+/// [`worker_entry()`](crate::worker_entry) as the first line of `main`.
+///
+/// # When to use it
+///
+/// One empty job costs as much as tens of thousands of additions, so give a job at least a
+/// tenth of a millisecond of work, or use `map` with chunks. For speed alone threads are
+/// enough; a process is for what may have to be *stopped*, may crash, or leaks.
+///
+/// # What a worker is
+///
+/// Another copy of this program, with the same arguments, environment and current directory.
+/// It keeps its statics from job to job. What a job prints goes where this program's output
+/// goes; its standard input is empty.
+///
+/// # Dropping
+///
+/// Dropping the pool is [`close`](ProcessPool::close): no new jobs, what was submitted still
+/// runs, **nobody waits**, so a pool may be dropped on an event loop's thread. When the program
+/// ends, its workers end with it, also in the middle of a job: call
+/// [`shutdown`](ProcessPool::shutdown) to wait. Dropped by a panic that unwinds, the pool kills
+/// its workers instead.
+///
+/// ```
+/// use roundelay_pools::{ProcessPool, remote};
+///
+/// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
+/// fn count_primes(below: u64) -> usize {
+///     (2..below).filter(|n| (2..*n).all(|d| n % d != 0)).count()
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     roundelay_pools::worker_entry();
+///
+///     let pool = ProcessPool::new()?;
+///     let job = pool.submit(count_primes, 1_000)?;
+///     assert_eq!(job.wait()?, 168);
+///     pool.shutdown();
+///     Ok(())
+/// }
+/// ```
+#[doc(alias = "ProcessPoolExecutor")]
+pub struct ProcessPool {
+    team: Arc<Team>,
+}
+
+impl ProcessPool {
+    /// A pool of as many workers as there are processors. They are started when there is work.
+    ///
+    /// # Errors
+    /// [`PoolError::NoGuard`] if `worker_entry()` has not run in this process (the message shows
+    /// the line to write); [`PoolError::GuardMissed`] in a worker that did not reach it;
+    /// [`PoolError::InsideWorker`] inside a job; [`PoolError::TwoFunctions`].
+    pub fn new() -> Result<ProcessPool, PoolError> {
+        ProcessPool::builder().build()
+    }
+
+    /// A pool with other settings than the usual ones.
+    pub fn builder() -> ProcessPoolBuilder {
+        ProcessPoolBuilder {
+            workers: thread::available_parallelism().map_or(1, usize::from),
+            eager: false,
+            max_tasks: None,
+            initializer: None,
+            on_worker_death: OnWorkerDeath::FailJob,
+            start_timeout: Duration::from_secs(10),
+            max_frame: 1 << 30,
+            inherit_stderr: false,
+        }
+    }
+
+    /// Hands over a call of `function`. It runs when a worker is free, after those before it.
+    ///
+    /// Does not wait for the pool; the arguments are encoded here, on this thread. Several
+    /// arguments are a tuple, none is `()`.
+    ///
+    /// # Errors
+    /// [`PoolError::Encode`] or [`PoolError::TooLarge`] when the arguments cannot travel;
+    /// [`PoolError::ShutDown`] after `close`; [`PoolError::Broken`] when the pool is broken;
+    /// [`PoolError::Os`] when there is no worker and no thread for one can be started.
+    #[track_caller]
+    pub fn submit<F: RemoteFn>(
+        &self,
+        function: F,
+        args: F::Args,
+    ) -> Result<Job<F::Output>, PoolError> {
+        self.send(function, &args, None, Location::caller())
+    }
+
+    /// A view of this pool: each job submitted through it may run this long, then its worker is
+    /// killed and the job ends with [`JobError::TimedOut`].
+    ///
+    /// The time counts from the moment a worker gets the job, not from `submit`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_pools::{JobError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn for_ever() { loop { std::thread::park() } }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let job = pool.time_limit(Duration::from_millis(50)).submit(for_ever, ())?;
+    ///     assert!(matches!(job.wait(), Err(JobError::TimedOut { .. })));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn time_limit(&self, limit: Duration) -> Limited<'_> {
+        Limited { pool: self, limit }
+    }
+
+    /// Takes no more jobs. What was submitted still runs; then the workers end. Never blocks.
+    pub fn close(&self) {
+        self.team.close();
+    }
+
+    /// Cancels each job that has not started, and says how many. Never blocks. The pool stays
+    /// open (or closed) as it is.
+    #[doc(alias = "cancel_futures")]
+    pub fn cancel_queued(&self) -> usize {
+        self.team.cancel_queued()
+    }
+
+    /// [Closes](ProcessPool::close) the pool and waits until every job has ended and every
+    /// worker process has been collected.
+    ///
+    /// On an event loop's thread use `close` and await [`ended`](ProcessPool::ended).
+    ///
+    /// # Panics
+    /// In a callback of one of this pool's jobs: it would wait for itself.
+    pub fn shutdown(&self) {
+        self.team.close();
+        let ended = self.team.wait_for_end(None);
+        debug_assert!(ended.is_ok(), "without a deadline there is nothing to give up");
+    }
+
+    /// Like [`shutdown`](ProcessPool::shutdown), but waits no longer than `limit`.
+    ///
+    /// # Errors
+    /// [`StillRunning`]: the list of the jobs that have not ended. They go on, until they are
+    /// done or until [`kill_workers`](ProcessPool::kill_workers).
+    ///
+    /// # Panics
+    /// In a callback of one of this pool's jobs: it would wait for itself.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # let pool = roundelay_pools::ProcessPool::new()?;
+    /// if let Err(still) = pool.shutdown_timeout(Duration::from_secs(5)) {
+    ///     eprintln!("{still}");
+    ///     pool.kill_workers();
+    ///     pool.shutdown();
+    /// }
+    /// # Ok::<(), roundelay_pools::PoolError>(())
+    /// ```
+    pub fn shutdown_timeout(&self, limit: Duration) -> Result<(), StillRunning> {
+        self.team.close();
+        self.team.wait_for_end(Instant::now().checked_add(limit))
+    }
+
+    /// Closes the pool and kills its workers (SIGKILL), with the processes that jobs started.
+    /// Never blocks.
+    ///
+    /// What was running ends with [`JobError::Killed`], what was queued is cancelled.
+    pub fn kill_workers(&self) {
+        self.team.stop_workers(|leash| leash.condemn(Reason::Killed));
+    }
+
+    /// Like [`kill_workers`](ProcessPool::kill_workers), but asks (SIGTERM): a job that has
+    /// arranged for it can clean up. One that ignores it goes on until it is done.
+    #[doc(alias = "terminate_workers")]
+    pub fn terminate(&self) {
+        self.team.stop_workers(|leash| leash.terminate(Reason::Killed));
+    }
+
+    /// A future of the moment when the pool is closed and its last worker has been collected.
+    pub fn ended(&self) -> Ended {
+        self.team.ending().future()
+    }
+
+    /// Whether the pool is closed and its last worker has been collected.
+    pub fn has_ended(&self) -> bool {
+        self.team.ending().has_come()
+    }
+
+    /// The process ids of the workers that are there. One that has died without a job is listed
+    /// until the pool notices, which is when it would have given it one.
+    pub fn worker_pids(&self) -> Vec<u32> {
+        self.team.pids()
+    }
+
+    /// The jobs that workers have at this moment.
+    pub fn running(&self) -> Vec<RunningJob> {
+        self.team.running()
+    }
+
+    /// The numbers of the pool at this moment.
+    pub fn metrics(&self) -> PoolMetrics {
+        self.team.metrics()
+    }
+}
+
+impl ProcessPool {
+    pub(crate) fn send<F: RemoteFn>(
+        &self,
+        function: F,
+        args: &F::Args,
+        limit: Option<Duration>,
+        submitted_at: &'static Location<'static>,
+    ) -> Result<Job<F::Output>, PoolError> {
+        let fill = |id, out: &mut Vec<u8>| {
+            let mut frame = FrameWriter::begin(out, Kind::Job).u64(id).name(F::NAME);
+            codec::encode(args, frame.rest()).map_err(PoolError::Encode)?;
+            finish(frame, self.team.settings.max_frame)
+        };
+        let decode = |bytes: &[u8]| codec::decode(bytes).map_err(JobError::BadResult);
+        self.send_frame(function, fill, decode, limit, submitted_at)
+    }
+
+    /// Puts a frame together and queues it; the type of what comes back is the decoder's.
+    pub(crate) fn send_frame<F: RemoteFn, T: Send + 'static>(
+        &self,
+        _function: F,
+        fill: impl FnOnce(u64, &mut Vec<u8>) -> Result<(), PoolError>,
+        decode: Decode<T>,
+        limit: Option<Duration>,
+        submitted_at: &'static Location<'static>,
+    ) -> Result<Job<T>, PoolError> {
+        if table().find(F::NAME).is_none() {
+            return Err(PoolError::NotInTable(F::NAME));
+        }
+        let id = self.team.next_id();
+        let mut frame = Vec::new();
+        fill(id, &mut frame)?;
+        let job = RemoteCall::new(id, frame, limit, submitted_at, decode);
+        self.team.submit(Arc::clone(&job) as _)?;
+        Ok(Job::new(job))
+    }
+
+    pub(crate) fn team(&self) -> &Team {
+        &self.team
+    }
+}
+
+pub(crate) fn finish(frame: FrameWriter<'_>, limit: u32) -> Result<(), PoolError> {
+    frame.finish(limit).map_err(|bytes| PoolError::TooLarge { bytes, limit })
+}
+
+/// A view of a [`ProcessPool`] whose jobs have a time limit.
+#[derive(Clone, Copy)]
+pub struct Limited<'a> {
+    pub(crate) pool: &'a ProcessPool,
+    pub(crate) limit: Duration,
+}
+
+impl Limited<'_> {
+    /// [`ProcessPool::submit`], with the time limit.
+    ///
+    /// # Errors
+    /// Those of `submit`.
+    #[track_caller]
+    pub fn submit<F: RemoteFn>(
+        &self,
+        function: F,
+        args: F::Args,
+    ) -> Result<Job<F::Output>, PoolError> {
+        self.pool.send(function, &args, Some(self.limit), Location::caller())
+    }
+}
+
+type EncodeWithLimit = Box<dyn FnOnce(u32) -> Result<Vec<u8>, PoolError> + Send>;
+
+/// The settings of a [`ProcessPool`] that is about to be made.
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct ProcessPoolBuilder {
+    workers: usize,
+    eager: bool,
+    max_tasks: Option<u64>,
+    /// Encoded by `build`, when the limit for a frame is known.
+    initializer: Option<EncodeWithLimit>,
+    on_worker_death: OnWorkerDeath,
+    start_timeout: Duration,
+    max_frame: u32,
+    inherit_stderr: bool,
+}
+
+impl ProcessPoolBuilder {
+    /// At most this many worker processes. Default: the number of processors.
+    ///
+    /// # Panics
+    /// If it is zero: no job could ever run.
+    #[doc(alias = "max_workers")]
+    pub fn workers(mut self, at_most: usize) -> Self {
+        assert!(at_most > 0, "a process pool needs at least one worker, or no job could ever run");
+        self.workers = at_most;
+        self
+    }
+
+    /// Start all workers now, instead of when there is work for them. Default: no.
+    pub fn eager(mut self, yes: bool) -> Self {
+        self.eager = yes;
+        self
+    }
+
+    /// A worker ends after this many jobs (a chunk of a `map` is one), and a new one takes its
+    /// place when there is work. For code that leaks. Default: no limit.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[doc(alias = "max_tasks_per_child")]
+    pub fn max_tasks_per_worker(mut self, jobs: u64) -> Self {
+        assert!(jobs > 0, "a worker that may do no job is of no use");
+        self.max_tasks = Some(jobs);
+        self
+    }
+
+    /// Called once in each worker before its first job. If it panics, the pool is broken.
+    pub fn initializer<F: RemoteFn<Output = ()>>(mut self, _function: F, args: F::Args) -> Self {
+        self.initializer = Some(Box::new(move |limit| {
+            let mut out = Vec::new();
+            let mut frame = FrameWriter::begin(&mut out, Kind::Init).name(F::NAME);
+            codec::encode(&args, frame.rest()).map_err(PoolError::Encode)?;
+            finish(frame, limit)?;
+            Ok(out)
+        }));
+        self
+    }
+
+    /// What the death of a worker means for the pool. Default: [`OnWorkerDeath::FailJob`].
+    pub fn on_worker_death(mut self, policy: OnWorkerDeath) -> Self {
+        self.on_worker_death = policy;
+        self
+    }
+
+    /// How long a new worker may take to say hello. Default: 10 s.
+    pub fn start_timeout(mut self, limit: Duration) -> Self {
+        self.start_timeout = limit;
+        self
+    }
+
+    /// The largest message, in bytes: arguments or result of one job, or of one chunk. Default:
+    /// 1 GiB.
+    pub fn max_frame(mut self, bytes: u32) -> Self {
+        self.max_frame = bytes.max(MIN_FRAME);
+        self
+    }
+
+    /// Let workers have this program's standard error itself. By default it goes through a
+    /// pipe and is passed on at once, so that a worker's last words can be part of the error;
+    /// then it is no terminal to the worker.
+    pub fn inherit_stderr(mut self, yes: bool) -> Self {
+        self.inherit_stderr = yes;
+        self
+    }
+
+    /// Makes the pool.
+    ///
+    /// # Errors
+    /// Those of [`ProcessPool::new`], and [`PoolError::Encode`] or [`PoolError::TooLarge`] for
+    /// the arguments of the initializer.
+    pub fn build(self) -> Result<ProcessPool, PoolError> {
+        table().check()?;
+        let way_in = way_in()?;
+        let init_frame = self.initializer.map(|encode| encode(self.max_frame)).transpose()?;
+        let settings = Settings {
+            workers: self.workers,
+            eager: self.eager,
+            max_tasks: self.max_tasks,
+            start_timeout: self.start_timeout,
+            max_frame: self.max_frame,
+            inherit_stderr: self.inherit_stderr,
+            on_worker_death: self.on_worker_death,
+            init_frame,
+            worker_arguments: way_in.arguments,
+            under_test: way_in.under_test,
+        };
+        Ok(ProcessPool { team: Team::new(settings, supervise) })
+    }
+}
+
+/// Room for the pool's own words, such as a refusal because of the limit.
+const MIN_FRAME: u32 = 4096;
+
+impl Drop for ProcessPool {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.kill_workers();
+        } else {
+            self.close();
+        }
+    }
+}
+
+impl fmt::Debug for ProcessPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPool")
+            .field("workers", &self.worker_pids())
+            .field("metrics", &self.metrics())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Limited<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limited").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ProcessPoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPoolBuilder")
+            .field("workers", &self.workers)
+            .field("eager", &self.eager)
+            .field("on_worker_death", &self.on_worker_death)
+            .finish_non_exhaustive()
+    }
+}

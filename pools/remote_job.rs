@@ -1,0 +1,150 @@
+//! A process pool's job: the bytes to send, and the slot for the answer.
+//!
+//! The arguments are encoded by `submit`, on the caller's thread: what cannot travel is refused
+//! there. The answer is decoded by whoever takes the result. In between, supervisors move bytes
+//! and know no types.
+//!
+//! ```text
+//!    submit: encode --> [u8] --> supervisor --> worker: decode, call, encode
+//!    Job<T>: decode <-- [u8] <-- supervisor <-------------------------'
+//! ```
+//!
+//! # Invariants
+//! - The bytes leave `frame` once: to be sent, or to be dropped by a cancel. They come back if
+//!   the worker turns out to have been dead before it got any.
+//!
+//! Tutorial: the chapter on process pools. Before this: `leash.rs`. After this: `team.rs`.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::error::JobError;
+use crate::job::Shared;
+use crate::leash::Leash;
+use crate::panics::contain_quietly;
+use crate::slot::{Answer, Decode, Slot};
+
+pub(crate) struct RemoteCall<T> {
+    pub(crate) id: u64,
+    pub(crate) limit: Option<Duration>,
+    pub(crate) submitted_at: &'static Location<'static>,
+    frame: Mutex<Vec<u8>>,
+    running_in: Mutex<Option<Arc<Leash>>>,
+    slot: Slot<T>,
+    decode: Decode<T>,
+}
+
+/// What a supervisor can do with a job.
+pub(crate) trait RemoteJob: Send + Sync {
+    fn id(&self) -> u64;
+    fn limit(&self) -> Option<Duration>;
+    fn submitted_at(&self) -> &'static Location<'static>;
+
+    /// A worker takes the job: the frame to send. `None`: it has been cancelled.
+    fn start(&self, worker: &Arc<Leash>) -> Option<Vec<u8>>;
+
+    /// The worker had died before it got any of it.
+    fn put_back(&self, frame: Vec<u8>);
+
+    /// Ends a started job; `free` as in [`Slot::complete`].
+    fn end(self: Arc<Self>, answer: Result<Encoded, JobError>, free: &dyn Fn()) -> Ended;
+
+    /// Ends a job that no worker has.
+    fn fail(self: Arc<Self>, error: JobError);
+}
+
+/// Where in a frame's body the result begins.
+pub(crate) struct Encoded {
+    pub(crate) frame: Vec<u8>,
+    pub(crate) start: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Awaited,
+    Abandoned,
+}
+
+impl<T: Send + 'static> RemoteCall<T> {
+    pub(crate) fn new(
+        id: u64,
+        frame: Vec<u8>,
+        limit: Option<Duration>,
+        submitted_at: &'static Location<'static>,
+        decode: Decode<T>,
+    ) -> Arc<RemoteCall<T>> {
+        Arc::new(RemoteCall {
+            id,
+            limit,
+            submitted_at,
+            frame: Mutex::new(frame),
+            running_in: Mutex::new(None),
+            slot: Slot::new(),
+            decode,
+        })
+    }
+}
+
+impl<T: Send + 'static> RemoteJob for RemoteCall<T> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+
+    fn submitted_at(&self) -> &'static Location<'static> {
+        self.submitted_at
+    }
+
+    fn start(&self, worker: &Arc<Leash>) -> Option<Vec<u8>> {
+        *self.running_in.lock() = Some(Arc::clone(worker));
+        self.slot.start().then(|| std::mem::take(&mut *self.frame.lock()))
+    }
+
+    fn put_back(&self, frame: Vec<u8>) {
+        *self.frame.lock() = frame;
+        self.slot.put_back();
+    }
+
+    fn end(self: Arc<Self>, answer: Result<Encoded, JobError>, free: &dyn Fn()) -> Ended {
+        let abandoned = Arc::strong_count(&self) == 1;
+        let decode = self.decode;
+        let answer =
+            answer.map(|Encoded { frame, start }| Answer::Encoded { frame, start, decode });
+        *self.running_in.lock() = None;
+        self.slot.complete(answer, free);
+        if abandoned { Ended::Abandoned } else { Ended::Awaited }
+    }
+
+    fn fail(self: Arc<Self>, error: JobError) {
+        if self.slot.start() {
+            self.drop_work();
+            self.slot.complete(Err(error), || ());
+        }
+        contain_quietly(move || drop(self));
+    }
+}
+
+impl<T: Send + 'static> Shared<T> for RemoteCall<T> {
+    fn slot(&self) -> &Slot<T> {
+        &self.slot
+    }
+
+    fn drop_work(&self) {
+        drop(std::mem::take(&mut *self.frame.lock()));
+    }
+
+    fn kill_running(&self) -> bool {
+        let worker = self.running_in.lock().clone();
+        worker.is_some_and(|leash| leash.kill_job(self.id))
+    }
+
+    fn submitted_at(&self) -> &'static Location<'static> {
+        self.submitted_at
+    }
+}

@@ -1,0 +1,618 @@
+//! What a user of the process pool may rely on.
+
+use std::collections::HashSet;
+use std::process;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use roundelay_pools::{
+    Bytes, Job, JobError, OnWorkerDeath, PoolError, ProcessPool, WorkerExit, remote,
+};
+use serde::{Deserialize, Serialize};
+
+roundelay_pools::test_worker!();
+
+/// Long enough for the slowest machine; reached only by a test that fails.
+const SAFETY: Duration = Duration::from_secs(60);
+
+fn pool(workers: usize) -> ProcessPool {
+    ProcessPool::builder().workers(workers).build().unwrap()
+}
+
+// ---- functions of every shape ---------------------------------------------------------------
+
+#[remote(crate = roundelay_pools)]
+fn double(n: u64) -> u64 {
+    n * 2
+}
+
+/// With documentation, several arguments, `mut`, and a result of its own.
+#[remote(crate = roundelay_pools)]
+fn join(mut a: String, b: Vec<u8>, c: Option<Point>) -> Result<Summary, String> {
+    a.push('!');
+    Ok(Summary { text: a, bytes: b.len(), point: c })
+}
+
+#[remote(crate = roundelay_pools)]
+fn nothing() {}
+
+#[remote(crate = roundelay_pools)]
+#[inline(never)]
+fn fibonacci(n: u64) -> u64 {
+    if n < 2 { n } else { fibonacci(n - 1) + fibonacci(n - 2) }
+}
+
+#[remote(crate = roundelay_pools)]
+fn own_pid() -> u32 {
+    process::id()
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
+struct Point {
+    x: f64,
+    y: f64,
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct Summary {
+    text: String,
+    bytes: usize,
+    point: Option<Point>,
+}
+
+mod elsewhere {
+    #[roundelay_pools::remote(crate = roundelay_pools)]
+    pub(crate) fn double(n: u64) -> u64 {
+        n * 200
+    }
+}
+
+#[test]
+fn functions_of_every_shape_can_be_submitted_and_called() {
+    let pool = pool(1);
+    assert_eq!(pool.submit(double, 21).unwrap().wait().unwrap(), 42);
+    assert_eq!(pool.submit(elsewhere::double, 1).unwrap().wait().unwrap(), 200);
+    assert_eq!(pool.submit(fibonacci, 10).unwrap().wait().unwrap(), 55);
+    pool.submit(nothing, ()).unwrap().wait().unwrap();
+    let point = Point { x: 0.1, y: f64::INFINITY };
+    let summary = pool.submit(join, ("a".to_owned(), vec![1, 2], Some(point.clone()))).unwrap();
+    let expected = Summary { text: "a!".to_owned(), bytes: 2, point: Some(point) };
+    assert_eq!(summary.wait().unwrap(), Ok(expected));
+
+    assert_eq!((double(21), fibonacci(10)), (42, 55), "and called as ever");
+    assert_eq!([1, 2].map(*double), [2, 4]);
+
+    #[remote(crate = roundelay_pools)]
+    fn inside(n: u8) -> u8 {
+        n + 1
+    }
+    assert_eq!(pool.submit(inside, 1).unwrap().wait().unwrap(), 2);
+}
+
+// ---- the ordinary course --------------------------------------------------------------------
+
+#[test]
+fn a_job_runs_in_another_process_and_its_worker_is_used_again() {
+    let pool = pool(4);
+    let pids: HashSet<u32> =
+        (0..10).map(|_| pool.submit(own_pid, ()).unwrap().wait().unwrap()).collect();
+    assert_eq!(pids.len(), 1, "one at a time needs one worker");
+    assert!(!pids.contains(&process::id()));
+    assert_eq!(pool.worker_pids(), pids.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_started_before_the_first_job() {
+    let pool = pool(4);
+    assert_eq!(pool.worker_pids(), []);
+}
+
+#[test]
+fn an_eager_pool_starts_all_its_workers() {
+    let pool = ProcessPool::builder().workers(3).eager(true).build().unwrap();
+    let limit = Instant::now() + SAFETY;
+    while pool.worker_pids().len() < 3 {
+        assert!(Instant::now() < limit);
+        std::thread::yield_now();
+    }
+}
+
+#[remote(crate = roundelay_pools)]
+fn meet(own: String, other: String) {
+    std::fs::write(&own, "here").unwrap();
+    while std::fs::metadata(&other).is_err() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn jobs_run_at_the_same_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let pool = pool(2);
+    // Each ends only if the other runs as well.
+    let a = pool.time_limit(SAFETY).submit(meet, (path("a"), path("b"))).unwrap();
+    let b = pool.time_limit(SAFETY).submit(meet, (path("b"), path("a"))).unwrap();
+    a.wait().unwrap();
+    b.wait().unwrap();
+}
+
+#[test]
+fn results_of_map_are_in_the_order_of_the_items() {
+    let pool = pool(2);
+    for chunk in [1, 7, 1000] {
+        let results: Result<Vec<u64>, _> = pool.map(double, 0..100).chunk(chunk).collect();
+        assert_eq!(results.unwrap(), (0..100).map(|n| n * 2).collect::<Vec<_>>());
+    }
+    assert_eq!(pool.map(nothing, vec![(); 5]).chunk(2).filter(|r| r.is_ok()).count(), 5);
+}
+
+#[remote(crate = roundelay_pools)]
+fn odd_panics(n: u64) -> u64 {
+    assert!(n.is_multiple_of(2), "{n} is odd");
+    n
+}
+
+#[test]
+fn an_error_in_a_chunk_belongs_to_its_own_item() {
+    let pool = pool(1);
+    let results: Vec<_> = pool.map(odd_panics, 0..4).chunk(4).collect();
+    let shown: Vec<String> = results
+        .iter()
+        .map(|result| match result {
+            Ok(n) => n.to_string(),
+            Err(JobError::Panicked(report)) => report.message().to_owned(),
+            Err(other) => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(shown, ["0", "1 is odd", "2", "3 is odd"]);
+}
+
+#[test]
+fn map_takes_no_more_items_than_its_window() {
+    let pool = pool(1);
+    let mut taken = 0;
+    let mut results = pool.map(
+        double,
+        std::iter::from_fn(|| {
+            taken += 1;
+            Some(1)
+        }),
+    );
+    results = results.chunk(2).window(3);
+    assert_eq!(results.next().unwrap().unwrap(), 2);
+    drop(results);
+    assert!(taken <= 8, "{taken}");
+}
+
+#[remote(crate = roundelay_pools)]
+fn echo(bytes: Bytes) -> Bytes {
+    bytes
+}
+
+#[test]
+fn large_arguments_and_results_travel_at_once_in_both_directions() {
+    let pool = pool(2);
+    let sent = Bytes((0..10_000_000_u32).map(|n| n as u8).collect());
+    let jobs: Vec<_> = (0..4).map(|_| pool.submit(echo, sent.clone()).unwrap()).collect();
+    pool.close();
+    for job in jobs {
+        assert!(job.wait().unwrap() == sent);
+    }
+    pool.shutdown();
+}
+
+#[remote(crate = roundelay_pools)]
+fn read_stdin() -> String {
+    std::io::read_to_string(std::io::stdin()).unwrap()
+}
+
+#[test]
+fn a_job_that_reads_standard_input_finds_it_empty() {
+    assert_eq!(pool(1).submit(read_stdin, ()).unwrap().wait().unwrap(), "");
+}
+
+#[remote(crate = roundelay_pools)]
+fn print_much() {
+    for n in 0..20_000 {
+        print!("{n} ");
+    }
+}
+
+#[test]
+fn what_a_job_prints_does_no_harm() {
+    // Under the test harness it goes to standard error; here, nowhere.
+    let pool = pool(1);
+    pool.submit(quiet, ()).unwrap().wait().unwrap();
+    pool.submit(print_much, ()).unwrap().wait().unwrap();
+    assert_eq!(pool.submit(double, 1).unwrap().wait().unwrap(), 2);
+}
+
+#[remote(crate = roundelay_pools)]
+fn quiet() {
+    let null = std::fs::File::create("/dev/null").unwrap();
+    rustix::stdio::dup2_stdout(null).unwrap();
+}
+
+// ---- faults ---------------------------------------------------------------------------------
+
+#[remote(crate = roundelay_pools)]
+fn kill_self() {
+    let own = rustix::process::getpid();
+    rustix::process::kill_process(own, rustix::process::Signal::KILL).unwrap();
+}
+
+#[remote(crate = roundelay_pools)]
+fn abort() {
+    eprintln!("about to abort");
+    process::abort()
+}
+
+#[remote(crate = roundelay_pools)]
+fn exit_with(code: i32) {
+    process::exit(code)
+}
+
+#[remote(crate = roundelay_pools)]
+#[allow(unconditional_recursion)]
+fn overflow(n: u64) -> u64 {
+    std::hint::black_box(overflow(std::hint::black_box(n + 1)) + 1)
+}
+
+#[remote(crate = roundelay_pools)]
+fn park_for_ever() {
+    loop {
+        std::thread::park();
+    }
+}
+
+#[remote(crate = roundelay_pools)]
+fn panic_with(message: String) {
+    panic!("{message}")
+}
+
+fn death(job: Job<impl std::fmt::Debug>) -> (WorkerExit, String) {
+    match job.wait() {
+        Err(JobError::WorkerDied { exit, stderr, .. }) => (exit, stderr),
+        other => panic!("expected a dead worker, got {other:?}"),
+    }
+}
+
+/// A job that has certainly started, and never ends by itself.
+fn running_job(pool: &ProcessPool) -> Job<()> {
+    let job = pool.submit(park_for_ever, ()).unwrap();
+    let limit = Instant::now() + SAFETY;
+    while !job.is_running() {
+        assert!(Instant::now() < limit);
+        std::thread::yield_now();
+    }
+    job
+}
+
+#[test]
+fn a_worker_that_dies_fails_its_job_with_how_it_died() {
+    let pool = pool(1);
+    assert_eq!(death(pool.submit(kill_self, ()).unwrap()).0, WorkerExit::Signal(9));
+    let (exit, words) = death(pool.submit(abort, ()).unwrap());
+    assert_eq!((exit, words.as_str()), (WorkerExit::Signal(6), "about to abort\n"));
+    assert_eq!(death(pool.submit(exit_three, ()).unwrap()).0, WorkerExit::Code(3));
+    let (exit, words) = death(pool.submit(overflow, 0).unwrap());
+    assert_eq!(exit, WorkerExit::Signal(6));
+    assert!(words.contains("overflowed its stack"), "{words}");
+    assert_eq!(pool.submit(double, 1).unwrap().wait().unwrap(), 2, "and the pool goes on");
+}
+
+#[remote(crate = roundelay_pools)]
+fn exit_three() {
+    exit_with(3)
+}
+
+#[test]
+fn killing_a_worker_fails_only_the_job_it_had() {
+    let pool = pool(2);
+    let victim = running_job(&pool);
+    let [victim_pid] = pool.worker_pids()[..] else { panic!("one worker so far") };
+    let bystander = running_job(&pool);
+    let queued = pool.submit(double, 4).unwrap();
+
+    let pid = rustix::process::Pid::from_raw(victim_pid as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let Err(JobError::WorkerDied { pid, exit, .. }) = victim.wait() else {
+        panic!("it was killed")
+    };
+    assert_eq!((pid, exit), (victim_pid, WorkerExit::Signal(9)));
+    assert_eq!(queued.wait().unwrap(), 8, "the queued job gets the new worker");
+    assert!(bystander.is_running());
+    assert!(bystander.kill());
+    assert!(matches!(bystander.wait(), Err(JobError::Killed)));
+}
+
+#[test]
+fn an_idle_worker_that_dies_costs_nobody_a_job() {
+    let pool = pool(1);
+    for _ in 0..5 {
+        let worker = pool.submit(own_pid, ()).unwrap().wait().unwrap();
+        let pid = rustix::process::Pid::from_raw(worker as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        // Dead for certain: its end of the socket is closed before it can be waited for.
+        let exited =
+            rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), exited).unwrap();
+    }
+}
+
+#[test]
+fn a_panic_is_an_answer_and_the_worker_lives_on() {
+    let pool = pool(1);
+    let worker = pool.submit(own_pid, ()).unwrap().wait().unwrap();
+    let job = pool.submit(panic_with, "no luck".to_owned()).unwrap();
+    let Err(JobError::Panicked(report)) = job.wait() else { panic!("it panicked") };
+    assert_eq!(report.message(), "no luck");
+    assert!(report.location().unwrap().contains("tests/process_pool.rs:"));
+    assert_eq!(pool.submit(own_pid, ()).unwrap().wait().unwrap(), worker);
+}
+
+#[test]
+fn a_job_over_its_time_limit_is_killed_and_a_stopped_worker_too() {
+    let pool = pool(1);
+    let limit = Duration::from_millis(30);
+    let job = pool.time_limit(limit).submit(park_for_ever, ()).unwrap();
+    assert!(matches!(job.wait(), Err(JobError::TimedOut { limit: l }) if l == limit));
+    let job = pool.time_limit(limit).submit(stop_self, ()).unwrap();
+    assert!(matches!(job.wait(), Err(JobError::TimedOut { .. })));
+    assert_eq!(pool.submit(double, 1).unwrap().wait().unwrap(), 2);
+}
+
+#[remote(crate = roundelay_pools)]
+fn stop_self() {
+    let own = rustix::process::getpid();
+    rustix::process::kill_process(own, rustix::process::Signal::STOP).unwrap();
+    park_for_ever(); // the stop may reach this thread a moment later
+}
+
+#[test]
+fn a_time_limit_does_not_outlive_its_job() {
+    let pool = pool(1);
+    let quick = pool.time_limit(SAFETY).submit(double, 1).unwrap();
+    assert_eq!(quick.wait().unwrap(), 2);
+    let worker = pool.worker_pids();
+    assert_eq!(pool.submit(double, 1).unwrap().wait().unwrap(), 2);
+    assert_eq!(pool.worker_pids(), worker);
+}
+
+#[test]
+fn kill_stops_a_running_job_and_cancels_a_queued_one() {
+    let pool = pool(1);
+    let running = running_job(&pool);
+    let queued = pool.submit(double, 1).unwrap();
+    assert!(!running.cancel());
+    assert!(queued.kill() && running.kill());
+    assert!(matches!(running.wait(), Err(JobError::Killed)));
+    assert!(matches!(queued.wait(), Err(JobError::Cancelled)));
+    assert!(!running.kill(), "it is done");
+    let done = pool.submit(double, 1).unwrap();
+    done.wait().unwrap();
+    assert!(!done.kill());
+}
+
+#[derive(Serialize, Debug)]
+struct WontDecode;
+
+impl<'de> Deserialize<'de> for WontDecode {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("never"))
+    }
+}
+
+#[derive(Deserialize, Debug)]
+struct WontEncode;
+
+impl Serialize for WontEncode {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("never"))
+    }
+}
+
+#[remote(crate = roundelay_pools)]
+fn takes_wont_decode(_arg: WontDecode) {}
+#[remote(crate = roundelay_pools)]
+fn gives_wont_decode() -> WontDecode {
+    WontDecode
+}
+#[remote(crate = roundelay_pools)]
+fn takes_wont_encode(_arg: WontEncode) {}
+#[remote(crate = roundelay_pools)]
+fn gives_wont_encode() -> WontEncode {
+    WontEncode
+}
+
+#[test]
+fn what_cannot_travel_fails_its_own_job_and_the_worker_lives_on() {
+    let pool = pool(1);
+    let worker = pool.submit(own_pid, ()).unwrap().wait().unwrap();
+    assert!(matches!(pool.submit(takes_wont_encode, WontEncode), Err(PoolError::Encode(_))));
+    let job = pool.submit(takes_wont_decode, WontDecode).unwrap();
+    assert!(matches!(job.wait(), Err(JobError::BadArgs(_))));
+    let job = pool.submit(gives_wont_encode, ()).unwrap();
+    assert!(matches!(job.wait(), Err(JobError::BadResult(_))));
+    let job = pool.submit(gives_wont_decode, ()).unwrap();
+    assert!(matches!(job.wait(), Err(JobError::BadResult(_))));
+    assert!(matches!(job.wait(), Err(JobError::BadResult(_))), "an error can be asked for again");
+    assert_eq!(pool.submit(own_pid, ()).unwrap().wait().unwrap(), worker);
+}
+
+#[remote(crate = roundelay_pools)]
+fn zeros(count: usize) -> Bytes {
+    Bytes(vec![0; count])
+}
+
+#[test]
+fn what_is_too_long_is_refused_before_it_is_sent() {
+    let pool = ProcessPool::builder().workers(1).max_frame(10_000).build().unwrap();
+    let refused = pool.submit(echo, Bytes(vec![0; 10_000]));
+    assert!(matches!(refused, Err(PoolError::TooLarge { limit: 10_000, .. })));
+    let job = pool.submit(zeros, 10_000).unwrap();
+    let Err(JobError::BadResult(text)) = job.wait() else { panic!("too long") };
+    assert!(text.contains("the limit is 10000"), "{text}");
+    assert_eq!(pool.submit(zeros, 9_000).unwrap().wait().unwrap().len(), 9_000);
+}
+
+#[remote(crate = roundelay_pools)]
+fn init_panics() {
+    panic!("no licence")
+}
+
+#[test]
+fn a_failed_initializer_breaks_the_pool() {
+    let pool = ProcessPool::builder().workers(1).initializer(init_panics, ()).build().unwrap();
+    let Err(JobError::BrokenPool(why)) = pool.submit(double, 1).unwrap().wait() else {
+        panic!("the initializer panics")
+    };
+    assert!(why.contains("no licence"), "{why}");
+    pool.shutdown();
+    assert!(matches!(pool.submit(double, 1), Err(PoolError::Broken(_))));
+}
+
+#[test]
+fn workers_that_die_while_starting_break_the_pool_instead_of_spinning() {
+    let pool = ProcessPool::builder().workers(4).initializer(exit_with, 7).build().unwrap();
+    let jobs: Vec<_> = (0..5).map(|n| pool.submit(double, n).unwrap()).collect();
+    for job in jobs {
+        let Err(JobError::BrokenPool(why)) = job.wait() else { panic!("no worker ever starts") };
+        assert!(why.contains("exit code 7"), "{why}");
+    }
+    pool.shutdown();
+}
+
+static TOUCHED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+#[remote(crate = roundelay_pools)]
+fn touch(by: u32) {
+    TOUCHED.fetch_add(by, std::sync::atomic::Ordering::Relaxed);
+}
+
+#[remote(crate = roundelay_pools)]
+fn touched() -> u32 {
+    TOUCHED.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[test]
+fn the_initializer_runs_once_in_each_worker() {
+    let pool = ProcessPool::builder().workers(1).initializer(touch, 5).build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(pool.submit(touched, ()).unwrap().wait().unwrap(), 5);
+    }
+}
+
+#[test]
+fn a_worker_retires_after_its_number_of_tasks() {
+    let pool = ProcessPool::builder().workers(1).max_tasks_per_worker(2).build().unwrap();
+    let pids: Vec<u32> =
+        (0..6).map(|_| pool.submit(own_pid, ()).unwrap().wait().unwrap()).collect();
+    assert_eq!(pids[0], pids[1]);
+    assert_eq!(pids.iter().collect::<HashSet<_>>().len(), 3);
+}
+
+#[test]
+fn in_strict_mode_a_death_breaks_the_pool() {
+    let pool = ProcessPool::builder()
+        .workers(2)
+        .on_worker_death(OnWorkerDeath::BreakPool)
+        .build()
+        .unwrap();
+    let bystander = running_job(&pool);
+    let victim = pool.submit(kill_self, ()).unwrap();
+    assert!(matches!(victim.wait(), Err(JobError::WorkerDied { .. })));
+    assert!(matches!(bystander.wait(), Err(JobError::BrokenPool(_))));
+    assert!(matches!(pool.submit(double, 1), Err(PoolError::Broken(_))));
+    pool.shutdown();
+}
+
+#[remote(crate = roundelay_pools)]
+fn make_a_pool() -> String {
+    ProcessPool::new().unwrap_err().to_string()
+}
+
+#[test]
+fn a_job_cannot_make_a_pool() {
+    let error = pool(1).submit(make_a_pool, ()).unwrap().wait().unwrap();
+    assert!(error.contains("a job cannot make a process pool"), "{error}");
+}
+
+// ---- the end --------------------------------------------------------------------------------
+
+#[test]
+fn shutdown_waits_for_what_was_submitted_and_reaps_every_worker() {
+    let pool = pool(2);
+    let jobs: Vec<_> = (0..20).map(|n| pool.submit(double, n).unwrap()).collect();
+    let pids = pool.worker_pids();
+    pool.shutdown();
+    assert!(jobs.iter().all(|job| job.is_done()));
+    assert_eq!(pool.worker_pids(), []);
+    for pid in pids {
+        let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
+        assert!(rustix::process::test_kill_process(pid).is_err(), "it has been reaped");
+    }
+    assert!(matches!(pool.submit(double, 1), Err(PoolError::ShutDown)));
+}
+
+#[test]
+fn a_shutdown_whose_time_is_up_says_what_runs_and_killing_ends_it() {
+    let pool = pool(1);
+    let running = running_job(&pool);
+    let queued = pool.submit(double, 1).unwrap();
+    let still = pool.shutdown_timeout(Duration::from_millis(1)).unwrap_err();
+    assert_eq!((still.jobs.len(), still.queued), (1, 1));
+    assert_eq!(still.jobs[0].submitted_at, running.submitted_at());
+    assert!(still.jobs[0].worker.starts_with("process "));
+    pool.kill_workers();
+    pool.shutdown();
+    assert!(matches!(running.wait(), Err(JobError::Killed)));
+    assert!(matches!(queued.wait(), Err(JobError::Cancelled)));
+}
+
+#[test]
+fn terminate_asks_the_workers_to_end() {
+    let pool = pool(1);
+    let running = running_job(&pool);
+    pool.terminate();
+    pool.shutdown();
+    assert!(matches!(running.wait(), Err(JobError::Killed)));
+}
+
+#[test]
+fn dropping_the_pool_waits_for_nobody_and_lets_the_jobs_run() {
+    let pool = pool(1);
+    let jobs: Vec<_> = (0..5).map(|n| pool.submit(double, n).unwrap()).collect();
+    drop(pool);
+    for (n, job) in jobs.into_iter().enumerate() {
+        assert_eq!(job.wait().unwrap(), n as u64 * 2);
+    }
+}
+
+#[test]
+fn a_pool_dropped_by_a_panic_kills_what_runs() {
+    let (send, receive) = mpsc::channel();
+    let outcome = std::thread::spawn(move || {
+        let pool = pool(1);
+        send.send(running_job(&pool)).unwrap();
+        panic!("on purpose");
+    });
+    assert!(outcome.join().is_err());
+    assert!(matches!(receive.recv().unwrap().wait(), Err(JobError::Killed)));
+}
+
+#[test]
+fn callbacks_run_in_the_parent_and_may_submit() {
+    let pool = Arc::new(pool(1));
+    let (tell, told) = mpsc::channel();
+    let own = Arc::clone(&pool);
+    let job = pool.submit(double, 1).unwrap();
+    job.on_done(move |job| {
+        let next = own.submit(double, job.outcome().unwrap().unwrap()).unwrap();
+        next.on_done(move |next| tell.send((process::id(), next.wait())).unwrap());
+    });
+    let (here, value) = told.recv_timeout(SAFETY).unwrap();
+    assert_eq!((here, value.unwrap()), (process::id(), 4));
+}

@@ -1,0 +1,126 @@
+//! `map` on threads: one closure, many items, results in the order of the items.
+//!
+//! ```text
+//!   items --(taken as needed)--> [ at most `window` jobs in the pool ] --> results, in order
+//! ```
+//!
+//! # Invariants
+//! - The n-th result belongs to the n-th item, however long each took.
+//! - At most `window` items have been taken and not yet been given back as results.
+//! - Dropping the iterator cancels what has not started.
+//!
+//! Tutorial: the chapter on thread pools. Before this: `thread_pool.rs`. After this: `codec.rs`.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::crew::WhenFull;
+use crate::error::JobError;
+use crate::job::Job;
+use crate::thread_pool::ThreadPool;
+
+impl ThreadPool {
+    /// Calls `function` with each item, on the pool's threads; results in the order of the items.
+    ///
+    /// Lazy: items are taken, and jobs submitted, when the iterator is advanced, and never more
+    /// than a [`window`](ThreadMap::window) ahead. So the input may be endless. Several inputs
+    /// are one input of tuples: `a.zip(b)`, which ends with the shorter.
+    ///
+    /// An error (a panic, a closed pool) is the result of its own item, and the others go on.
+    /// To stop at the first, collect into a `Result`: dropping the iterator cancels the jobs
+    /// that have not started.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(4);
+    /// let squares: Result<Vec<u64>, _> = pool.map(|n| n * n, 1..=4).collect();
+    /// assert_eq!(squares?, [1, 4, 9, 16]);
+    /// # Ok::<(), roundelay_pools::JobError>(())
+    /// ```
+    #[track_caller]
+    pub fn map<F, I, T>(&self, function: F, items: I) -> ThreadMap<'_, F, I::IntoIter, T>
+    where
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        T: Send + 'static,
+    {
+        ThreadMap {
+            pool: self,
+            function: Arc::new(function),
+            items: items.into_iter(),
+            window: self.max_threads().saturating_mul(JOBS_PER_THREAD),
+            jobs: VecDeque::new(),
+            called_at: Location::caller(),
+        }
+    }
+}
+
+/// Enough that no thread waits for the consumer, few enough to keep memory small.
+const JOBS_PER_THREAD: usize = 16;
+
+/// The results of [`ThreadPool::map`], in the order of the items.
+#[must_use = "map is lazy: nothing is submitted until it is iterated"]
+pub struct ThreadMap<'a, F, I, T> {
+    pool: &'a ThreadPool,
+    function: Arc<F>,
+    items: I,
+    window: usize,
+    jobs: VecDeque<Result<Job<T>, JobError>>,
+    called_at: &'static Location<'static>,
+}
+
+impl<F, I, T> ThreadMap<'_, F, I, T> {
+    /// At most this many items are in the pool at a time. Default: 16 for each thread.
+    ///
+    /// # Panics
+    /// If it is zero: nothing would ever be submitted.
+    #[doc(alias = "buffersize")]
+    pub fn window(mut self, jobs: usize) -> Self {
+        assert!(jobs > 0, "a window of zero jobs would never submit anything");
+        self.window = jobs;
+        self
+    }
+}
+
+impl<F, I, T> Iterator for ThreadMap<'_, F, I, T>
+where
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    I: Iterator,
+    I::Item: Send + 'static,
+    T: Send + 'static,
+{
+    type Item = Result<T, JobError>;
+
+    /// Blocks until the next result is there.
+    fn next(&mut self) -> Option<Result<T, JobError>> {
+        while self.jobs.len() < self.window
+            && let Some(item) = self.items.next()
+        {
+            let function = Arc::clone(&self.function);
+            let job = self.pool.accept(move || function(item), self.called_at, WhenFull::Wait);
+            self.jobs.push_back(job.map_err(|error| JobError::Refused(error.to_string())));
+        }
+        self.jobs.pop_front().map(|job| job?.wait())
+    }
+}
+
+impl<F, I, T> Drop for ThreadMap<'_, F, I, T> {
+    fn drop(&mut self) {
+        for job in self.jobs.iter().flatten() {
+            job.cancel();
+        }
+    }
+}
+
+impl<F, I, T> fmt::Debug for ThreadMap<'_, F, I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadMap")
+            .field("window", &self.window)
+            .field("in_the_pool", &self.jobs.len())
+            .finish_non_exhaustive()
+    }
+}

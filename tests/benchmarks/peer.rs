@@ -1,0 +1,112 @@
+//! What a runtime must be able to do to take part.
+//!
+//! The methods return the peer's own futures, unwrapped: a wrapper would be measured, too.
+//! So every peer keeps its own types of errors, and a workload only asks that they can be
+//! printed.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+/// How many threads or processes a pool gets, whoever's it is.
+pub const WORKERS: usize = 2;
+
+/// A runtime with one thread, as the workloads see it.
+pub trait Peer: Sized + 'static {
+    /// Runs `main` on a new runtime.
+    fn run<T>(main: impl Future<Output = T>) -> T;
+
+    /// Starts a task on this thread.
+    fn spawn<F>(future: F) -> impl Future<Output = Result<F::Output, impl Debug>> + 'static
+    where
+        F: Future + 'static,
+        F::Output: 'static;
+
+    /// Lets the other tasks run.
+    fn yield_now() -> impl Future<Output = ()>;
+
+    /// Waits.
+    fn sleep(delay: Duration) -> impl Future<Output = ()> + 'static;
+
+    /// Waits for `future`, but not for longer than `limit`.
+    fn timeout<F: Future>(
+        limit: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, impl Debug>>;
+
+    /// Calls `callback` soon. A peer without callbacks spawns a task that calls it.
+    fn call_soon(callback: impl FnOnce() + 'static);
+
+    /// The half of a one-shot that sends.
+    type Promise<T: 'static>: 'static;
+
+    /// A one-shot of the peer's own.
+    fn promise<T: 'static>()
+    -> (Self::Promise<T>, impl Future<Output = Result<T, impl Debug>> + 'static);
+
+    /// Sends through a one-shot.
+    fn resolve<T: 'static>(promise: Self::Promise<T>, value: T);
+
+    /// The sending end of a bounded channel.
+    type Sender<T: 'static>: 'static;
+    /// The receiving end of a bounded channel.
+    type Receiver<T: 'static>: 'static;
+
+    /// A bounded channel of the peer's own, the lighter one if it has two.
+    fn channel<T: 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>);
+
+    /// Sends through a channel, waiting for room.
+    fn send<T: 'static>(sender: &Self::Sender<T>, value: T) -> impl Future<Output = ()>;
+
+    /// Receives from a channel.
+    fn receive<T: 'static>(receiver: &mut Self::Receiver<T>) -> impl Future<Output = T>;
+
+    /// A TCP listener.
+    type Listener: 'static;
+    /// A TCP connection.
+    type Stream: 'static;
+
+    /// Listens on a free port of this machine, and says which. Called while the peer runs.
+    fn listen() -> io::Result<(Self::Listener, u16)>;
+
+    /// The next connection, with `TCP_NODELAY` set.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>>;
+
+    /// Reads what is there; 0 is the end.
+    fn read<'a>(
+        stream: &'a mut Self::Stream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>>;
+
+    /// Writes all of it.
+    fn write_all<'a>(
+        stream: &'a mut Self::Stream,
+        bytes: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>>;
+
+    /// Runs `work` on a thread of the runtime's own pool, which has [`WORKERS`].
+    fn to_thread<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, impl Debug>> + 'static;
+
+    /// A thread pool to hand many jobs to.
+    type Pool: 'static;
+
+    /// A thread pool with [`WORKERS`] threads. Called while the peer runs.
+    fn thread_pool() -> Self::Pool;
+
+    /// Hands over a job at once; the future gives the result.
+    fn submit<T: Send + 'static>(
+        pool: &Self::Pool,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, impl Debug>> + 'static;
+}
+
+/// Runs `future` as a task of a new runtime.
+///
+/// The main future of a runtime is special to it (its waker rings a different bell); what
+/// programs do, they do in tasks.
+pub fn run_in_task<P: Peer, T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+    P::run(async { P::spawn(future).await.expect("the workload does not panic") })
+}

@@ -1,0 +1,127 @@
+//! roundelay, through its face only: what users can call.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use roundelay::{Promise, Queue, Runner, TcpListener, TcpStream, ThreadPool, current_loop};
+
+use crate::peer::{Peer, WORKERS};
+
+/// The adapter of roundelay.
+#[derive(Debug)]
+pub struct Roundelay;
+
+impl Peer for Roundelay {
+    fn run<T>(main: impl Future<Output = T>) -> T {
+        let runner = Runner::builder().threads(WORKERS).build().expect("a runner");
+        runner.run(main).expect("the workload comes to its end")
+    }
+
+    fn spawn<F>(future: F) -> impl Future<Output = Result<F::Output, impl Debug>> + 'static
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        roundelay::spawn(future)
+    }
+
+    fn yield_now() -> impl Future<Output = ()> {
+        roundelay::yield_now()
+    }
+
+    fn sleep(delay: Duration) -> impl Future<Output = ()> + 'static {
+        roundelay::sleep(delay)
+    }
+
+    fn timeout<F: Future>(
+        limit: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, impl Debug>> {
+        roundelay::timeout(limit, future)
+    }
+
+    fn call_soon(callback: impl FnOnce() + 'static) {
+        let current = current_loop().expect("called while the loop runs");
+        drop(current.call_soon(callback).expect("the loop is open"));
+    }
+
+    type Promise<T: 'static> = Promise<T>;
+
+    fn promise<T: 'static>() -> (Promise<T>, impl Future<Output = Result<T, impl Debug>> + 'static)
+    {
+        roundelay::promise()
+    }
+
+    fn resolve<T: 'static>(promise: Promise<T>, value: T) {
+        // Refused if nobody waits any more: the last ball of a game.
+        let _ = promise.resolve(value);
+    }
+
+    type Sender<T: 'static> = Queue<T>;
+    type Receiver<T: 'static> = Queue<T>;
+
+    fn channel<T: 'static>(capacity: usize) -> (Queue<T>, Queue<T>) {
+        let queue = Queue::bounded(capacity);
+        (queue.clone(), queue)
+    }
+
+    async fn send<T: 'static>(sender: &Queue<T>, value: T) {
+        assert!(sender.put(value).await.is_ok(), "the queue is open");
+    }
+
+    async fn receive<T: 'static>(receiver: &mut Queue<T>) -> T {
+        receiver.get().await.expect("the queue is open")
+    }
+
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn listen() -> io::Result<(TcpListener, u16)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let port = listener.local_addr()?.port();
+        Ok((listener, port))
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn read<'a>(
+        stream: &'a mut TcpStream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(buffer)
+    }
+
+    fn write_all<'a>(
+        stream: &'a mut TcpStream,
+        bytes: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> {
+        stream.write_all(bytes)
+    }
+
+    fn to_thread<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
+        roundelay::to_thread(work)
+    }
+
+    type Pool = ThreadPool;
+
+    fn thread_pool() -> ThreadPool {
+        ThreadPool::new(WORKERS)
+    }
+
+    fn submit<T: Send + 'static>(
+        pool: &ThreadPool,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
+        pool.submit(work).expect("the pool is open")
+    }
+}

@@ -1,0 +1,129 @@
+//! tokio: the current-thread runtime that may spawn `!Send` futures (`LocalRuntime`).
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task;
+
+use crate::peer::{Peer, WORKERS};
+
+/// The adapter of tokio.
+#[derive(Debug)]
+pub struct Tokio;
+
+impl Peer for Tokio {
+    fn run<T>(main: impl Future<Output = T>) -> T {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().max_blocking_threads(WORKERS);
+        builder.build_local(LocalOptions::default()).expect("a runtime").block_on(main)
+    }
+
+    fn spawn<F>(future: F) -> impl Future<Output = Result<F::Output, impl Debug>> + 'static
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        task::spawn_local(future)
+    }
+
+    fn yield_now() -> impl Future<Output = ()> {
+        task::yield_now()
+    }
+
+    fn sleep(delay: Duration) -> impl Future<Output = ()> + 'static {
+        tokio::time::sleep(delay)
+    }
+
+    fn timeout<F: Future>(
+        limit: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, impl Debug>> {
+        tokio::time::timeout(limit, future)
+    }
+
+    fn call_soon(callback: impl FnOnce() + 'static) {
+        drop(task::spawn_local(async move { callback() }));
+    }
+
+    type Promise<T: 'static> = oneshot::Sender<T>;
+
+    fn promise<T: 'static>()
+    -> (oneshot::Sender<T>, impl Future<Output = Result<T, impl Debug>> + 'static) {
+        oneshot::channel()
+    }
+
+    fn resolve<T: 'static>(promise: oneshot::Sender<T>, value: T) {
+        // Refused if nobody waits any more: the last ball of a game.
+        let _ = promise.send(value);
+    }
+
+    type Sender<T: 'static> = mpsc::Sender<T>;
+    type Receiver<T: 'static> = mpsc::Receiver<T>;
+
+    fn channel<T: 'static>(capacity: usize) -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
+        mpsc::channel(capacity)
+    }
+
+    async fn send<T: 'static>(sender: &mpsc::Sender<T>, value: T) {
+        assert!(sender.send(value).await.is_ok(), "the receiver is kept");
+    }
+
+    async fn receive<T: 'static>(receiver: &mut mpsc::Receiver<T>) -> T {
+        receiver.recv().await.expect("the sender is kept")
+    }
+
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn listen() -> io::Result<(TcpListener, u16)> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        Ok((TcpListener::from_std(listener)?, port))
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn read<'a>(
+        stream: &'a mut TcpStream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(buffer)
+    }
+
+    fn write_all<'a>(
+        stream: &'a mut TcpStream,
+        bytes: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> {
+        stream.write_all(bytes)
+    }
+
+    fn to_thread<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
+        task::spawn_blocking(work)
+    }
+
+    // The runtime has one, and `run` has set its size.
+    type Pool = ();
+
+    fn thread_pool() {}
+
+    fn submit<T: Send + 'static>(
+        _: &(),
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
+        task::spawn_blocking(work)
+    }
+}

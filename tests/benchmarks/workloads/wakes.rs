@@ -1,0 +1,106 @@
+//! Wake-ups: two tasks of one thread that wake each other. One item is one round, there
+//! and back: two wake-ups and two steps.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use crate::measure::{Meter, Sample};
+use crate::peer::{Peer, run_in_task};
+
+/// The least that two tasks can meet at, the same for every peer.
+#[derive(Default)]
+struct Slot {
+    full: Cell<bool>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl Slot {
+    fn fill(&self) {
+        self.full.set(true);
+        let waiting = self.waiting.take();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
+    fn emptied(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| {
+            if self.full.take() {
+                return Poll::Ready(());
+            }
+            self.waiting.replace(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+    }
+}
+
+/// Through two slots with a waker in each.
+pub fn through_slots<P: Peer>(size: usize) -> Sample {
+    run_in_task::<P, _>(async move {
+        let (there, back) = (Rc::new(Slot::default()), Rc::new(Slot::default()));
+        let (ball, answer) = (Rc::clone(&there), Rc::clone(&back));
+        let meter = Meter::start();
+        let other = P::spawn(async move {
+            for _ in 0..size {
+                ball.emptied().await;
+                answer.fill();
+            }
+        });
+        for _ in 0..size {
+            there.fill();
+            back.emptied().await;
+        }
+        other.await.expect("it does not panic");
+        meter.stop(size)
+    })
+}
+
+/// What is thrown through a one-shot: the one-shot for the answer.
+struct Ball<P: Peer>(P::Promise<Ball<P>>);
+
+/// Through the peer's own one-shots, a new one for each throw.
+pub fn through_promises<P: Peer>(size: usize) -> Sample {
+    run_in_task::<P, _>(async move {
+        let meter = Meter::start();
+        let (first, mut ball) = P::promise::<Ball<P>>();
+        let other = P::spawn(async move {
+            for _ in 0..size {
+                let Ball(answer) = ball.await.expect("the other one throws");
+                let (promise, next) = P::promise();
+                P::resolve(answer, Ball(promise));
+                ball = next;
+            }
+        });
+        let mut there = first;
+        for _ in 0..size {
+            let (promise, back) = P::promise();
+            P::resolve(there, Ball(promise));
+            Ball(there) = back.await.expect("the other one throws");
+        }
+        other.await.expect("it does not panic");
+        meter.stop(size)
+    })
+}
+
+/// Through the peer's own channels, with room for one.
+pub fn through_channels<P: Peer>(size: usize) -> Sample {
+    run_in_task::<P, _>(async move {
+        let (there, mut ball) = P::channel(1);
+        let (answer, mut back) = P::channel(1);
+        let meter = Meter::start();
+        let other = P::spawn(async move {
+            for _ in 0..size {
+                let n: usize = P::receive(&mut ball).await;
+                P::send(&answer, n).await;
+            }
+        });
+        for n in 0..size {
+            P::send(&there, n).await;
+            assert_eq!(P::receive(&mut back).await, n);
+        }
+        other.await.expect("it does not panic");
+        meter.stop(size)
+    })
+}
