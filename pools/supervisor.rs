@@ -322,8 +322,8 @@ impl Worker {
     /// In peace: tell it to exit, and wait for that.
     fn retire(&mut self) {
         let mut frame = Vec::new();
-        let exit = FrameWriter::begin(&mut frame, Kind::Exit);
-        debug_assert!(exit.finish(1).is_ok());
+        let finished = FrameWriter::begin(&mut frame, Kind::Exit).finish(1);
+        debug_assert!(finished.is_ok(), "a kind alone is one byte");
         self.reader.source.set_deadline(Some(Instant::now() + EXIT_LIMIT));
         // If it cannot be told, or answers, or takes too long: then not in peace.
         let told = self.reader.source.send(&frame).is_ok();

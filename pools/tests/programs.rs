@@ -116,6 +116,7 @@ fn run_good_program() -> String {
 
 #[remote(crate = roundelay_pools)]
 fn start_child_and_park() {
+    #[expect(clippy::zombie_processes, reason = "it is to outlive this job")]
     let child = Command::new("sleep").arg("1000").spawn().unwrap();
     let mut diary =
         fs::OpenOptions::new().append(true).open(std::env::var(DIARY).unwrap()).unwrap();
