@@ -14,6 +14,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use roundelay_pools::{Job, PoolError, ThreadPool};
+use roundelay_runtime::tell_stderr;
 
 /// The threads behind [`to_thread`](crate::to_thread).
 pub(crate) struct BlockingPool {
@@ -45,7 +46,7 @@ impl BlockingPool {
     pub(crate) fn close(&self, patience: Duration) {
         let Some(pool) = self.pool.get() else { return };
         if let Err(still_running) = pool.shutdown_timeout(patience) {
-            eprintln!("roundelay: a closing loop leaves threads behind: {still_running}");
+            tell_stderr(format_args!("a closing loop leaves threads behind: {still_running}"));
         }
     }
 }

@@ -14,13 +14,15 @@
 //!      |
 //!   run, task             from outside: start, await, cancel
 //!      |
-//!   task_table, waker     from inside: one step
+//!   step, task_table, waker     from inside: one step
 //! ```
 #![forbid(unsafe_code)]
 
 mod error;
 mod waker;
 mod task_table;
+mod step;
+mod shutdown;
 mod current;
 mod task;
 mod run;
@@ -29,6 +31,7 @@ mod yield_now;
 mod promise;
 mod sync;
 mod combinators;
+mod group_error;
 mod task_group;
 mod blocking;
 mod to_thread;
@@ -36,15 +39,14 @@ mod net;
 
 pub use combinators::gather::{Gather, GatherAll, GatherCause, GatherError, gather, gather_all};
 pub use error::{Elapsed, TaskError, TaskPanic};
+pub use group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
 pub use promise::{Abandoned, Promise, PromiseFuture, promise};
 pub use run::{Runner, RunnerBuilder, run};
 pub use sync::queue::{Closed, Finished, Get, Put, Queue, TryPutError};
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{CurrentTask, Task, TaskBuilder, current_task, spawn};
-pub use task_group::{
-    Child, ChildEnded, GroupCause, GroupError, GroupFailure, TaskGroup, task_group,
-};
+pub use task_group::{Child, TaskGroup, task_group};
 pub use time::sleep::{Sleep, now, sleep, sleep_until};
 pub use time::timeout::{Timeout, timeout, timeout_at};
 pub use to_thread::{ToThread, to_thread};

@@ -58,9 +58,16 @@ use crate::task_table::Tasks;
 #[doc(alias = "block_on")]
 #[track_caller]
 pub fn run<F: Future>(main: F) -> F::Output {
-    let outcome = Runner::new().and_then(|runner| runner.run(main));
+    // Not `and_then`: inside a closure the caller's line would be lost.
+    let outcome = match Runner::new() {
+        Ok(runner) => runner.run(main),
+        Err(error) => Err(error),
+    };
     // The runner is closed by now.
-    outcome.unwrap_or_else(|error| panic!("roundelay::run: {error}"))
+    match outcome {
+        Ok(output) => output,
+        Err(error) => panic!("roundelay::run: {error}"),
+    }
 }
 
 /// One loop for several runs.
@@ -134,15 +141,16 @@ impl Runner {
                     Err(payload) => MainEnd::Panicked(payload),
                 }
             };
-            main.set(None);
-            tasks.main_ends(key, ended.kind());
+            tasks.main_ends(key, ended.kind(), || main.set(None));
             end = Some(ended);
             self.event_loop.call_main_soon();
         };
         let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
         if end.is_none() {
-            main.set(None);
-            tasks.main_ends(key, TaskEnd::Cancelled);
+            tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None));
+        }
+        if let Err(failed @ RunError::Failed(_)) = outcome {
+            return Err(failed);
         }
         match end {
             Some(MainEnd::Finished(output)) => Ok(output),
@@ -180,6 +188,7 @@ impl Runner {
 impl Drop for Runner {
     fn drop(&mut self) {
         let _entered = current::enter(&self.tasks);
+        self.event_loop.begin_closing();
         self.cancel_and_unwind();
         self.tasks.blocking.close(self.patience);
         self.tasks.close();

@@ -31,7 +31,7 @@ use roundelay_runtime::{Failure, FailureKind, Key};
 
 use crate::current::{current_tasks, expect_tasks};
 use crate::error::TaskError;
-use crate::task_table::{Birth, Body, Tasks, Waiter};
+use crate::task_table::{Birth, Body, Tasks, Waiter, lost_panic};
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
 ///
@@ -109,6 +109,8 @@ impl TaskBuilder {
 /// As a future it gives `Ok` with the task's output, or a [`TaskError`]. By then the task's
 /// future has been dropped.
 ///
+/// A task gives its outcome once: polling the handle again after that panics.
+///
 /// Dropping the handle *detaches*: the task goes on, and if it panics nobody can be told,
 /// so the panic is reported to the loop's failure policy at once.
 ///
@@ -172,6 +174,11 @@ impl<T> Task<T> {
     /// Lets the task go its way. The same as dropping the handle, but says so.
     pub fn detach(self) {}
 
+    /// When it ended, compared with others that ended at about the same time.
+    pub(crate) fn end_order(&self) -> u32 {
+        self.tasks.end_order(self.key)
+    }
+
     pub(crate) fn drop_now(&self) {
         self.tasks.drop_now(self.key);
     }
@@ -213,14 +220,16 @@ impl<T: 'static, E: fmt::Display + 'static> Task<Result<T, E>> {
     #[track_caller]
     pub fn report_errors(self) {
         let origin = self.spawned_at();
-        let who = format!("task {}", self.name());
+        let who = self.tasks.who(self.key);
+        let home = self.tasks.loop_ref.clone();
         spawn(async move {
-            let Ok(Err(error)) = self.await else { return };
-            let mut failure = Failure::new(FailureKind::TaskFailed, who, error.to_string());
+            let mut failure = match self.await {
+                Ok(Ok(_)) | Err(TaskError::Cancelled) => return,
+                Ok(Err(error)) => Failure::new(FailureKind::TaskFailed, who, error.to_string()),
+                Err(TaskError::Panicked(panic)) => lost_panic(who, &panic),
+            };
             failure.origin = origin;
-            if let Some(tasks) = current_tasks() {
-                tasks.loop_ref.report(failure);
-            }
+            home.report(failure);
         })
         .detach();
     }

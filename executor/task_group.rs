@@ -16,27 +16,29 @@
 //! # Invariants
 //! - The group's future ends only when every child has ended and has been dropped.
 //! - When the group's future is dropped, its children are dropped before that drop returns
-//!   (one that is taking a step at that very moment: when the step ends).
+//!   (one that is taking a step at that very moment: when the step ends; one that lies in a
+//!   group in a group, more than sixty deep: before the outermost drop returns).
 //! - A child that has ended leaves nothing behind but its error: a million short children
 //!   need the room of those that live at one time.
 //! - A child that was cancelled is not an error.
 //!
-//! Tutorial: chapter 12. Before this: `combinators/gather.rs`. After this: `blocking.rs`.
+//! Tutorial: chapter 12. Before this: `group_error.rs`. After this: `blocking.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::error::{TaskError, TaskPanic};
+use crate::error::TaskError;
+use crate::group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
 use crate::promise::{PromiseFuture, promise};
 use crate::task::{Task, TaskBuilder};
-use crate::task_table::Waiter;
+use crate::task_table::{Waiter, lost_panic};
 use pin_project_lite::pin_project;
+use roundelay_runtime::report_here;
 
 /// Runs `body`, which may spawn children into the group that it is given, and ends when the
 /// body and all children have ended.
@@ -89,6 +91,8 @@ struct Shared<E> {
     /// Children that have not left, by number.
     children: RefCell<BTreeMap<u64, Task<Result<(), E>>>>,
     next_number: Cell<u64>,
+    /// How many have not left.
+    live: Cell<usize>,
     /// The numbers of those who are leaving, in that order.
     left: RefCell<Vec<u64>>,
     failures: RefCell<Vec<GroupFailure<E>>>,
@@ -143,6 +147,7 @@ impl<E: 'static> TaskGroup<E> {
         }
         let number = self.shared.next_number.get();
         self.shared.next_number.set(number + 1);
+        self.shared.live.set(self.shared.live.get() + 1);
         let leaving = Leaving { shared: Rc::clone(&self.shared), number };
         let task = builder.spawn(async move {
             let _leaving = leaving;
@@ -173,7 +178,7 @@ impl<E: 'static> TaskGroup<E> {
     /// How many children have not ended.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.children.borrow().len() - self.shared.left.borrow().len()
+        self.shared.live.get()
     }
 
     /// Whether every child has ended.
@@ -201,6 +206,7 @@ impl<E> Shared<E> {
             stage: Cell::new(Stage::Open),
             children: RefCell::default(),
             next_number: Cell::new(0),
+            live: Cell::new(0),
             left: RefCell::default(),
             failures: RefCell::default(),
             parent: RefCell::default(),
@@ -253,6 +259,7 @@ struct Leaving<E> {
 
 impl<E> Drop for Leaving<E> {
     fn drop(&mut self) {
+        self.shared.live.set(self.shared.live.get() - 1);
         self.shared.left.borrow_mut().push(self.number);
         self.shared.wake_parent();
     }
@@ -270,6 +277,13 @@ impl<E> Drop for LastOut<E> {
         let children = self.shared.children.take();
         for child in children.values() {
             child.drop_now();
+        }
+        for failure in self.shared.failures.take() {
+            if let (Some((name, at)), GroupCause::Panicked(panic)) = (failure.who, failure.cause) {
+                let mut lost = lost_panic(format!("task {name}"), &panic);
+                lost.origin = at;
+                report_here(lost);
+            }
         }
     }
 }
@@ -360,92 +374,3 @@ impl<T> Future for Child<T> {
         Pin::new(&mut self.value).poll(cx).map_err(|_| ChildEnded)
     }
 }
-
-/// The child has no value: it failed, panicked or was cancelled. Its group has the error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChildEnded;
-
-impl fmt::Display for ChildEnded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the child of a task group ended without a value: it failed, panicked or was \
-             cancelled; the group's own error says which",
-        )
-    }
-}
-
-impl std::error::Error for ChildEnded {}
-
-/// Everything that went wrong in a group, in the order in which it happened; the body's own
-/// error last.
-#[derive(Debug)]
-pub struct GroupError<E> {
-    /// Empty if the group was cancelled before its body had ended.
-    pub failures: Vec<GroupFailure<E>>,
-}
-
-/// One failure in a group.
-#[derive(Debug)]
-pub struct GroupFailure<E> {
-    /// The child's name and the line that spawned it; `None` for the body.
-    pub who: Option<(String, Option<&'static Location<'static>>)>,
-    /// How it failed.
-    pub cause: GroupCause<E>,
-}
-
-/// How somebody in a group failed.
-#[derive(Debug)]
-pub enum GroupCause<E> {
-    /// With an error of its own.
-    Failed(E),
-    /// With a panic.
-    Panicked(TaskPanic),
-}
-
-impl<E> GroupError<E> {
-    /// The errors without the panics.
-    #[doc(alias = "exceptions")]
-    pub fn errors(&self) -> impl Iterator<Item = &E> {
-        self.failures.iter().filter_map(|failure| match &failure.cause {
-            GroupCause::Failed(error) => Some(error),
-            GroupCause::Panicked(_) => None,
-        })
-    }
-
-    /// Whether nothing failed: the group was cancelled.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.failures.is_empty()
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for GroupError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.failures[..] {
-            [] => return f.write_str("the task group was cancelled before its body had ended"),
-            [one] => write!(f, "the task group failed: {one}")?,
-            [first, rest @ ..] => {
-                write!(f, "the task group failed {} times: {first}", rest.len() + 1)?;
-                for failure in rest {
-                    write!(f, "; {failure}")?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for GroupFailure<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.who {
-            Some((name, _)) => write!(f, "{name}: ")?,
-            None => f.write_str("the group's body: ")?,
-        }
-        match &self.cause {
-            GroupCause::Failed(error) => write!(f, "{error}"),
-            GroupCause::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
-        }
-    }
-}
-
-impl<E: fmt::Debug + fmt::Display> std::error::Error for GroupError<E> {}

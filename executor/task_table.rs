@@ -14,26 +14,19 @@
 //! (scheduled? cancel requested?), and who waits for its end.
 //!
 //! # Invariants
-//! - A future is polled in one place: [`Tasks::poll`].
 //! - A task is in the ready queue at most once: its `scheduled` flag says whether it is.
-//! - While a future is polled or dropped, it is out of its slot and nothing is borrowed: it
-//!   may spawn, cancel and wake whom it likes.
 //! - A slot is freed when its task has ended *and* nobody can take the outcome any more.
-//!   A panic that nobody can take is reported then.
-//! - Whoever waits for a task's end is woken only after its future has been dropped.
 //!
-//! Tutorial: chapter 6. Before this: `waker.rs`. After this: `current.rs`.
+//! Tutorial: chapter 6. Before this: `waker.rs`. After this: `step.rs`.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use roundelay_runtime::{
-    Event, Failure, FailureKind, Key, LoopRef, Moment, Target, TaskEnd, contain,
-};
+use roundelay_runtime::{Event, Failure, FailureKind, Key, LoopRef, Moment, contain, report_here};
 use slab::Slab;
 
 use crate::blocking::BlockingPool;
@@ -56,67 +49,74 @@ pub(crate) struct Tasks {
     pub(crate) loop_ref: LoopRef,
     /// The threads that `to_thread` uses.
     pub(crate) blocking: BlockingPool,
-    slots: RefCell<Slab<Slot>>,
+    pub(crate) slots: RefCell<Slab<Slot>>,
     next_id: Cell<u64>,
-    spare_waker: Cell<Option<Box<LentWaker>>>,
+    pub(crate) spare_waker: Cell<Option<Box<LentWaker>>>,
     /// Whose future is being polled, and the waker that it was lent.
-    current: Cell<Option<Current>>,
+    pub(crate) current: Cell<Option<Current>>,
     /// How many tasks have not ended.
-    live: Cell<usize>,
+    pub(crate) live: Cell<usize>,
+    /// How many have ended, counted round and round: tells who ended first.
+    pub(crate) ended: Cell<u32>,
     /// How many calls of [`Tasks::drop_now`] are under way, one inside the other.
-    depth: Cell<usize>,
+    pub(crate) depth: Cell<usize>,
     /// Tasks to drop as soon as the stack is shallow again.
-    too_deep: RefCell<Vec<Key>>,
+    pub(crate) too_deep: RefCell<Vec<Key>>,
+    /// Futures that were spawned after the end, waiting to be dropped.
+    pub(crate) graveyard: RefCell<Vec<BoxedBody>>,
+    pub(crate) burying: Cell<bool>,
     /// After the table was closed nothing is spawned any more.
-    closed: Cell<bool>,
+    pub(crate) closed: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Current {
     pub(crate) key: Key,
     pub(crate) id: u64,
-    waker: *const (),
+    pub(crate) waker: *const (),
 }
 
-struct Slot {
-    generation: u32,
+pub(crate) struct Slot {
+    pub(crate) generation: u32,
     /// It is in the ready queue.
-    scheduled: bool,
-    cancel_requested: bool,
+    pub(crate) scheduled: bool,
+    pub(crate) cancel_requested: bool,
     /// Nobody holds the task's handle.
-    detached: bool,
-    stage: Stage,
+    pub(crate) detached: bool,
+    pub(crate) stage: Stage,
     /// Who waits for its end.
-    joiner: Option<Waiter>,
-    waker: Option<Box<LentWaker>>,
-    id: u64,
-    name: Option<Rc<str>>,
-    spawned_at: &'static Location<'static>,
-    born: Moment,
+    pub(crate) joiner: Option<Waiter>,
+    pub(crate) waker: Option<Box<LentWaker>>,
+    pub(crate) id: u64,
+    pub(crate) name: Option<Rc<str>>,
+    pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) born: Moment,
 }
 
-enum Stage {
+pub(crate) enum Stage {
     /// Its future waits here to be polled.
     Waiting(BoxedBody),
     /// Its future is out: being polled, or being dropped. The main task's always is.
     Out,
     /// The main future is lent to the loop by `run`.
     Main,
-    /// The body holds the output.
-    Finished(BoxedBody),
-    Failed(TaskError),
+    /// The body holds the output. With the [`Tasks::ended`] of that moment.
+    Finished(BoxedBody, u32),
+    Failed(TaskError, u32),
+    /// The outcome was taken; the handle is still there.
+    Taken,
 }
 
 impl Slot {
     /// What a poll needs to know of its task: the number, and the waker that it kept.
-    fn begin_poll(&mut self) -> (u64, Option<Box<LentWaker>>) {
+    pub(crate) fn begin_poll(&mut self) -> (u64, Option<Box<LentWaker>>) {
         (self.id, self.waker.take())
     }
 }
 
 impl Stage {
-    fn has_ended(&self) -> bool {
-        matches!(self, Stage::Finished(_) | Stage::Failed(_))
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self, Stage::Finished(..) | Stage::Failed(..) | Stage::Taken)
     }
 }
 
@@ -137,10 +137,17 @@ pub(crate) enum Waiter {
 }
 
 impl Waiter {
+    /// Wakes it. A foreign waker is foreign code: its panic is reported, and is no business
+    /// of whoever wakes.
     pub(crate) fn wake(self) {
         match self {
             Waiter::Task(tasks, key) => tasks.wake(key),
-            Waiter::Other(waker) => waker.wake(),
+            Waiter::Other(waker) => {
+                if let Err(message) = contain(|| waker.wake()) {
+                    let kind = FailureKind::CallbackPanicked;
+                    report_here(Failure::new(kind, "a foreign waker", message));
+                }
+            }
         }
     }
 }
@@ -155,6 +162,9 @@ impl Tasks {
             spare_waker: Cell::new(None),
             current: Cell::new(None),
             live: Cell::new(0),
+            ended: Cell::new(0),
+            graveyard: RefCell::default(),
+            burying: Cell::new(false),
             depth: Cell::new(0),
             too_deep: RefCell::default(),
             closed: Cell::new(false),
@@ -166,7 +176,7 @@ impl Tasks {
     /// A closed table drops the body and gives a key that leads nowhere.
     pub(crate) fn spawn(&self, body: BoxedBody, birth: Birth) -> Key {
         if self.closed.get() {
-            drop(body);
+            self.bury(body);
             return Key::new(u32::MAX, u32::MAX);
         }
         let key = self.add(Stage::Waiting(body), birth);
@@ -227,165 +237,15 @@ impl Tasks {
         }
     }
 
-    /// One step of a task.
-    fn step(&self, key: Key) {
-        let taken = self.with(key, |slot| {
-            slot.scheduled = false;
-            match std::mem::replace(&mut slot.stage, Stage::Out) {
-                Stage::Waiting(body) => Some((body, slot.cancel_requested, slot.begin_poll())),
-                other => {
-                    slot.stage = other;
-                    None
-                }
-            }
-        });
-        let Some(Some((mut body, cancelled, poll))) = taken else { return };
-        if cancelled {
-            return self.unwind(key, body);
-        }
-        let (outcome, lent) = self.poll(key, poll, |cx| body.as_mut().poll(cx));
-        match outcome {
-            Ok(Poll::Pending) => self.end_poll(key, lent, Some(body)),
-            // The value of a task that was cancelled while it took its last step is lost,
-            // as in asyncio: whoever cancelled it was told that it would not finish.
-            Ok(Poll::Ready(())) => {
-                self.end_poll(key, lent, None);
-                match self.is_cancel_requested(key) {
-                    true => self.unwind(key, body),
-                    false => self.end(key, Stage::Finished(body)),
-                }
-            }
-            Err(payload) => {
-                self.end_poll(key, lent, None);
-                self.drop_contained(key, body);
-                self.end(key, Stage::Failed(TaskError::Panicked(TaskPanic::new(payload))));
-            }
-        }
-    }
-
-    /// One step of the main task, whose future somebody else holds.
-    pub(crate) fn step_main<T>(
-        &self,
-        key: Key,
-        poll_main: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    ) -> Result<Poll<T>, Box<dyn Any + Send>> {
-        let Some(poll) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
-        let (outcome, lent) = self.poll(key, poll, poll_main);
-        self.end_poll(key, lent, None);
-        outcome
-    }
-
-    /// The one place where futures are polled: as the task `key`, with a waker lent to it.
-    fn poll<T>(
-        &self,
-        key: Key,
-        (id, kept): (u64, Option<Box<LentWaker>>),
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    ) -> (Result<Poll<T>, Box<dyn Any + Send>>, Box<LentWaker>) {
-        let lent = kept.unwrap_or_else(|| {
-            let spare = self.spare_waker.take();
-            let spare = spare.unwrap_or_else(|| LentWaker::new(self.loop_ref.proxy()));
-            spare.lend_to(key);
-            spare
-        });
-        self.loop_ref.observe(|| Event::TaskPolled { task: id });
-        let outer = self.current.replace(Some(Current { key, id, waker: lent.waker().data() }));
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut cx = Context::from_waker(lent.waker());
-            poll(&mut cx)
-        }));
-        self.current.set(outer);
-        if matches!(outcome, Ok(Poll::Pending)) {
-            self.loop_ref.observe(|| Event::TaskPending { task: id });
-        }
-        (outcome, lent)
-    }
-
-    /// After a poll: the future goes back into its slot, and so does a waker of which
-    /// somebody holds a clone. Any other waker is the spare one again.
-    fn end_poll(&self, key: Key, lent: Box<LentWaker>, body: Option<BoxedBody>) {
-        let mut kept = None;
-        if lent.was_kept() {
-            kept = Some(lent);
-        } else {
-            drop(self.spare_waker.replace(Some(lent)));
-        }
-        let mut body = body;
-        self.with(key, |slot| {
-            if kept.is_some() {
-                slot.waker = kept.take();
-            }
-            if matches!(slot.stage, Stage::Out)
-                && let Some(body) = body.take()
-            {
-                slot.stage = Stage::Waiting(body);
-            }
-        });
-        // Left over only if the slot is gone, swept away while its future was out.
-        drop((kept, body));
-    }
-
-    /// Drops a cancelled task's future, then ends the task.
-    fn unwind(&self, key: Key, body: BoxedBody) {
-        self.drop_contained(key, body);
-        self.end(key, Stage::Failed(TaskError::Cancelled));
-    }
-
-    /// Notes how a task ended, and tells who waits for it.
-    fn end(&self, key: Key, outcome: Stage) {
-        let how = how(&outcome);
-        let ended = self.with(key, |slot| {
-            slot.stage = outcome;
-            (slot.id, slot.detached, slot.joiner.take(), slot.waker.take())
-        });
-        let Some((task, detached, joiner, waker)) = ended else { return };
-        drop(waker);
-        self.live.set(self.live.get() - 1);
-        self.loop_ref.observe(|| Event::TaskEnded { task, how });
-        if detached {
-            self.forget(key);
-        }
-        if let Some(joiner) = joiner {
-            // A foreign waker is foreign code.
-            let _ = contain(|| joiner.wake());
-        }
-    }
-
-    /// Frees the slot of a task that has ended and whose outcome nobody can take.
-    fn forget(&self, key: Key) {
-        let Some(slot) = self.remove(key) else { return };
-        match slot.stage {
-            Stage::Failed(TaskError::Panicked(panic)) => {
-                let who = format!("task {}", display_name(slot.name.as_deref(), slot.id));
-                let failure = Failure::new(FailureKind::TaskPanicked, who, panic.message())
-                    .origin(slot.spawned_at)
-                    .age(self.loop_ref.latest().since(slot.born));
-                self.loop_ref.report(failure);
-                let _ = contain(|| drop(panic));
-            }
-            stage => drop(contain(|| drop(stage))),
-        }
-    }
-
-    fn drop_contained(&self, key: Key, body: BoxedBody) {
-        let Err(message) = contain(|| drop(body)) else { return };
-        let known =
-            self.with(key, |slot| (display_name(slot.name.as_deref(), slot.id), slot.spawned_at));
-        let Some((name, at)) = known else { return };
-        let who = format!("task {name}");
-        self.loop_ref
-            .report(Failure::new(FailureKind::DestructorPanicked, who, message).origin(at));
-    }
-
     /// Runs `f` on a slot, if the key is not stale. `f` must not call user code.
     #[inline]
-    fn with<R>(&self, key: Key, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+    pub(crate) fn with<R>(&self, key: Key, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.get_mut(key.index())?;
         (slot.generation == key.generation()).then(|| f(slot))
     }
 
-    fn remove(&self, key: Key) -> Option<Slot> {
+    pub(crate) fn remove(&self, key: Key) -> Option<Slot> {
         self.with(key, |_| ())?;
         Some(self.slots.borrow_mut().remove(key.index()))
     }
@@ -406,45 +266,6 @@ impl Tasks {
         true
     }
 
-    /// Drops a task's future now and not in its own step: for a group that is itself being
-    /// dropped and cannot wait. A future that is being polled this very moment is dropped
-    /// when its poll returns.
-    ///
-    /// A child may hold a group of its own, whose children are dropped in turn, and so on:
-    /// each generation lies deeper on the stack. From a certain depth on they are put on a
-    /// list instead, and are dropped before the outermost drop returns.
-    pub(crate) fn drop_now(&self, key: Key) {
-        if self.depth.get() >= DEEPEST_DROP {
-            self.too_deep.borrow_mut().push(key);
-            return;
-        }
-        self.depth.set(self.depth.get() + 1);
-        self.drop_one_now(key);
-        self.depth.set(self.depth.get() - 1);
-        while self.depth.get() == 0 {
-            let next = self.too_deep.borrow_mut().pop();
-            let Some(key) = next else { break };
-            self.drop_now(key);
-        }
-    }
-
-    fn drop_one_now(&self, key: Key) {
-        let body = self.with(key, |slot| {
-            slot.cancel_requested = true;
-            match std::mem::replace(&mut slot.stage, Stage::Out) {
-                Stage::Waiting(body) => Some(body),
-                other => {
-                    slot.stage = other;
-                    None
-                }
-            }
-        });
-        match body {
-            Some(Some(body)) => self.unwind(key, body),
-            _ => drop(self.cancel(key)),
-        }
-    }
-
     pub(crate) fn is_cancel_requested(&self, key: Key) -> bool {
         self.with(key, |slot| slot.cancel_requested).unwrap_or(false)
     }
@@ -454,22 +275,40 @@ impl Tasks {
         self.with(key, |slot| slot.stage.has_ended()).unwrap_or(true)
     }
 
-    /// Takes a task's outcome; `None` while it has none. Frees its slot.
+    /// Takes a task's outcome; `None` while it has none. The slot stays until the handle is
+    /// dropped, so that the handle can still say whose it is.
+    ///
+    /// # Panics
+    /// If it was taken before.
     pub(crate) fn take_outcome<T: 'static>(&self, key: Key) -> Option<Result<T, TaskError>> {
-        if !self.has_ended(key) {
-            return None;
-        }
-        // A slot that is gone was swept away when its loop was closed.
-        let Some(slot) = self.remove(key) else { return Some(Err(TaskError::Cancelled)) };
-        Some(match slot.stage {
-            Stage::Finished(mut body) => {
+        let taken = self.with(key, |slot| {
+            slot.stage.has_ended().then(|| std::mem::replace(&mut slot.stage, Stage::Taken))
+        });
+        Some(match taken {
+            // A task that was spawned after its loop was closed never had a slot.
+            None => Err(TaskError::Cancelled),
+            Some(None) => return None,
+            Some(Some(Stage::Finished(mut body, _))) => {
                 let mut output: Option<T> = None;
                 body.as_mut().take_output(&mut output);
                 Ok(output.expect("a finished task holds its output until it is taken"))
             }
-            Stage::Failed(error) => Err(error),
-            Stage::Waiting(_) | Stage::Out | Stage::Main => unreachable!("it has ended"),
+            Some(Some(Stage::Failed(error, _))) => Err(error),
+            Some(Some(_)) => panic!(
+                "the outcome of {} has been taken; a task gives it once, so keep it, or do not \
+                 poll the handle again",
+                self.who(key)
+            ),
         })
+    }
+
+    /// When a task ended, compared with others that ended at about the same time.
+    pub(crate) fn end_order(&self, key: Key) -> u32 {
+        let order = self.with(key, |slot| match slot.stage {
+            Stage::Finished(_, order) | Stage::Failed(_, order) => order,
+            _ => self.ended.get(),
+        });
+        order.unwrap_or_else(|| self.ended.get())
     }
 
     /// Wakes `waiter` when the task ends. One at a time: a task has one handle.
@@ -490,6 +329,11 @@ impl Tasks {
         if ended {
             self.forget(key);
         }
+    }
+
+    /// How reports call a task.
+    pub(crate) fn who(&self, key: Key) -> String {
+        self.with(key, |slot| who(slot.id, slot.name.as_deref())).unwrap_or_default()
     }
 
     pub(crate) fn id(&self, key: Key) -> Option<u64> {
@@ -521,88 +365,17 @@ impl Tasks {
     }
 }
 
-/// What a run asks of the table: the main task, and the end of all others.
-impl Tasks {
-    /// The main task's turn has come. Says whether its end was asked for.
-    pub(crate) fn main_begins_step(&self, key: Key) -> bool {
-        self.with(key, |slot| {
-            slot.scheduled = false;
-            slot.cancel_requested
-        })
-        .unwrap_or(false)
-    }
-
-    /// The main future has ended and has been dropped.
-    pub(crate) fn main_ends(&self, key: Key, how: TaskEnd) {
-        let Some(slot) = self.remove(key) else { return };
-        self.live.set(self.live.get() - 1);
-        self.loop_ref.observe(|| Event::TaskEnded { task: slot.id, how });
-        drop(slot);
-    }
-
-    /// Asks every task that has not ended to end, oldest first.
-    pub(crate) fn cancel_all(&self) {
-        let mut keys: Vec<(u64, Key)> = {
-            let slots = self.slots.borrow();
-            let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
-            live.map(|(index, slot)| (slot.id, Key::new(index as u32, slot.generation))).collect()
-        };
-        keys.sort_unstable_by_key(|&(id, _)| id);
-        for (_, key) in keys {
-            self.cancel(key);
-        }
-    }
-
-    /// Drops every future that is left, and refuses new ones.
-    pub(crate) fn close(&self) {
-        self.closed.set(true);
-        loop {
-            let next = {
-                let slots = self.slots.borrow();
-                let mut waiting =
-                    slots.iter().filter(|(_, slot)| matches!(slot.stage, Stage::Waiting(_)));
-                waiting.next().map(|(index, slot)| Key::new(index as u32, slot.generation))
-            };
-            let Some(key) = next else { break };
-            self.drop_now(key);
-        }
-    }
-}
-
-impl Target for Tasks {
-    fn run(&self, key: Key) {
-        self.step(key);
-    }
-
-    fn notify(&self, key: Key) {
-        self.wake(key);
-    }
-
-    /// The wakers that are here and of which nobody holds a clone.
-    fn own_doors(&self) -> usize {
-        let spare = self.spare_waker.take();
-        let spares = usize::from(spare.is_some());
-        self.spare_waker.set(spare);
-        let slots = self.slots.borrow();
-        let mut in_slots = slots.iter().filter_map(|(_, slot)| slot.waker.as_ref());
-        // One clone in strange hands is enough to know that the loop can be called.
-        let unshared = in_slots.try_fold(0, |count, lent| (!lent.was_kept()).then_some(count + 1));
-        unshared.map_or(0, |count| spares + count)
-    }
-}
-
-/// How many futures may be dropped one inside the other before the next waits its turn.
-const DEEPEST_DROP: usize = 64;
-
-fn how(stage: &Stage) -> TaskEnd {
-    match stage {
-        Stage::Failed(TaskError::Cancelled) => TaskEnd::Cancelled,
-        Stage::Failed(TaskError::Panicked(_)) => TaskEnd::Panicked,
-        _ => TaskEnd::Finished,
-    }
-}
-
 /// A task's name, or the number that stands for one.
 fn display_name(name: Option<&str>, id: u64) -> String {
     name.map_or_else(|| format!("Task-{id}"), str::to_owned)
+}
+
+/// How reports call a task.
+pub(crate) fn who(id: u64, name: Option<&str>) -> String {
+    name.map_or_else(|| format!("task {id}"), |name| format!("task {id} ({name})"))
+}
+
+/// A panic that nobody will hear of unless it is reported.
+pub(crate) fn lost_panic(who: String, panic: &TaskPanic) -> Failure {
+    Failure::new(FailureKind::TaskPanicked, who, panic.message())
 }

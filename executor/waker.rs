@@ -20,7 +20,7 @@
 //! Tutorial: chapter 6. Before this: `error.rs`. After this: `task_table.rs`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::task::{Wake, Waker};
 
 use roundelay_runtime::{Key, LoopProxy};
@@ -58,6 +58,9 @@ impl LentWaker {
     /// Writes a task's key on it. Nobody may hold a clone.
     pub(crate) fn lend_to(&self, key: Key) {
         debug_assert!(!self.was_kept(), "a waker changes its task only when nobody holds it");
+        // Pairs with the release in the drop of the last clone: whoever held it has read the
+        // old key by now.
+        fence(Ordering::Acquire);
         self.shared.key.store(key.to_bits(), Ordering::Relaxed);
     }
 

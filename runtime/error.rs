@@ -4,7 +4,7 @@
 //! to act: [`LoopClosed`] whoever still schedules, [`WrongLoop`] whoever carried a handle
 //! to another thread, [`RunError`] whoever runs the loop.
 //!
-//! Tutorial: chapter 8. Before this: nothing. After this: `clock.rs`.
+//! Tutorial: chapter 8. Before this: nothing. After this: `failure.rs`.
 
 use std::fmt;
 use std::io;

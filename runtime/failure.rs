@@ -12,6 +12,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,16 +118,20 @@ impl fmt::Debug for FailurePolicy {
 
 /// Writes a failure where the user will see it, whatever the handler does.
 pub(crate) fn report(handler: Option<&dyn Fn(&Failure)>, failure: &Failure) {
-    let Some(handler) = handler else {
-        return eprintln!("roundelay: {failure}");
-    };
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(failure))) {
-        eprintln!(
-            "roundelay: the failure handler panicked ({}) on: {failure}",
-            panic_message(&*panic)
-        );
-        drop_quietly(panic);
+    let Some(handler) = handler else { return tell_stderr(failure) };
+    if let Err(panic) = contain(|| handler(failure)) {
+        tell_stderr(format_args!("the failure handler panicked ({panic}) on: {failure}"));
     }
+}
+
+/// Writes a line to standard error with our name in front. If that cannot be written either
+/// (a closed pipe, a full disk) there is nobody left to tell.
+///
+/// ```
+/// roundelay_runtime::tell_stderr("the fuse is lit");
+/// ```
+pub fn tell_stderr(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "roundelay: {line}");
 }
 
 /// The text of a panic, as far as it is text.

@@ -3,16 +3,16 @@
 //! One thread, one queue, one place where callbacks are called. This crate speaks
 //! callbacks; it does not know what a task is. Read its files in the order in which they
 //! are listed here: first what a turn is made of, then who may ask for what, and last
-//! `event_loop.rs`, where a turn turns.
+//! `turn.rs`, where it all comes together.
 //!
 //! ```text
-//!   event_loop   the turn
+//!   turn, event_loop, builder                    the turn, and who runs it
 //!      |
-//!   source, proxy, running, loop_ref     who may ask, from where
+//!   loop_ref, schedule, running, proxy, source    who may ask, from where
 //!      |
-//!   ready, timers, reactor, inbox        what waits
+//!   timers, ready, latch, reactor, inbox         what waits
 //!      |
-//!   callback, clock, failure, observer, error
+//!   error, failure, clock, callback, observer
 //! ```
 //!
 //! # How a timer fires
@@ -32,23 +32,29 @@ mod callback;
 mod timers;
 mod ready;
 mod observer;
+mod latch;
 mod reactor;
 mod inbox;
 mod loop_ref;
+mod schedule;
 mod running;
 mod proxy;
 mod source;
 mod event_loop;
+mod turn;
+mod builder;
 
+pub use builder::EventLoopBuilder;
 pub use callback::{Callback, Key, Target};
 pub use clock::{Instant, Moment};
 pub use error::{LoopClosed, RunError, WrongLoop};
-pub use event_loop::{EventLoop, EventLoopBuilder};
-pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message};
-pub use loop_ref::{CallHandle, LoopRef};
+pub use event_loop::EventLoop;
+pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message, tell_stderr};
+pub use loop_ref::LoopRef;
 pub use observer::{Event, Observer, TaskEnd, Work};
 pub use proxy::{ClockHold, LoopProxy};
 pub use reactor::{Direction, WaitKey};
-pub use running::{current_loop, running_since};
+pub use running::{current_loop, report_here, running_since};
+pub use schedule::CallHandle;
 pub use source::Source;
 pub use timers::TimerKey;

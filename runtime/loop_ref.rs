@@ -1,12 +1,13 @@
-//! A loop, as its own thread sees it: what you can ask of it.
+//! A loop, as its own thread sees it: its parts, and what you can ask of them.
 //!
-//! [`LoopRef`] is what asyncio programs call `loop`: schedule this, cancel that, what time
-//! is it. It only ever *queues*. The turn that takes things out of the queues and calls
-//! them is in `event_loop.rs`.
+//! [`LoopRef`] is what asyncio programs call `loop`: what time is it, stop, set this timer.
+//! It only ever *queues*. The turn that takes things out of the queues and calls them is in
+//! `turn.rs`.
 //!
 //! ```text
-//!   call_soon(f) ------------------------> ready queue
-//!   call_at(moment, f) --> timers -- due -> ready queue
+//!   LoopRef --+
+//!   LoopRef --+--> Core: ready queue, timers, reactor, clock, inbox
+//!   LoopRef --+          one thread, each in a cell of its own
 //! ```
 //!
 //! # Invariants
@@ -14,18 +15,17 @@
 //!   while one of the loop's cells is borrowed: take, let the borrow end, then drop.
 //! - After the loop is closed every scheduling method answers [`LoopClosed`].
 //!
-//! Tutorial: chapters 2 and 3. Before this: `inbox.rs`. After this: `running.rs`.
+//! Tutorial: chapters 2 and 3. Before this: `inbox.rs`. After this: `schedule.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::callback::{Callback, Key, Target};
 use crate::clock::{Clock, Instant, Moment};
 use crate::error::LoopClosed;
-use crate::failure::{Failure, FailurePolicy, report};
+use crate::failure::{Failure, FailurePolicy, contain, report};
 use crate::inbox::Inbox;
 use crate::observer::{Event, Observer, Work};
 use crate::reactor::Reactor;
@@ -47,6 +47,10 @@ pub(crate) struct Core {
     pub(crate) fatal: RefCell<Option<Failure>>,
     pub(crate) stopping: Cell<bool>,
     pub(crate) closed: Cell<bool>,
+    /// The last run is over: from now on a failure cannot stop anything, only be told.
+    pub(crate) closing: Cell<bool>,
+    /// The observer is being told of an event.
+    pub(crate) observing: Cell<bool>,
     pub(crate) turn: Cell<u64>,
 }
 
@@ -71,95 +75,6 @@ pub struct LoopRef {
 }
 
 impl LoopRef {
-    /// Calls `callback` in the next turn, after everything that is ready already.
-    ///
-    /// A panic in it is reported to the loop's failure policy and does not reach you.
-    ///
-    /// # Errors
-    /// [`LoopClosed`]; the callback is dropped.
-    ///
-    /// ```
-    /// use std::{cell::RefCell, rc::Rc};
-    /// use roundelay_runtime::EventLoop;
-    ///
-    /// let order = Rc::new(RefCell::new(Vec::new()));
-    /// let event_loop = EventLoop::new()?;
-    /// for name in ["first", "second"] {
-    ///     let order = order.clone();
-    ///     event_loop.call_soon(move || order.borrow_mut().push(name))?;
-    /// }
-    /// event_loop.run_once()?;
-    /// assert_eq!(*order.borrow(), ["first", "second"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Result<CallHandle, LoopClosed> {
-        self.push_callback(Callback::new(callback))
-    }
-
-    /// Calls `callback` once `delay` has passed, never earlier.
-    ///
-    /// With a zero delay it runs in the next turn, behind everything that is ready by then.
-    /// A delay that no clock can hold means never.
-    ///
-    /// # Errors
-    /// [`LoopClosed`]; the callback is dropped.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use roundelay_runtime::EventLoop;
-    ///
-    /// // In virtual time an hour takes no time.
-    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
-    /// let start = event_loop.time();
-    /// let inner = event_loop.loop_ref().clone();
-    /// event_loop.call_later(Duration::from_secs(3600), move || inner.stop())?;
-    /// event_loop.run_forever()?;
-    /// assert_eq!(event_loop.time() - start, Duration::from_secs(3600));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn call_later(
-        &self,
-        delay: Duration,
-        callback: impl FnOnce() + 'static,
-    ) -> Result<CallHandle, LoopClosed> {
-        self.call_at_moment(self.now().after(delay), callback)
-    }
-
-    /// Calls `callback` once the loop's clock shows `deadline`, never earlier.
-    ///
-    /// Callbacks are called by deadline; those with the same deadline in the order in which
-    /// they were scheduled (asyncio promises no order for them).
-    ///
-    /// # Errors
-    /// [`LoopClosed`]; the callback is dropped.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use roundelay_runtime::EventLoop;
-    ///
-    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
-    /// let inner = event_loop.loop_ref().clone();
-    /// event_loop.call_at(event_loop.time() + Duration::from_millis(5), move || inner.stop())?;
-    /// event_loop.run_forever()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn call_at(
-        &self,
-        deadline: Instant,
-        callback: impl FnOnce() + 'static,
-    ) -> Result<CallHandle, LoopClosed> {
-        self.call_at_moment(self.core.clock.moment(deadline), callback)
-    }
-
-    fn call_at_moment(
-        &self,
-        deadline: Moment,
-        callback: impl FnOnce() + 'static,
-    ) -> Result<CallHandle, LoopClosed> {
-        let timer = self.set_timer(deadline, Callback::new(callback))?;
-        Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForTime(timer) })
-    }
-
     /// The time on the loop's clock.
     #[must_use]
     pub fn time(&self) -> Instant {
@@ -222,6 +137,7 @@ impl LoopRef {
         match &self.core.policy {
             FailurePolicy::Report => report(None, &failure),
             FailurePolicy::Handler(handler) => report(Some(&**handler), &failure),
+            FailurePolicy::Stop if self.core.closing.get() => report(None, &failure),
             FailurePolicy::Stop => {
                 self.stop();
                 let mut fatal = self.core.fatal.borrow_mut();
@@ -309,15 +225,13 @@ impl LoopRef {
 
     #[cold]
     fn tell(&self, event: &Event) {
-        if let Some(observer) = &self.core.observer {
-            // What an observer does wrong is not the business of whom it observes.
-            let _ = crate::failure::contain(|| observer.observe(self.core.clock.now(), event));
+        let Some(observer) = &self.core.observer else { return };
+        if self.core.observing.replace(true) {
+            return;
         }
-    }
-
-    pub(crate) fn push_callback(&self, callback: Callback) -> Result<CallHandle, LoopClosed> {
-        let place = self.push(Entry::Call(callback)).ok_or(LoopClosed)?;
-        Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForItsTurn(place) })
+        // What an observer does wrong is not the business of whom it observes.
+        let _ = contain(|| observer.observe(self.core.clock.now(), event));
+        self.core.observing.set(false);
     }
 
     /// The one way into the ready queue. A closed loop drops what comes.
@@ -360,60 +274,5 @@ impl fmt::Debug for LoopRef {
             .field("turn", &self.turn())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
-    }
-}
-
-/// Cancels a scheduled callback.
-///
-/// Dropping it does nothing: the callback is called all the same, as in asyncio.
-#[derive(Clone, Debug)]
-pub struct CallHandle {
-    loop_ref: LoopRef,
-    waits: Waits,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Waits {
-    ForItsTurn(u64),
-    ForTime(TimerKey),
-}
-
-impl CallHandle {
-    /// Makes sure that the callback is not called. `false` if it was called, or cancelled,
-    /// before.
-    ///
-    /// Works up to the last moment: a callback of the same turn may cancel one that is due
-    /// after it.
-    ///
-    /// ```
-    /// use roundelay_runtime::EventLoop;
-    ///
-    /// let event_loop = EventLoop::new()?;
-    /// let never = event_loop.call_soon(|| panic!("not called"))?;
-    /// assert!(never.cancel());
-    /// assert!(!never.cancel());
-    /// event_loop.run_once()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn cancel(&self) -> bool {
-        match self.waits {
-            Waits::ForTime(timer) => self.loop_ref.cancel_timer(timer),
-            Waits::ForItsTurn(place) => {
-                let entry = self.loop_ref.core.ready.borrow_mut().cancel(place);
-                if entry.is_some() {
-                    self.loop_ref.observe(|| Event::CallCancelled { place });
-                }
-                entry.is_some()
-            }
-        }
-    }
-
-    /// Whether the callback is still to be called.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        match self.waits {
-            Waits::ForTime(timer) => self.loop_ref.is_timer_set(timer),
-            Waits::ForItsTurn(place) => self.loop_ref.core.ready.borrow().is_waiting(place),
-        }
     }
 }

@@ -10,10 +10,12 @@
 //!
 //! # Invariants
 //! - An observer is called when nothing of the loop is borrowed, so it may call the loop.
+//!   What it causes while it is being told of an event is not told to it: it would never
+//!   come to an end.
 //! - Events speak of numbers, never of addresses: two runs can be compared.
 //! - An observer that panics is the observer's mistake; the run goes on without its help.
 //!
-//! Tutorial: chapter 19. Before this: `timers.rs`. After this: `reactor.rs`.
+//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `latch.rs`.
 
 use std::panic::Location;
 use std::time::Duration;

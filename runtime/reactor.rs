@@ -14,8 +14,7 @@
 //!
 //! # Invariants
 //! - A latch is cleared by `WouldBlock` and by nothing else (mio asks for it: its events
-//!   are edges). A latch that is wrongly set costs one useless try; a latch that is wrongly
-//!   cleared would hang.
+//!   are edges).
 //! - An event for a source that is gone, or for an earlier source in the same slot, is
 //!   ignored: every token carries the slot's generation.
 //! - A source is deregistered before its descriptor is closed.
@@ -23,7 +22,7 @@
 //!
 //! mio is named in this file only.
 //!
-//! Tutorial: chapter 7. Before this: `observer.rs`. After this: `inbox.rs`.
+//! Tutorial: chapter 7. Before this: `latch.rs`. After this: `inbox.rs`.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -34,6 +33,7 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 
 use crate::callback::{Callback, Key};
+use crate::latch::Latch;
 
 /// The two things that a source can be ready for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +75,6 @@ struct Source {
     write: Latch,
 }
 
-/// What is known of one direction of one source.
-struct Latch {
-    /// Nobody has seen `WouldBlock` since the last event. It starts out true: try first.
-    ready: bool,
-    waiting: Vec<(u64, Callback)>,
-}
-
 impl Reactor {
     /// A reactor, and the bell that ends its wait from any thread.
     pub(crate) fn new() -> io::Result<(Reactor, Bell)> {
@@ -120,8 +113,8 @@ impl Reactor {
             return Vec::new();
         }
         let source = self.sources.remove(key.index());
-        let waiting = source.read.waiting.into_iter().chain(source.write.waiting);
-        let callbacks: Vec<Callback> = waiting.map(|(_, callback)| callback).collect();
+        let callbacks: Vec<Callback> =
+            source.read.into_callbacks().chain(source.write.into_callbacks()).collect();
         self.waiting -= callbacks.len();
         callbacks
     }
@@ -133,15 +126,15 @@ impl Reactor {
             .filter(|source| source.generation == key.generation())
             // Whoever asks about a source that is gone will hear it from the system.
             .is_none_or(|source| match direction {
-                Direction::Read => source.read.ready,
-                Direction::Write => source.write.ready,
+                Direction::Read => source.read.is_ready(),
+                Direction::Write => source.write.is_ready(),
             })
     }
 
     /// The system said `WouldBlock`.
     pub(crate) fn clear_ready(&mut self, key: Key, direction: Direction) {
         if let Some(latch) = self.latch(key, direction) {
-            latch.ready = false;
+            latch.clear();
         }
     }
 
@@ -155,12 +148,8 @@ impl Reactor {
     ) -> Result<WaitKey, Callback> {
         let number = self.next_wait;
         match self.latch(source, direction) {
-            Some(latch) if !latch.ready => {
-                // Nearly always there is one reader and one writer: room for one, no more.
-                latch.waiting.reserve_exact(1);
-                latch.waiting.push((number, callback));
-            }
-            _ => return Err(callback),
+            Some(latch) => latch.wait(number, callback)?,
+            None => return Err(callback),
         }
         self.next_wait += 1;
         self.waiting += 1;
@@ -174,17 +163,15 @@ impl Reactor {
         wait: WaitKey,
         callback: Callback,
     ) -> Result<Callback, Callback> {
-        match self.waiting(wait) {
-            Some((_, waiting)) => Ok(std::mem::replace(waiting, callback)),
+        match self.latch(wait.source, wait.direction) {
+            Some(latch) => latch.replace(wait.number, callback),
             None => Err(callback),
         }
     }
 
     /// Takes back a callback that waits.
     pub(crate) fn cancel_wait(&mut self, wait: WaitKey) -> Option<Callback> {
-        let latch = self.latch(wait.source, wait.direction)?;
-        let index = latch.waiting.iter().position(|&(number, _)| number == wait.number)?;
-        let (_, callback) = latch.waiting.remove(index);
+        let callback = self.latch(wait.source, wait.direction)?.cancel(wait.number)?;
         self.waiting -= 1;
         Some(callback)
     }
@@ -259,25 +246,6 @@ impl Reactor {
             Direction::Read => &mut source.read,
             Direction::Write => &mut source.write,
         })
-    }
-
-    fn waiting(&mut self, wait: WaitKey) -> Option<&mut (u64, Callback)> {
-        let latch = self.latch(wait.source, wait.direction)?;
-        latch.waiting.iter_mut().find(|(number, _)| *number == wait.number)
-    }
-}
-
-impl Latch {
-    fn new() -> Latch {
-        Latch { ready: true, waiting: Vec::new() }
-    }
-
-    /// Sets the latch and moves the waiting callbacks out.
-    fn release(&mut self, released: &mut Vec<Callback>) -> usize {
-        self.ready = true;
-        let count = self.waiting.len();
-        released.extend(self.waiting.drain(..).map(|(_, callback)| callback));
-        count
     }
 }
 

@@ -16,10 +16,10 @@
 //! # Invariants
 //! - First in, first out. Nothing overtakes.
 //! - A turn runs only what was here when the turn began: it counts first, then takes that
-//!   many (`run_ready_callbacks` in `event_loop.rs`).
+//!   many (`run_ready_callbacks` in `turn.rs`).
 //! - A cancelled entry stays as an empty one, so the places behind it do not change.
 //!
-//! Tutorial: chapter 2. Before this: `callback.rs`. After this: `timers.rs`.
+//! Tutorial: chapter 2. Before this: `timers.rs`. After this: `observer.rs`.
 
 use std::collections::VecDeque;
 
@@ -90,6 +90,15 @@ impl ReadyQueue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Empties every entry that is the main callback's: its lender takes it back.
+    pub(crate) fn cancel_main(&mut self) {
+        for entry in &mut self.entries {
+            if matches!(entry, Entry::Main) {
+                *entry = Entry::Cancelled;
+            }
+        }
     }
 
     /// Everything that was to be called, for closing the loop.

@@ -8,12 +8,13 @@
 //! - At most one loop runs on a thread.
 //! - The note is there exactly while the loop runs or is being closed.
 //!
-//! Tutorial: chapter 8. Before this: `loop_ref.rs`. After this: `proxy.rs`.
+//! Tutorial: chapter 8. Before this: `schedule.rs`. After this: `proxy.rs`.
 
 use std::cell::RefCell;
 use std::panic::Location;
 
 use crate::error::RunError;
+use crate::failure::{Failure, tell_stderr};
 use crate::loop_ref::LoopRef;
 
 thread_local! {
@@ -53,6 +54,21 @@ pub fn running_since() -> Option<&'static Location<'static>> {
     since.ok().flatten()
 }
 
+/// Reports a failure that nobody can take: as the policy of the loop that runs here says, or
+/// on standard error if none runs.
+///
+/// ```
+/// use roundelay_runtime::{Failure, FailureKind, report_here};
+///
+/// report_here(Failure::new(FailureKind::CallbackPanicked, "a waker", "no"));
+/// ```
+pub fn report_here(failure: Failure) {
+    match current_loop() {
+        Some(home) => home.report(failure),
+        None => tell_stderr(failure),
+    }
+}
+
 /// Whether the loop with this number runs on this thread.
 pub(crate) fn is_current(id: u64) -> bool {
     let same = RUNNING.try_with(|running| {
@@ -66,14 +82,16 @@ pub(crate) fn enter(
     loop_ref: &LoopRef,
     since: &'static Location<'static>,
 ) -> Result<Entered, RunError> {
-    RUNNING.with(|running| {
+    let entered = RUNNING.try_with(|running| {
         let mut running = running.borrow_mut();
         if let Some(outer) = &*running {
             return Err(RunError::Nested { outer: outer.since, inner: since });
         }
         *running = Some(Running { loop_ref: loop_ref.clone(), since });
         Ok(Entered { earlier: None })
-    })
+    });
+    // A thread that is being taken down cannot run a loop any more.
+    entered.unwrap_or(Err(RunError::Closed))
 }
 
 /// Notes `loop_ref` for as long as it is being closed, even inside another loop: what is

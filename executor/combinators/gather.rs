@@ -13,15 +13,18 @@
 //! The gather does, until it gives its answer: dropped before that, it cancels those that
 //! still run. After an error the rest are detached.
 //!
-//! Tutorial: chapter 9. Before this: `../sync/queue.rs`. After this: `../task_group.rs`.
+//! Tutorial: chapter 9. Before this: `../sync/queue.rs`. After this: `../group_error.rs`.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::report_here;
+
 use crate::error::TaskError;
 use crate::task::{Task, spawn};
+use crate::task_table::lost_panic;
 
 /// Runs the futures as tasks and gives all their results, in the order of the argument.
 ///
@@ -104,15 +107,16 @@ where
 fn poll_all<T: 'static>(
     children: &mut [Child<T>],
     cx: &mut Context<'_>,
-    mut ended: impl FnMut(usize, &Result<T, TaskError>),
+    mut ended: impl FnMut(usize, u32, &Result<T, TaskError>),
 ) -> bool {
     let mut all = true;
     for (index, child) in children.iter_mut().enumerate() {
         let Child::Running(task) = child else { continue };
+        let order = task.end_order();
         match Pin::new(task).poll(cx) {
             Poll::Pending => all = false,
             Poll::Ready(outcome) => {
-                ended(index, &outcome);
+                ended(index, order, &outcome);
                 *child = Child::Ended(outcome);
             }
         }
@@ -120,11 +124,20 @@ fn poll_all<T: 'static>(
     all
 }
 
-fn cancel_all<T>(children: &[Child<T>]) {
+/// Nobody will take what the children give: those that run are cancelled, and a panic that
+/// was collected is reported.
+fn let_go<T>(children: &[Child<T>]) {
     for child in children {
-        if let Child::Running(task) = child {
-            task.cancel();
+        match child {
+            Child::Running(task) => drop(task.cancel()),
+            Child::Ended(outcome) => report_panic(outcome),
         }
+    }
+}
+
+fn report_panic<T>(outcome: &Result<T, TaskError>) {
+    if let Err(TaskError::Panicked(panic)) = outcome {
+        report_here(lost_panic("a gathered task".to_owned(), panic));
     }
 }
 
@@ -140,16 +153,26 @@ impl<T: 'static, E: 'static> Future for Gather<T, E> {
     type Output = Result<Vec<T>, GatherError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut first_failure = None;
-        let all = poll_all(&mut self.children, cx, |index, outcome| {
-            if !matches!(outcome, Ok(Ok(_))) && first_failure.is_none() {
-                first_failure = Some(index);
+        // Of several that failed since the last look, the one that ended first. The count goes
+        // round and round, so it is the distance that tells.
+        let mut first_failure: Option<(usize, u32)> = None;
+        let all = poll_all(&mut self.children, cx, |index, order, outcome| {
+            let is_first =
+                first_failure.is_none_or(|(_, first)| first.wrapping_sub(order) < u32::MAX / 2);
+            if !matches!(outcome, Ok(Ok(_))) && is_first {
+                first_failure = Some((index, order));
             }
         });
-        if let Some(index) = first_failure {
+        if let Some((index, _)) = first_failure {
             // The answer is given: from now on nobody is cancelled.
             let mut children = std::mem::take(&mut self.children);
-            let cause = match children.swap_remove(index) {
+            let failed = children.swap_remove(index);
+            for child in &children {
+                if let Child::Ended(outcome) = child {
+                    report_panic(outcome);
+                }
+            }
+            let cause = match failed {
                 Child::Ended(Ok(Err(error))) => GatherCause::Failed(error),
                 Child::Ended(Err(error)) => GatherCause::Task(error),
                 _ => unreachable!("a failed child has ended with a failure"),
@@ -170,7 +193,7 @@ impl<T: 'static, E: 'static> Future for Gather<T, E> {
 
 impl<T, E> Drop for Gather<T, E> {
     fn drop(&mut self) {
-        cancel_all(&self.children);
+        let_go(&self.children);
     }
 }
 
@@ -192,7 +215,7 @@ impl<T: 'static> Future for GatherAll<T> {
     type Output = Vec<Result<T, TaskError>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !poll_all(&mut self.children, cx, |_, _| ()) {
+        if !poll_all(&mut self.children, cx, |_, _, _| ()) {
             return Poll::Pending;
         }
         let outcomes =
@@ -206,7 +229,7 @@ impl<T: 'static> Future for GatherAll<T> {
 
 impl<T> Drop for GatherAll<T> {
     fn drop(&mut self) {
-        cancel_all(&self.children);
+        let_go(&self.children);
     }
 }
 

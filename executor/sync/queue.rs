@@ -33,6 +33,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::sync::wait_queue::{Left, Ticket, WaitQueue};
+use crate::task_table::Waiter;
 
 /// A first-in-first-out queue for tasks of one thread; clones share it.
 ///
@@ -252,20 +253,34 @@ impl<T> Future for Put<T> {
     type Output = Result<(), Closed<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let promised = self.ticket.and_then(|ticket| self.shared.putters.collect(ticket));
-        let item = self.item.take().expect("a future that has put its item is polled again");
-        if self.shared.closed.get() {
-            self.ticket = None;
-            return Poll::Ready(Err(Closed(item)));
+        let mut me = None;
+        loop {
+            let promised = self.ticket.and_then(|ticket| self.shared.putters.collect(ticket));
+            if self.shared.closed.get() {
+                self.ticket = None;
+                return Poll::Ready(Err(Closed(self.take_item())));
+            }
+            if promised.is_some() || (self.ticket.is_none() && self.shared.has_room()) {
+                self.ticket = None;
+                let item = self.take_item();
+                self.shared.add(item);
+                return Poll::Ready(Ok(()));
+            }
+            match me.take() {
+                // Cloning a foreign waker is foreign code: look once more after it.
+                None => me = Some(Waiter::of(cx)),
+                Some(me) => {
+                    self.ticket = Some(self.shared.putters.join(self.ticket, me));
+                    return Poll::Pending;
+                }
+            }
         }
-        if promised.is_some() || (self.ticket.is_none() && self.shared.has_room()) {
-            self.ticket = None;
-            self.shared.add(item);
-            return Poll::Ready(Ok(()));
-        }
-        self.item = Some(item);
-        self.ticket = Some(self.shared.putters.join(self.ticket, cx));
-        Poll::Pending
+    }
+}
+
+impl<T> Put<T> {
+    fn take_item(&mut self) -> T {
+        self.item.take().expect("a future that has put its item is polled again")
     }
 }
 
@@ -290,21 +305,30 @@ impl<T> Future for Get<T> {
     type Output = Result<T, Finished>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let granted = self.ticket.and_then(|ticket| self.shared.getters.collect(ticket));
-        let item = match granted {
-            Some(Right) => self.shared.pop(),
-            None => self.shared.take(),
-        };
-        if let Some(item) = item {
-            self.ticket = None;
-            return Poll::Ready(Ok(item));
+        let mut me = None;
+        loop {
+            let granted = self.ticket.and_then(|ticket| self.shared.getters.collect(ticket));
+            let item = match granted {
+                Some(Right) => self.shared.pop(),
+                None => self.shared.take(),
+            };
+            if let Some(item) = item {
+                self.ticket = None;
+                return Poll::Ready(Ok(item));
+            }
+            if self.shared.closed.get() {
+                self.ticket = None;
+                return Poll::Ready(Err(Finished));
+            }
+            match me.take() {
+                // Cloning a foreign waker is foreign code: look once more after it.
+                None => me = Some(Waiter::of(cx)),
+                Some(me) => {
+                    self.ticket = Some(self.shared.getters.join(self.ticket, me));
+                    return Poll::Pending;
+                }
+            }
         }
-        if self.shared.closed.get() {
-            self.ticket = None;
-            return Poll::Ready(Err(Finished));
-        }
-        self.ticket = Some(self.shared.getters.join(self.ticket, cx));
-        Poll::Pending
     }
 }
 

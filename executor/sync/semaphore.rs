@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::sync::wait_queue::{Left, Ticket, WaitQueue};
+use crate::task_table::Waiter;
 
 /// Lets at most so many in at a time. For tasks of one thread; clones share the permits.
 ///
@@ -77,9 +78,11 @@ impl Semaphore {
     /// # Panics
     /// If there would be more than `usize::MAX`.
     pub fn add_permits(&self, permits: usize) {
-        for _ in 0..permits {
-            self.shared.give_back();
+        let mut rest = permits;
+        while rest > 0 && self.shared.waiting.grant(Granted).is_ok() {
+            rest -= 1;
         }
+        self.shared.keep(rest);
     }
 
     /// How many permits are free. One that was granted to a waiter is not.
@@ -114,9 +117,13 @@ impl Shared {
 
     fn give_back(&self) {
         if self.waiting.grant(Granted).is_err() {
-            let more = self.available.get().checked_add(1);
-            self.available.set(more.expect("a semaphore holds at most usize::MAX permits"));
+            self.keep(1);
         }
+    }
+
+    fn keep(&self, permits: usize) {
+        let more = self.available.get().checked_add(permits);
+        self.available.set(more.expect("a semaphore holds at most usize::MAX permits"));
     }
 }
 
@@ -146,20 +153,26 @@ impl Future for Acquire {
     type Output = Permit;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit> {
-        let ticket = match self.stage {
-            Stage::New if self.shared.take() => None,
-            Stage::New => {
-                self.stage = Stage::InLine(self.shared.waiting.join(None, cx));
-                return Poll::Pending;
-            }
-            Stage::InLine(ticket) => Some(ticket),
+        let granted = match self.stage {
+            Stage::New => self.shared.take(),
+            Stage::InLine(ticket) => self.shared.waiting.collect(ticket).is_some(),
             Stage::Over => panic!("a future that has given its permit is polled again"),
         };
-        if let Some(ticket) = ticket
-            && self.shared.waiting.collect(ticket).is_none()
-        {
-            self.shared.waiting.join(Some(ticket), cx);
-            return Poll::Pending;
+        if !granted {
+            let me = Waiter::of(cx);
+            // Cloning a foreign waker is foreign code: it may just have given a permit back.
+            match self.stage {
+                Stage::New if self.shared.take() => {}
+                Stage::InLine(ticket) if self.shared.waiting.collect(ticket).is_some() => {}
+                Stage::InLine(ticket) => {
+                    self.shared.waiting.join(Some(ticket), me);
+                    return Poll::Pending;
+                }
+                _ => {
+                    self.stage = Stage::InLine(self.shared.waiting.join(None, me));
+                    return Poll::Pending;
+                }
+            }
         }
         self.stage = Stage::Over;
         Poll::Ready(Permit::of(&self.shared))

@@ -22,7 +22,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::task::Context;
 
 use crate::task_table::Waiter;
 
@@ -56,13 +55,15 @@ impl<T> WaitQueue<T> {
 
     /// Joins the line at the back; with an earlier ticket, keeps that place and notes who
     /// polls now.
-    pub(crate) fn join(&self, ticket: Option<Ticket>, cx: &Context<'_>) -> Ticket {
+    ///
+    /// Making the waiter may run foreign code (cloning a waker), which may grant things: so
+    /// it is made first, and whoever joins has looked once more since.
+    pub(crate) fn join(&self, ticket: Option<Ticket>, waiter: Waiter) -> Ticket {
         let ticket = ticket.unwrap_or_else(|| {
             let ticket = self.next_ticket.get();
             self.next_ticket.set(ticket + 1);
             ticket
         });
-        let waiter = Waiter::of(cx);
         let earlier = self.line.borrow_mut().insert(ticket, waiter);
         drop(earlier);
         ticket
@@ -120,11 +121,14 @@ mod tests {
 
     use super::*;
 
+    fn nobody() -> Waiter {
+        Waiter::Other(Waker::noop().clone())
+    }
+
     #[test]
     fn grants_go_to_the_first_in_line_and_come_back_when_it_leaves() {
         let queue = WaitQueue::new();
-        let cx = Context::from_waker(Waker::noop());
-        let (first, second) = (queue.join(None, &cx), queue.join(None, &cx));
+        let (first, second) = (queue.join(None, nobody()), queue.join(None, nobody()));
         assert_eq!((queue.grant('a'), queue.len()), (Ok(()), 1));
         assert_eq!(queue.collect(second), None);
         assert_eq!(queue.leave(first), Left::Granted('a'));
@@ -135,10 +139,9 @@ mod tests {
     #[test]
     fn joining_again_keeps_the_place() {
         let queue = WaitQueue::new();
-        let cx = Context::from_waker(Waker::noop());
-        let first = queue.join(None, &cx);
-        queue.join(None, &cx);
-        assert_eq!(queue.join(Some(first), &cx), first);
+        let first = queue.join(None, nobody());
+        queue.join(None, nobody());
+        assert_eq!(queue.join(Some(first), nobody()), first);
         assert_eq!(queue.len(), 2);
         queue.grant(()).unwrap();
         assert_eq!(queue.collect(first), Some(()));
@@ -147,9 +150,8 @@ mod tests {
     #[test]
     fn waiters_that_leave_leave_nothing_behind() {
         let queue = WaitQueue::<()>::new();
-        let cx = Context::from_waker(Waker::noop());
         for _ in 0..1000 {
-            let ticket = queue.join(None, &cx);
+            let ticket = queue.join(None, nobody());
             queue.leave(ticket);
         }
         assert_eq!((queue.len(), queue.granted()), (0, 0));

@@ -29,7 +29,8 @@ use crate::task_table::Waiter;
 ///
 /// The time counts from the first poll, as a future does nothing before: usually that is
 /// the `.await`. (asyncio's does the same; tokio's counts from the call.) A zero delay lets
-/// every ready task run once. A delay that no clock can hold never ends.
+/// every ready task run once: it is [`yield_now`](crate::yield_now()). A delay that no clock
+/// can hold never ends.
 ///
 /// *Cancel safety: safe.* Dropping it cancels the timer.
 ///
@@ -91,7 +92,12 @@ pub struct Sleep {
 #[derive(Debug)]
 enum Stage {
     New(Until),
-    Waiting { timer: TimerKey, home: LoopProxy },
+    /// It was for no time at all: it gives way once.
+    Yielded,
+    Waiting {
+        timer: TimerKey,
+        home: LoopProxy,
+    },
     Over,
 }
 
@@ -112,8 +118,6 @@ impl Sleep {
 impl Until {
     fn deadline(self, home: &LoopRef) -> Moment {
         match self {
-            // A zero delay needs no look at the clock: any moment in the past will do.
-            Until::Passed(Duration::ZERO) => home.latest(),
             Until::Passed(delay) => home.now().after(delay),
             Until::Reached(deadline) => home.moment(deadline),
         }
@@ -125,6 +129,12 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &self.stage {
+            Stage::New(Until::Passed(Duration::ZERO)) => {
+                // No timer, as in asyncio: that would cost a turn more.
+                self.stage = Stage::Yielded;
+                Waiter::of(cx).wake();
+                Poll::Pending
+            }
             Stage::New(until) => {
                 let home = current_loop();
                 let home = home.expect(
@@ -146,7 +156,10 @@ impl Future for Sleep {
                 self.stage = Stage::Over;
                 Poll::Ready(())
             }
-            Stage::Over => Poll::Ready(()),
+            Stage::Yielded | Stage::Over => {
+                self.stage = Stage::Over;
+                Poll::Ready(())
+            }
         }
     }
 }

@@ -181,12 +181,10 @@ impl Wake for Counter {
 }
 
 /// A waker that calls a function at each wake.
-pub(crate) struct Calls<F>(F);
+struct Calls<F>(F);
 
-impl<F: Fn() + Send + Sync + 'static> Calls<F> {
-    pub(crate) fn new(function: F) -> Waker {
-        Waker::from(Arc::new(Calls(function)))
-    }
+pub(crate) fn waker_that_calls(function: impl Fn() + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(Calls(function)))
 }
 
 impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
@@ -197,7 +195,7 @@ impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
 
 /// A waker that panics at each wake.
 pub(crate) fn panicking_waker() -> Waker {
-    Calls::new(|| panic!("a waker that panics"))
+    waker_that_calls(|| panic!("a waker that panics"))
 }
 
 /// A waker whose last clone panics when it is dropped.

@@ -1,0 +1,96 @@
+//! Shutting down: the main task's end, and everybody else's.
+//!
+//! ```text
+//!   main ends --> all others are asked to end, oldest first, and unwind in their own steps
+//!             --> the table is closed: what is left is dropped, what still comes is buried
+//! ```
+//!
+//! # Invariants
+//! - A closed table holds no future, and takes none.
+//! - Destructors that spawn are served one after the other, never one inside the other.
+//!
+//! Tutorial: chapter 8. Before this: `step.rs`. After this: `current.rs`.
+
+use roundelay_runtime::{Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr};
+
+use crate::task_table::{BoxedBody, Stage, Tasks};
+
+impl Tasks {
+    /// The main task's turn has come. Says whether its end was asked for.
+    pub(crate) fn main_begins_step(&self, key: Key) -> bool {
+        let cancelled = self.with(key, |slot| {
+            slot.scheduled = false;
+            slot.cancel_requested
+        });
+        cancelled.unwrap_or(false)
+    }
+
+    /// The main future has ended: drops it, and what it leaves to others.
+    pub(crate) fn main_ends(&self, key: Key, how: TaskEnd, drop_main: impl FnOnce()) {
+        if let Err(message) = contain(drop_main) {
+            let kind = FailureKind::DestructorPanicked;
+            self.loop_ref.report(Failure::new(kind, self.who(key), message));
+        }
+        let Some(slot) = self.remove(key) else { return };
+        self.live.set(self.live.get() - 1);
+        self.loop_ref.observe(|| Event::TaskEnded { task: slot.id, how });
+        drop(slot);
+    }
+
+    /// Asks every task that has not ended to end, oldest first.
+    pub(crate) fn cancel_all(&self) {
+        let mut keys: Vec<(u64, Key)> = {
+            let slots = self.slots.borrow();
+            let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
+            live.map(|(index, slot)| (slot.id, Key::new(index as u32, slot.generation))).collect()
+        };
+        keys.sort_unstable_by_key(|&(id, _)| id);
+        for (_, key) in keys {
+            self.cancel(key);
+        }
+    }
+
+    /// Drops every future that is left, and refuses new ones.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        loop {
+            let next = {
+                let slots = self.slots.borrow();
+                let mut waiting =
+                    slots.iter().filter(|(_, slot)| matches!(slot.stage, Stage::Waiting(_)));
+                waiting.next().map(|(index, slot)| Key::new(index as u32, slot.generation))
+            };
+            let Some(key) = next else { break };
+            self.drop_now(key);
+        }
+    }
+
+    /// Drops a future, and those that its destructor spawns, one after the other and not
+    /// one inside the other.
+    pub(crate) fn bury(&self, body: BoxedBody) {
+        self.graveyard.borrow_mut().push(body);
+        if self.burying.replace(true) {
+            return;
+        }
+        for _ in 0..LONGEST_FUNERAL {
+            let next = self.graveyard.borrow_mut().pop();
+            let Some(body) = next else { break };
+            if let Err(message) = contain(|| drop(body)) {
+                let kind = FailureKind::DestructorPanicked;
+                self.loop_ref.report(Failure::new(kind, "a task spawned after the end", message));
+            }
+        }
+        let rest = self.graveyard.take();
+        if !rest.is_empty() {
+            tell_stderr(
+                "destructors spawn tasks without end on a loop that is closed; the rest leaks",
+            );
+            std::mem::forget(rest);
+        }
+        self.burying.set(false);
+    }
+}
+
+/// How many futures may be dropped one after the other because the one before spawned the
+/// next: a family that goes on for longer will go on for ever.
+const LONGEST_FUNERAL: usize = 1_000_000;

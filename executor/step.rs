@@ -1,0 +1,258 @@
+//! One step of a task, and its end.
+//!
+//! ```text
+//!   step:  out of its slot --> polled --> pending: back into its slot
+//!                 |               \-----> ready:   its outcome goes into the slot
+//!                 |                \----> panic:   so does the panic
+//!                 \-- cancel was requested: dropped instead
+//! ```
+//!
+//! # Invariants
+//! - A future is polled in one place: [`Tasks::poll`].
+//! - While a future is polled or dropped, it is out of its slot and nothing is borrowed: it
+//!   may spawn, cancel and wake whom it likes.
+//! - Whoever waits for a task's end is woken only after its future has been dropped.
+//! - A panic that nobody can take is reported when that becomes certain.
+//!
+//! Tutorial: chapters 6 and 10. Before this: `task_table.rs`. After this: `shutdown.rs`.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+
+use roundelay_runtime::{Event, Failure, FailureKind, Key, Target, TaskEnd, contain};
+
+use crate::error::{TaskError, TaskPanic};
+use crate::task_table::{BoxedBody, Current, Slot, Stage, Tasks, lost_panic, who};
+use crate::waker::LentWaker;
+
+/// What a poll gave, or the payload of its panic.
+pub(crate) type Polled<T> = Result<Poll<T>, Box<dyn Any + Send>>;
+
+impl Target for Tasks {
+    fn run(&self, key: Key) {
+        self.step(key);
+    }
+
+    fn notify(&self, key: Key) {
+        self.wake(key);
+    }
+
+    /// The wakers that are here and of which nobody holds a clone.
+    fn own_doors(&self) -> usize {
+        let spare = self.spare_waker.take();
+        let spares = usize::from(spare.is_some());
+        self.spare_waker.set(spare);
+        let slots = self.slots.borrow();
+        let mut in_slots = slots.iter().filter_map(|(_, slot)| slot.waker.as_ref());
+        // One clone in strange hands is enough to know that the loop can be called.
+        let unshared = in_slots.try_fold(0, |count, lent| (!lent.was_kept()).then_some(count + 1));
+        unshared.map_or(0, |count| spares + count)
+    }
+}
+
+impl Tasks {
+    /// One step of a task.
+    fn step(&self, key: Key) {
+        let taken = self.with(key, |slot| {
+            slot.scheduled = false;
+            match std::mem::replace(&mut slot.stage, Stage::Out) {
+                Stage::Waiting(body) => Some((body, slot.cancel_requested, slot.begin_poll())),
+                other => {
+                    slot.stage = other;
+                    None
+                }
+            }
+        });
+        let Some(Some((mut body, cancelled, poll))) = taken else { return };
+        if cancelled {
+            return self.unwind(key, body);
+        }
+        let (outcome, lent) = self.poll(key, poll, |cx| body.as_mut().poll(cx));
+        match outcome {
+            Ok(Poll::Pending) => self.end_poll(key, lent, Some(body)),
+            // The value of a task that was cancelled while it took its last step is lost,
+            // as in asyncio: whoever cancelled it was told that it would not finish.
+            Ok(Poll::Ready(())) => {
+                self.end_poll(key, lent, None);
+                match self.is_cancel_requested(key) {
+                    true => self.unwind(key, body),
+                    false => self.end(key, |order| Stage::Finished(body, order)),
+                }
+            }
+            Err(payload) => {
+                self.end_poll(key, lent, None);
+                self.drop_contained(key, body);
+                let error = TaskError::Panicked(TaskPanic::new(payload));
+                self.end(key, |order| Stage::Failed(error, order));
+            }
+        }
+    }
+
+    /// One step of the main task, whose future somebody else holds.
+    pub(crate) fn step_main<T>(
+        &self,
+        key: Key,
+        poll_main: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Polled<T> {
+        let Some(poll) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
+        let (outcome, lent) = self.poll(key, poll, poll_main);
+        self.end_poll(key, lent, None);
+        outcome
+    }
+
+    /// The one place where futures are polled: as the task `key`, with a waker lent to it.
+    fn poll<T>(
+        &self,
+        key: Key,
+        (id, kept): (u64, Option<Box<LentWaker>>),
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> (Polled<T>, Box<LentWaker>) {
+        let lent = kept.unwrap_or_else(|| {
+            let spare = self.spare_waker.take();
+            let spare = spare.unwrap_or_else(|| LentWaker::new(self.loop_ref.proxy()));
+            spare.lend_to(key);
+            spare
+        });
+        self.loop_ref.observe(|| Event::TaskPolled { task: id });
+        let outer = self.current.replace(Some(Current { key, id, waker: lent.waker().data() }));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut cx = Context::from_waker(lent.waker());
+            poll(&mut cx)
+        }));
+        self.current.set(outer);
+        if matches!(outcome, Ok(Poll::Pending)) {
+            self.loop_ref.observe(|| Event::TaskPending { task: id });
+        }
+        (outcome, lent)
+    }
+
+    /// After a poll: the future goes back into its slot, and so does a waker of which
+    /// somebody holds a clone. Any other waker is the spare one again.
+    fn end_poll(&self, key: Key, lent: Box<LentWaker>, body: Option<BoxedBody>) {
+        let mut kept = None;
+        if lent.was_kept() {
+            kept = Some(lent);
+        } else {
+            drop(self.spare_waker.replace(Some(lent)));
+        }
+        let mut body = body;
+        self.with(key, |slot| {
+            if kept.is_some() {
+                slot.waker = kept.take();
+            }
+            if matches!(slot.stage, Stage::Out)
+                && let Some(body) = body.take()
+            {
+                slot.stage = Stage::Waiting(body);
+            }
+        });
+        // Left over only if the slot is gone, swept away while its future was out.
+        drop((kept, body));
+    }
+
+    /// Drops a cancelled task's future, then ends the task.
+    fn unwind(&self, key: Key, body: BoxedBody) {
+        self.drop_contained(key, body);
+        self.end(key, |order| Stage::Failed(TaskError::Cancelled, order));
+    }
+
+    /// Notes how a task ended, and tells who waits for it.
+    fn end(&self, key: Key, outcome: impl FnOnce(u32) -> Stage) {
+        let order = self.ended.get();
+        self.ended.set(order.wrapping_add(1));
+        let outcome = outcome(order);
+        let how = how(&outcome);
+        let ended = self.with(key, |slot| {
+            slot.stage = outcome;
+            (slot.id, slot.detached, slot.joiner.take(), slot.waker.take())
+        });
+        let Some((task, detached, joiner, waker)) = ended else { return };
+        drop(waker);
+        self.live.set(self.live.get() - 1);
+        self.loop_ref.observe(|| Event::TaskEnded { task, how });
+        if detached {
+            self.forget(key);
+        }
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+
+    /// Frees the slot of a task that has ended and whose outcome nobody can take.
+    pub(crate) fn forget(&self, key: Key) {
+        let Some(slot) = self.remove(key) else { return };
+        match slot.stage {
+            Stage::Failed(TaskError::Panicked(panic), _) => {
+                let age = self.loop_ref.latest().since(slot.born);
+                let failure = lost_panic(who(slot.id, slot.name.as_deref()), &panic);
+                self.loop_ref.report(failure.origin(slot.spawned_at).age(age));
+                let _ = contain(|| drop(panic));
+            }
+            stage => drop(contain(|| drop(stage))),
+        }
+    }
+
+    fn drop_contained(&self, key: Key, body: BoxedBody) {
+        let Err(message) = contain(|| drop(body)) else { return };
+        let known = self.with(key, |slot| (who(slot.id, slot.name.as_deref()), slot.spawned_at));
+        let Some((who, at)) = known else { return };
+        self.loop_ref
+            .report(Failure::new(FailureKind::DestructorPanicked, who, message).origin(at));
+    }
+}
+
+/// Dropping futures out of turn.
+impl Tasks {
+    /// Drops a task's future now and not in its own step: for a group that is itself being
+    /// dropped and cannot wait. A future that is being polled this very moment is dropped
+    /// when its poll returns.
+    ///
+    /// A child may hold a group of its own, whose children are dropped in turn, and so on:
+    /// each generation lies deeper on the stack. From a certain depth on they are put on a
+    /// list instead, and are dropped before the outermost drop returns.
+    pub(crate) fn drop_now(&self, key: Key) {
+        if self.depth.get() >= DEEPEST_DROP {
+            self.too_deep.borrow_mut().push(key);
+            return;
+        }
+        self.depth.set(self.depth.get() + 1);
+        self.drop_one_now(key);
+        if self.depth.get() == 1 {
+            loop {
+                let next = self.too_deep.borrow_mut().pop();
+                let Some(key) = next else { break };
+                self.drop_one_now(key);
+            }
+        }
+        self.depth.set(self.depth.get() - 1);
+    }
+
+    fn drop_one_now(&self, key: Key) {
+        let body = self.with(key, |slot| {
+            slot.cancel_requested = true;
+            match std::mem::replace(&mut slot.stage, Stage::Out) {
+                Stage::Waiting(body) => Some(body),
+                other => {
+                    slot.stage = other;
+                    None
+                }
+            }
+        });
+        match body {
+            Some(Some(body)) => self.unwind(key, body),
+            _ => drop(self.cancel(key)),
+        }
+    }
+}
+
+/// How many futures may be dropped one inside the other before the next waits its turn.
+const DEEPEST_DROP: usize = 64;
+
+fn how(stage: &Stage) -> TaskEnd {
+    match stage {
+        Stage::Failed(TaskError::Cancelled, _) => TaskEnd::Cancelled,
+        Stage::Failed(TaskError::Panicked(_), _) => TaskEnd::Panicked,
+        _ => TaskEnd::Finished,
+    }
+}

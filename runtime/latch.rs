@@ -1,0 +1,85 @@
+//! A latch: the memory of what the operating system said once.
+//!
+//! The system tells of changes only. "This can be read now" is said when it becomes true
+//! and not again, so somebody must remember it until it stops being true.
+//!
+//! ```text
+//!            event: release, the waiting go
+//!   not ready ---------------------------> ready
+//!      ^  |  wait: stand here                |  wait: refused, try now
+//!      +--+                                  |
+//!      ^------------------ WouldBlock: clear +
+//! ```
+//!
+//! # Invariants
+//! - It starts out ready: try first. Wrongly ready costs one useless try; wrongly not ready
+//!   would hang.
+//! - Nobody waits at a latch that is ready.
+//!
+//! Tutorial: chapter 7. Before this: `observer.rs`. After this: `reactor.rs`.
+
+use crate::callback::Callback;
+
+/// What is known of one direction of one source, and who waits for it.
+pub(crate) struct Latch {
+    ready: bool,
+    waiting: Vec<(u64, Callback)>,
+}
+
+impl Latch {
+    pub(crate) fn new() -> Latch {
+        Latch { ready: true, waiting: Vec::new() }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// The system said `WouldBlock`.
+    pub(crate) fn clear(&mut self) {
+        self.ready = false;
+    }
+
+    /// The system said that it is ready. Moves the waiting callbacks out, and counts them.
+    pub(crate) fn release(&mut self, released: &mut Vec<Callback>) -> usize {
+        self.ready = true;
+        let count = self.waiting.len();
+        released.extend(self.waiting.drain(..).map(|(_, callback)| callback));
+        count
+    }
+
+    /// Leaves a callback, under a number. Gives it back if it need not wait.
+    pub(crate) fn wait(&mut self, number: u64, callback: Callback) -> Result<(), Callback> {
+        if self.ready {
+            return Err(callback);
+        }
+        // Nearly always there is one who reads and one who writes: room for one, no more.
+        self.waiting.reserve_exact(1);
+        self.waiting.push((number, callback));
+        Ok(())
+    }
+
+    /// Puts another callback in the place of one that waits; hands back the one not used.
+    /// `Err` if it no longer waits.
+    pub(crate) fn replace(
+        &mut self,
+        number: u64,
+        callback: Callback,
+    ) -> Result<Callback, Callback> {
+        match self.waiting.iter_mut().find(|(waiting, _)| *waiting == number) {
+            Some((_, waiting)) => Ok(std::mem::replace(waiting, callback)),
+            None => Err(callback),
+        }
+    }
+
+    /// Takes back a callback that waits.
+    pub(crate) fn cancel(&mut self, number: u64) -> Option<Callback> {
+        let index = self.waiting.iter().position(|&(waiting, _)| waiting == number)?;
+        Some(self.waiting.remove(index).1)
+    }
+
+    /// All who wait, when there is nothing to wait for any more.
+    pub(crate) fn into_callbacks(self) -> impl Iterator<Item = Callback> {
+        self.waiting.into_iter().map(|(_, callback)| callback)
+    }
+}

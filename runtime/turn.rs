@@ -1,0 +1,280 @@
+//! One turn of the loop: one thread, many waits.
+//!
+//! ```text
+//!        +--> 1. how long may we sleep?     ready: not at all; else until the next deadline
+//!        |    2. wait for events            readiness becomes callbacks
+//!        |    3. collect the inbox          what other threads left
+//!        |    4. collect due timers         by deadline, then by order of setting
+//!        +--- 5. run what is ready          everything scheduled meanwhile waits
+//! ```
+//!
+//! [`EventLoop::turn`] is that list, and the rest of this file is its five lines, one after
+//! the other.
+//!
+//! # Invariants
+//! - Callbacks are called in one place: [`EventLoop::call`]. Everything else only queues.
+//! - A turn runs what is ready when step 5 begins. Two callbacks that schedule each other
+//!   for ever still let timers and sockets in between.
+//! - In one turn callbacks run in this order: what was ready already, then readiness, then
+//!   the inbox, then due timers.
+//! - While there is work the operating system is asked at least once in every
+//!   [`CALLBACKS_BETWEEN_LOOKS`] callbacks (or once a turn, if a turn is longer). A system
+//!   call costs as much as dozens of callbacks, and the order among callbacks never depends
+//!   on it.
+//! - A panic in a callback ends that callback and nothing else.
+//!
+//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `builder.rs`.
+
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
+
+use crate::callback::{Callback, Target};
+use crate::clock::Moment;
+use crate::error::RunError;
+use crate::event_loop::EventLoop;
+use crate::failure::{Failure, FailureKind, contain};
+use crate::inbox::Message;
+use crate::loop_ref::work;
+use crate::observer::Event;
+use crate::reactor::News;
+use crate::ready::Entry;
+
+/// How many callbacks may run before the operating system is asked again, while there is
+/// always something ready.
+const CALLBACKS_BETWEEN_LOOKS: usize = 128;
+
+impl EventLoop {
+    /// The list at the head of this file.
+    pub(crate) fn turn(&self, main: &mut dyn FnMut()) -> Result<(), RunError> {
+        self.begin_turn();
+        let sleep = self.time_until_next_work();
+        self.wait_for_events(sleep)?;
+        self.collect_inbox();
+        self.collect_due_timers();
+        self.run_ready_callbacks(main);
+        Ok(())
+    }
+
+    fn begin_turn(&self) {
+        let core = &self.core;
+        core.turn.set(core.turn.get() + 1);
+        let turn = core.turn.get();
+        self.observe(|| Event::TurnBegins { turn, ready: core.ready.borrow().len() });
+    }
+
+    /// Step 1.
+    fn time_until_next_work(&self) -> Sleep {
+        let core = &self.core;
+        if core.stopping.get() || !core.ready.borrow().is_empty() {
+            return Sleep::NotAtAll;
+        }
+        let next = core.timers.borrow().next_deadline();
+        match next {
+            None | Some(Moment::NEVER) => Sleep::WithoutEnd,
+            Some(deadline) if deadline <= core.clock.latest() => Sleep::NotAtAll,
+            Some(deadline) => match deadline.since(core.clock.now()) {
+                Duration::ZERO => Sleep::NotAtAll,
+                remaining => Sleep::AtMost(remaining),
+            },
+        }
+    }
+
+    /// Step 2.
+    fn wait_for_events(&self, sleep: Sleep) -> Result<(), RunError> {
+        let core = &self.core;
+        if sleep == Sleep::NotAtAll {
+            if self.since_look.get() < CALLBACKS_BETWEEN_LOOKS && !core.clock.is_virtual() {
+                return Ok(());
+            }
+            core.clock.now();
+            return self.poll(Some(Duration::ZERO));
+        }
+        if !core.inbox.fall_asleep() {
+            return self.poll(Some(Duration::ZERO));
+        }
+        let outcome = self.sleep(sleep);
+        core.inbox.wake_up();
+        outcome
+    }
+
+    /// Nothing is ready and the inbox is empty: sleep, jump, or say that it is for ever.
+    fn sleep(&self, sleep: Sleep) -> Result<(), RunError> {
+        let core = &self.core;
+        let awaits_system = core.reactor.borrow().waiting_callbacks() > 0;
+        let only_time_can_help = !awaits_system && !core.inbox.is_clock_held();
+        let cut_off = only_time_can_help && self.nobody_has_a_door();
+        // Imagine a thread that leaves a message and then lets go of its door: whoever sees
+        // the door gone must look at the inbox once more, and will see the message.
+        fence(Ordering::Acquire);
+        if core.inbox.has_messages() {
+            return Ok(());
+        }
+        match sleep {
+            Sleep::WithoutEnd if cut_off => Err(RunError::Deadlock),
+            Sleep::AtMost(remaining) if core.clock.is_virtual() => {
+                if !only_time_can_help {
+                    return self.poll(None);
+                }
+                let from = core.clock.now();
+                let to = from.after(remaining);
+                core.clock.jump_to(to);
+                self.observe(|| Event::ClockJumps { from, to });
+                Ok(())
+            }
+            Sleep::AtMost(remaining) => self.poll(Some(remaining)),
+            Sleep::WithoutEnd | Sleep::NotAtAll => self.poll(None),
+        }
+    }
+
+    /// Whether all references to the inbox are the loop's own and its target's: then no
+    /// thread, no waker and no socket can ever leave a message.
+    fn nobody_has_a_door(&self) -> bool {
+        let target = self.core.target.borrow().clone();
+        let own = 1 + target.map_or(0, |target| target.own_doors());
+        Arc::strong_count(&self.core.inbox) == own
+    }
+
+    /// Asks the operating system. What was waited for becomes ready callbacks.
+    fn poll(&self, timeout: Option<Duration>) -> Result<(), RunError> {
+        self.since_look.set(0);
+        self.observe(|| Event::WaitBegins { at_most: timeout });
+        let mut released = self.released.take();
+        let mut news = Vec::new();
+        let observed = self.is_observed();
+        let outcome = self.core.reactor.borrow_mut().poll(
+            &mut self.events.borrow_mut(),
+            timeout,
+            &mut released,
+            |source| {
+                if observed {
+                    news.push(source);
+                }
+            },
+        );
+        for &News { source, readable, writable } in &news {
+            self.observe(|| Event::SourceReady { source, readable, writable });
+        }
+        for callback in released.drain(..) {
+            self.push(Entry::Call(callback));
+        }
+        self.released.set(released);
+        let events = outcome?;
+        self.observe(|| Event::WaitEnds { events });
+        Ok(())
+    }
+
+    /// Step 3.
+    fn collect_inbox(&self) {
+        if !self.core.inbox.has_messages() {
+            return;
+        }
+        let mut messages = self.messages.take();
+        self.core.inbox.collect(&mut messages);
+        self.observe(|| Event::InboxCollected { messages: messages.len() });
+        for message in messages.drain(..) {
+            // What others let go of is dropped here, and its destructor may panic.
+            self.contain_drop(|| self.receive(message));
+        }
+        self.messages.set(messages);
+    }
+
+    fn receive(&self, message: Message) {
+        match message {
+            Message::Call(callback) => drop(self.push_callback(Callback::Once(callback))),
+            Message::Notify(key) => drop(self.push(Entry::Call(Callback::Notify(key)))),
+            Message::CancelTimer(timer) => drop(self.cancel_timer(timer)),
+            Message::CancelWait(wait) => {
+                let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
+                drop(callback);
+            }
+            Message::Forget(source) => self.forget_source(source),
+            Message::ClockFree => {}
+            Message::Stop => self.stop(),
+        }
+    }
+
+    /// Step 4.
+    ///
+    /// While there is work the clock is not read for this: the last reading will do, and
+    /// whoever sets a timer reads the clock. So a deadline that has passed when it is set
+    /// is due in the very next turn, and any other is noticed at the next look outside.
+    fn collect_due_timers(&self) {
+        let core = &self.core;
+        if core.timers.borrow().len() == 0 {
+            return;
+        }
+        let now = if self.since_look.get() == 0 { core.clock.now() } else { core.clock.latest() };
+        loop {
+            // Pop, let the borrow end, then tell: an observer may set another timer.
+            let due = core.timers.borrow_mut().pop_due(now);
+            let Some(timer) = due else { break };
+            self.observe(|| Event::TimerDue { timer: timer.number() });
+            self.push(Entry::Timer(timer));
+        }
+    }
+
+    /// Step 5.
+    fn run_ready_callbacks(&self, main: &mut dyn FnMut()) {
+        let core = &self.core;
+        let turn = core.ready.borrow().len();
+        self.since_look.set(self.since_look.get().saturating_add(turn));
+        let target = core.target.borrow().clone();
+        for _ in 0..turn {
+            let next = core.ready.borrow_mut().pop();
+            let Some((place, entry)) = next else { break };
+            if !self.is_observed() {
+                self.call(entry, target.as_deref(), main);
+                continue;
+            }
+            let what = work(&entry);
+            self.observe(|| Event::CallBegins { place, what });
+            let panicked = !self.call(entry, target.as_deref(), main);
+            self.observe(|| Event::CallEnds { place, panicked });
+        }
+    }
+
+    /// The one place where callbacks are called. `false` if it panicked.
+    fn call(&self, entry: Entry, target: Option<&dyn Target>, main: &mut dyn FnMut()) -> bool {
+        let callback = match entry {
+            Entry::Timer(timer) => self.core.timers.borrow_mut().take_due(timer),
+            Entry::Call(callback) => Some(callback),
+            Entry::Cancelled => None,
+            Entry::Run(key) => {
+                if let Some(target) = target {
+                    target.run(key);
+                }
+                None
+            }
+            Entry::Main => {
+                main();
+                None
+            }
+        };
+        match callback {
+            None => true,
+            Some(Callback::Notify(key)) => {
+                if let Some(target) = target {
+                    target.notify(key);
+                }
+                true
+            }
+            Some(Callback::Once(callback)) => match contain(callback) {
+                Ok(()) => true,
+                Err(message) => {
+                    let kind = FailureKind::CallbackPanicked;
+                    self.report(Failure::new(kind, "a callback", message));
+                    false
+                }
+            },
+        }
+    }
+}
+
+/// How long the loop may sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sleep {
+    NotAtAll,
+    AtMost(Duration),
+    WithoutEnd,
+}
