@@ -339,14 +339,14 @@ fn callbacks_are_called_in_one_place() {
                 let binds = pattern.split("Callback::Once(").nth(1);
                 if binds.is_some_and(|inside| !inside.starts_with(['_', '.'])) {
                     calls.push((source.path.clone(), number + 1));
-                    if !source.path.ends_with("runtime/event_loop.rs") {
+                    if !source.path.ends_with("runtime/turn.rs") {
                         wrong.at(&source, number + 1, "takes the closure out of a callback");
                     }
                 }
             }
             for line in lines_with(&source.shipped, "target.run(") {
                 calls.push((source.path.clone(), line));
-                if !source.path.ends_with("runtime/event_loop.rs") {
+                if !source.path.ends_with("runtime/turn.rs") {
                     wrong.at(&source, line, "gives a key its turn");
                 }
             }
@@ -374,7 +374,7 @@ fn futures_are_polled_in_one_place() {
             for maker in ["Context::from_waker", "ContextBuilder", "block_on(", "now_or_never"] {
                 for line in lines_with(&source.shipped, maker) {
                     places.push(format!("{}:{line}", source.path.display()));
-                    if !source.path.ends_with("executor/task_table.rs") {
+                    if !source.path.ends_with("executor/step.rs") {
                         wrong.at(&source, line, format!("`{maker}`"));
                     }
                 }
@@ -384,7 +384,7 @@ fn futures_are_polled_in_one_place() {
     if places.len() != 1 {
         wrong.0.push(format!("expected one place that makes a context, and found {places:?}"));
     }
-    wrong.check("Only `executor/task_table.rs` polls, in one function. Wake the task instead.");
+    wrong.check("Only `executor/step.rs` polls, in one function. Wake the task instead.");
 }
 
 #[test]
