@@ -97,14 +97,15 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Somebody whom the loop calls by number: the executor's table of tasks.
+/// Somebody whom the loop calls by number: the table of tasks of the executor, the crate
+/// above this one.
 ///
-/// A loop has at most one. The two methods are the two halves of a wake-up, which fall into
+/// A loop has at most one. It must contain its own panics: they would go through the loop. The two methods are the two halves of a wake-up, which fall into
 /// two turns, as in asyncio: in one turn the timer's callback says "it happened"
 /// ([`notify`](Target::notify)), in the next the task that waited takes its step
 /// ([`run`](Target::run)).
 pub trait Target {
-    /// The turn of `key` has come: it was in the ready queue.
+    /// `key` was in the ready queue, and is called now.
     fn run(&self, key: Key);
 
     /// What `key` waited for has happened. Usually it now asks for a turn
@@ -115,8 +116,10 @@ pub trait Target {
 
     /// How many [`LoopProxy`](crate::LoopProxy)s the target keeps that nobody else can use.
     ///
-    /// An idle loop asks, to tell whether it can ever be called again. Too small a number
-    /// is harmless: the loop then sleeps instead of saying that it would sleep for ever.
+    /// For the deadlock check (`nobody_has_a_door` in `turn.rs`). A `LoopProxy` is a door
+    /// through which others call the loop; doors that only the target holds will never be
+    /// used. Too small a number is harmless: the loop then sleeps. Too large a number may
+    /// report a deadlock that is none.
     fn own_doors(&self) -> usize {
         0
     }

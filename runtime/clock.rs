@@ -2,8 +2,10 @@
 //!
 //! Everything asks this clock and no other, so a whole program can be run in made-up time.
 //! The real clock is the operating system's monotonic one. The virtual clock stands still
-//! until the loop has nothing else to do, and is then moved to the next deadline at once:
-//! an hour of sleep takes no time, and every run shows the same moments.
+//! until nothing else can happen: nothing is ready, nobody waits for a socket, nobody holds
+//! the clock. Then it is moved to the next deadline at once: an hour of sleep takes no time,
+//! and every run shows the same moments. (Beware: one quiet socket that somebody waits for
+//! stops virtual time.)
 //!
 //! Inside, a moment is a [`Moment`]: nanoseconds in one number, so that timers compare and
 //! add without ever overflowing.
@@ -46,7 +48,8 @@ impl Moment {
         Moment(self.0.saturating_add(nanoseconds(delay)))
     }
 
-    /// How long it is from `earlier` until this moment; zero if it has passed.
+    /// How long after `earlier` this moment is; zero if it is not later. For a deadline,
+    /// `deadline.since(now)` is the time that is left.
     ///
     /// ```
     /// use std::time::Duration;
@@ -96,9 +99,19 @@ impl Clock {
             Some(now) => now.get(),
             None => Moment::START.after(self.origin.elapsed()),
         };
-        // The operating system promises a monotonic clock; believing it is not enough.
+        // The system promises that time never goes back. Where it breaks the promise (after
+        // a suspend, in a virtual machine), the last moment is shown again.
         let now = now.max(self.latest.get());
         self.latest.set(now);
+        now
+    }
+
+    /// Reads the clock for somebody who only watches: `latest` does not hear of it, so the
+    /// run is the same with and without.
+    pub(crate) fn peek(&self) -> Moment {
+        let latest = self.latest.get();
+        let now = self.now();
+        self.latest.set(latest);
         now
     }
 

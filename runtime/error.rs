@@ -35,10 +35,11 @@ impl From<LoopClosed> for io::Error {
     }
 }
 
-/// A socket or timer was used where its loop is not running.
+/// A thing of one loop was used where that loop is not running: a [`Source`](crate::Source)
+/// here; a sleep or a socket in the crates above.
 ///
-/// Handles may travel to other threads, and may be dropped there, but only their own loop
-/// can wait for them.
+/// Such things may travel to other threads, and may be dropped there, but only their own
+/// loop can wait for them. (A [`CallHandle`](crate::CallHandle) cannot travel at all.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongLoop {
     /// The loop that the handle belongs to, by its number.
@@ -83,8 +84,10 @@ pub enum RunError {
     Stopped,
     /// What the loop ran for was cancelled.
     Cancelled,
-    /// Nothing is ready, no timer is set, nobody waits for the operating system, and nobody
-    /// outside holds a way in: the loop would have slept for ever.
+    /// The loop would have slept for ever: nothing is ready, no timer can ever be due (one
+    /// set for never does not count), nobody waits for a socket, and nobody holds a door:
+    /// no [`LoopProxy`](crate::LoopProxy), and nothing that keeps one, such as a
+    /// [`Source`](crate::Source) or a waker.
     Deadlock,
     /// The failure policy is to stop at the first failure that nobody can take.
     Failed(Box<Failure>),
@@ -111,7 +114,7 @@ impl fmt::Display for RunError {
                  that knows why",
             ),
             RunError::Deadlock => f.write_str(
-                "the event loop would sleep for ever: nothing is ready, no timer is set, no \
+                "the event loop would sleep for ever: nothing is ready, no timer can be due, no \
                  socket is waited for, and no other thread can reach it; something awaits a \
                  value that nobody is left to send",
             ),

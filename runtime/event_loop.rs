@@ -52,7 +52,8 @@ pub struct EventLoop {
     /// Room for what a turn collects, kept from turn to turn.
     pub(crate) released: Cell<Vec<Callback>>,
     pub(crate) messages: Cell<Vec<Message>>,
-    /// Callbacks run since the operating system was asked last.
+    /// Ready entries taken up since the loop last looked outside, that is, asked the
+    /// operating system: see `CALLBACKS_BETWEEN_LOOKS` in `turn.rs`.
     pub(crate) since_look: Cell<usize>,
 }
 
@@ -68,10 +69,13 @@ impl EventLoop {
         }
     }
 
-    /// One turn. Waits for something to happen, if nothing is ready.
+    /// One turn. If nothing is ready it waits, but it may come back with nothing called: a
+    /// signal ends a wait, for example. To wait for something, use
+    /// [`run_until`](EventLoop::run_until).
     ///
     /// # Errors
-    /// [`RunError`]: a loop already runs on this thread, or nothing can ever happen.
+    /// [`RunError`]: a loop already runs on this thread, nothing can ever happen, a failure
+    /// was met and the policy is to stop, or the system refused to report events.
     #[track_caller]
     pub fn run_once(&self) -> Result<(), RunError> {
         let _running = running::enter(&self.loop_ref, Location::caller())?;
@@ -117,8 +121,8 @@ impl EventLoop {
     }
 
     /// Turns until `done` says yes, with a callback that is lent and not given: `main` may
-    /// borrow from whoever runs the loop. It is called once each time its turn comes after
-    /// [`LoopRef::call_main_soon`].
+    /// borrow from whoever runs the loop. It is called once for each
+    /// [`LoopRef::call_main_soon`]. It must contain its own panics.
     ///
     /// # Errors
     /// As [`EventLoop::run_until`].

@@ -116,7 +116,8 @@ impl fmt::Debug for FailurePolicy {
     }
 }
 
-/// Writes a failure where the user will see it, whatever the handler does.
+/// Gives a failure to the handler. Without one, or if it panics, the failure is written to
+/// standard error.
 pub(crate) fn report(handler: Option<&dyn Fn(&Failure)>, failure: &Failure) {
     let Some(handler) = handler else { return tell_stderr(failure) };
     if let Err(panic) = contain(|| handler(failure)) {

@@ -6,15 +6,18 @@
 //! (ringing the bell is a system call).
 //!
 //! ```text
-//!   loop:  lock { messages? then do not sleep : asleep = true }   sleep   lock { take all }
+//!   loop:  lock { messages? do not sleep : asleep = true }  sleep  lock { asleep = false }
+//!          lock { take all }
 //!   other: lock { push; was asleep? asleep = false, ring }
 //! ```
 //!
 //! Both decide under the same lock, so there is no gap between "the inbox is empty" and
-//! "I am asleep" in which a message could fall unheard.
+//! "I am asleep" in which a message could fall unheard. The loop is not in the system call
+//! yet when it says "I am asleep". That does no harm: the system remembers a ring, and the
+//! next wait ends at once.
 //!
 //! # Invariants
-//! - A message is either collected by the loop or, after the loop was closed, refused.
+//! - A message is collected, or dropped when the loop closes, or refused after that.
 //! - The bell rings once for a burst: the first message after the loop fell asleep.
 //! - Messages of one thread are collected in the order in which it left them.
 //! - A message is dropped when the lock is not held: its destructor is user code.
@@ -34,7 +37,7 @@ use crate::timers::TimerKey;
 pub(crate) enum Message {
     Call(Box<dyn FnOnce() + Send>),
     Notify(Key),
-    /// A handle was dropped on another thread.
+    /// Something that keeps a timer, such as a sleep, was dropped on another thread.
     CancelTimer(TimerKey),
     CancelWait(WaitKey),
     Forget(Key),

@@ -1,25 +1,40 @@
 //! When X happens, *call* this: roundelay's event loop.
 //!
-//! One thread, one queue, one place where callbacks are called. This crate speaks
-//! callbacks; it does not know what a task is. Read its files in the order in which they
-//! are listed here: first what a turn is made of, then who may ask for what, and last
-//! `turn.rs`, where it all comes together.
+//! One thread, one queue, one place where callbacks are called. One pass of the loop is a
+//! *turn*, and a turn has five steps:
 //!
 //! ```text
-//!   turn, event_loop, builder                    the turn, and who runs it
+//!   1. how long may we sleep?   2. wait for events   3. collect the inbox
+//!   4. collect due timers       5. run what is ready
+//! ```
+//!
+//! This crate speaks callbacks. It never runs a task: the executor does, a crate above this
+//! one. This crate only lends it words, in some events, failures and errors.
+//!
+//! Read its files in the order in which they are listed here: first what a turn is made of,
+//! then who may ask for what, and near the end `turn.rs`, where it all comes together. The
+//! picture is read from below; an upper line uses the lower ones.
+//!
+//! ```text
+//!   turn, event_loop, builder                     the turn, and who runs it
 //!      |
 //!   loop_ref, schedule, running, proxy, source    who may ask, from where
 //!      |
-//!   timers, ready, latch, reactor, inbox         what waits
+//!   timers, ready, latch, reactor, inbox          what waits
 //!      |
 //!   error, failure, clock, callback, observer
 //! ```
 //!
 //! # How a timer fires
-//! `call_later` reads the clock and puts deadline and callback into [`timers`](self)
-//! (`timers.rs`). When nothing is ready, step 1 of the turn asks the timers for the next
-//! deadline, and step 2 sleeps until then (`reactor.rs`). Step 4 moves what is due to the
-//! back of the ready queue (`ready.rs`), and step 5 calls it.
+//! `call_later` reads the clock and puts deadline and callback into `timers.rs`.
+//!
+//! If nothing is ready, step 1 asks the timers for the next deadline, and step 2 sleeps until
+//! then (`reactor.rs`). On the virtual clock step 2 does not sleep: it moves the clock to the
+//! deadline. If something is ready, step 2 does not sleep either; now and then it looks
+//! outside, and the clock is read.
+//!
+//! Step 4 moves what is due to the back of the ready queue (`ready.rs`). Step 5 calls it. Up
+//! to that moment it can be cancelled, for its callback stays in the timer table.
 #![forbid(unsafe_code)]
 
 #[cfg(not(unix))]

@@ -11,9 +11,11 @@
 //! ```
 //!
 //! # Invariants
-//! - Nothing here calls user code, except destructors and the observer, and neither is run
-//!   while one of the loop's cells is borrowed: take, let the borrow end, then drop.
-//! - After the loop is closed every scheduling method answers [`LoopClosed`].
+//! - Nothing here calls user code, except destructors, the observer and the failure
+//!   handler, and none of them is run while one of the loop's cells is borrowed: take, let
+//!   the borrow end, then drop.
+//! - After the loop is closed every method that schedules a callback of yours answers
+//!   [`LoopClosed`]; `run_soon` and `call_main_soon` forget.
 //!
 //! Tutorial: chapters 2 and 3. Before this: `inbox.rs`. After this: `schedule.rs`.
 
@@ -94,9 +96,11 @@ impl LoopRef {
         self.core.clock.latest()
     }
 
-    /// `instant` as the loop itself counts.
+    /// `instant` as the loop itself counts. Reads the clock, so that a timer set for an
+    /// instant that has passed is due in the next turn.
     #[must_use]
     pub fn moment(&self, instant: Instant) -> Moment {
+        self.core.clock.now();
         self.core.clock.moment(instant)
     }
 
@@ -230,7 +234,7 @@ impl LoopRef {
             return;
         }
         // What an observer does wrong is not the business of whom it observes.
-        let _ = contain(|| observer.observe(self.core.clock.now(), event));
+        let _ = contain(|| observer.observe(self.core.clock.peek(), event));
         self.core.observing.set(false);
     }
 

@@ -1,7 +1,10 @@
 //! What a loop does, told as it happens.
 //!
+//! (You may skip to `latch.rs` and come back after `turn.rs`: this file names what others
+//! do.)
+//!
 //! An observer is given to a loop when it is built, and is told of every event in the
-//! closed list [`Event`]: traces, metrics, the lesson programs that print each turn, all
+//! list [`Event`], which is closed in each version: traces, metrics, the lesson programs that print each turn, all
 //! hang on this one hook. Without an observer each of these places costs a test of one
 //! field.
 //!
@@ -13,7 +16,9 @@
 //!   What it causes while it is being told of an event is not told to it: it would never
 //!   come to an end.
 //! - Events speak of numbers, never of addresses: two runs can be compared.
-//! - An observer that panics is the observer's mistake; the run goes on without its help.
+//! - An observer that panics is the observer's mistake: the panic is swallowed, and it is
+//!   told of the next event as usual.
+//! - Observing changes nothing: the times that an observer is told are not remembered.
 //!
 //! Tutorial: chapter 19. Before this: `ready.rs`. After this: `latch.rs`.
 
@@ -30,7 +35,7 @@ use crate::clock::Moment;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A run of the loop begins.
+    /// A run of the loop begins. (A single `run_once` tells of its turn only.)
     RunBegins,
     /// A run of the loop ends.
     RunEnds,
@@ -65,7 +70,8 @@ pub enum Event {
         /// What it is.
         what: Work,
     },
-    /// The turn of the entry at the front has come.
+    /// The entry at the front is called. (A timer that was cancelled while it was due is
+    /// announced, too, and then nothing is called.)
     CallBegins {
         /// Its place in the line.
         place: u64,
@@ -76,7 +82,7 @@ pub enum Event {
     CallEnds {
         /// Its place in the line.
         place: u64,
-        /// Whether it panicked.
+        /// Whether it was a closure and panicked. (A task's panic is its own affair.)
         panicked: bool,
     },
     /// A ready callback was cancelled.
@@ -198,7 +204,7 @@ pub enum Work {
     Notify(Key),
     /// A due timer, by its number.
     Timer(u64),
-    /// The turn of the target's number: a task's step.
+    /// The target's number is to be run: a task's step.
     Run(Key),
     /// The callback lent by whoever runs the loop: the main future's step.
     Main,

@@ -11,6 +11,8 @@
 //! ```
 //!
 //! # Invariants
+//! - At home `notify` tells the target at once: the one call that does not pass through the
+//!   ready queue. All that a target does then is to queue the key.
 //! - What one thread sends arrives in the order of sending.
 //! - What happened before a call on the sending thread is visible to the callback: both
 //!   sides take the inbox's lock.
@@ -88,8 +90,9 @@ impl LoopProxy {
         self.inbox.leave(Message::Call(Box::new(callback))).map_err(|_| LoopClosed)
     }
 
-    /// Ends the loop's run after its current turn; wakes it if it sleeps. A loop that does
-    /// not run will stop after the first turn of its next run. A closed loop ignores it.
+    /// Ends the loop's run after the turn that collects this message, which is often the
+    /// next one; wakes the loop if it sleeps. A loop that does not run will stop after the
+    /// first turn of its next run. A closed loop ignores it.
     pub fn stop(&self) {
         self.tell(Message::Stop);
     }
@@ -116,7 +119,8 @@ impl LoopProxy {
     /// Keeps the loop's virtual clock from jumping until the guard is dropped. A real clock
     /// does not care.
     ///
-    /// For work that the loop cannot see: a thread that will answer soon. Jobs awaited with
+    /// For work that the loop cannot see: a thread that will answer soon. (A door alone does
+    /// not hold the clock: it may never be used, and then time would stand still for ever.) Jobs awaited with
     /// `to_thread` hold the clock by themselves.
     ///
     /// ```

@@ -13,8 +13,8 @@
 //! Whoever wants to read tries first, and waits only after the system has said `WouldBlock`.
 //!
 //! # Invariants
-//! - A latch is cleared by `WouldBlock` and by nothing else (mio asks for it: its events
-//!   are edges).
+//! - A latch is cleared by `WouldBlock` and by nothing else. (mio asks for it: it tells when
+//!   a source *becomes* ready, not that it *is*; "edge-triggered".)
 //! - An event for a source that is gone, or for an earlier source in the same slot, is
 //!   ignored: every token carries the slot's generation.
 //! - A source is deregistered before its descriptor is closed.
@@ -62,14 +62,15 @@ pub(crate) struct News {
 /// Waits for the operating system, and remembers what it said.
 pub(crate) struct Reactor {
     poll: Poll,
-    sources: Slab<Source>,
+    sources: Slab<Watch>,
     next_generation: u32,
     next_wait: u64,
     /// How many callbacks wait for readiness.
     waiting: usize,
 }
 
-struct Source {
+/// One source under watch.
+struct Watch {
     generation: u32,
     read: Latch,
     write: Latch,
@@ -95,7 +96,7 @@ impl Reactor {
         let key = Key::new(index, self.next_generation);
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), token(key), interest)?;
-        entry.insert(Source {
+        entry.insert(Watch {
             generation: self.next_generation,
             read: Latch::new(),
             write: Latch::new(),
@@ -119,7 +120,7 @@ impl Reactor {
         callbacks
     }
 
-    /// Whether the last try has not ended in `WouldBlock`.
+    /// Whether it is worth trying: `false` from a `WouldBlock` until the next event.
     pub(crate) fn is_ready(&self, key: Key, direction: Direction) -> bool {
         let source = self.sources.get(key.index());
         source
@@ -194,9 +195,8 @@ impl Reactor {
 
     /// Waits for events, and adds the callbacks that they release to `released`.
     ///
-    /// A timeout is kept to within a millisecond, which is what the system calls offer. So
-    /// that a timer is late by as little as possible, a long wait is cut down to whole
-    /// milliseconds; the loop comes back for the rest.
+    /// The system call takes whole milliseconds and the timeout is rounded up to them: the
+    /// wait may be up to a millisecond too long, and is never too short.
     pub(crate) fn poll(
         &mut self,
         events: &mut EventBuffer,
@@ -204,7 +204,6 @@ impl Reactor {
         released: &mut Vec<Callback>,
         mut tell: impl FnMut(News),
     ) -> io::Result<usize> {
-        let timeout = timeout.map(whole_milliseconds);
         match self.poll.poll(&mut events.0, timeout) {
             // A signal arrived. Whoever cares about it has another way to hear of it.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
@@ -235,7 +234,7 @@ impl Reactor {
         Ok(count)
     }
 
-    fn source(&mut self, key: Key) -> Option<&mut Source> {
+    fn source(&mut self, key: Key) -> Option<&mut Watch> {
         let source = self.sources.get_mut(key.index());
         source.filter(|source| source.generation == key.generation())
     }
@@ -284,13 +283,6 @@ const BELL: Token = Token(usize::MAX);
 
 fn token(key: Key) -> Token {
     Token(key.to_bits() as usize)
-}
-
-/// `timeout` without the broken millisecond, unless that is all there is.
-fn whole_milliseconds(timeout: Duration) -> Duration {
-    let whole = Duration::from_secs(timeout.as_secs())
-        + Duration::from_millis(timeout.subsec_millis().into());
-    if whole.is_zero() { timeout } else { whole }
 }
 
 #[cfg(test)]
@@ -372,13 +364,5 @@ mod tests {
         let mut released = Vec::new();
         let count = reactor.poll(&mut EventBuffer::new(), None, &mut released, |_| ()).unwrap();
         assert_eq!((count, released.len()), (0, 0));
-    }
-
-    #[test]
-    fn only_a_wait_shorter_than_a_millisecond_keeps_its_fraction() {
-        let micros = Duration::from_micros;
-        assert_eq!(whole_milliseconds(micros(2_700)), micros(2_000));
-        assert_eq!(whole_milliseconds(micros(300)), micros(300));
-        assert_eq!(whole_milliseconds(Duration::MAX).as_secs(), u64::MAX);
     }
 }

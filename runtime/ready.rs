@@ -1,6 +1,6 @@
 //! The ready queue: what runs next, in order.
 //!
-//! Everything the loop does passes through here. A due timer, a readable socket, a word
+//! Everything that the loop calls passes through here. A due timer, a readable socket, a word
 //! from another thread, a task that was woken: each becomes one entry at the back.
 //!
 //! ```text
@@ -15,8 +15,9 @@
 //!
 //! # Invariants
 //! - First in, first out. Nothing overtakes.
-//! - A turn runs only what was here when the turn began: it counts first, then takes that
-//!   many (`run_ready_callbacks` in `turn.rs`).
+//! - A turn runs only what is here when it starts to call (its step 5, in `turn.rs`): it
+//!   counts first, then takes that many. What the same turn collected just before is
+//!   counted: readiness, messages, due timers. What a callback adds waits for the next turn.
 //! - A cancelled entry stays as an empty one, so the places behind it do not change.
 //!
 //! Tutorial: chapter 2. Before this: `timers.rs`. After this: `observer.rs`.
@@ -32,17 +33,18 @@ pub(crate) enum Entry {
     /// Call it.
     Call(Callback),
     /// A timer that is due. Its callback stays in the timer table until it is called, so
-    /// that it can still be cancelled.
+    /// that it can still be cancelled; then this entry finds nothing to call.
     Timer(TimerKey),
-    /// Give the target's number its turn.
+    /// Call the target's `run` with this key.
     Run(Key),
-    /// The callback that whoever runs the loop has lent to it.
+    /// Call the main callback of the run (`EventLoop::run_with`). It may borrow from its
+    /// caller, so it cannot be a box in here; the queue holds only this mark.
     Main,
     /// It was cancelled while it waited.
     Cancelled,
 }
 
-/// Entries waiting for their turn, oldest first.
+/// Entries waiting to be called, oldest first.
 #[derive(Default)]
 pub(crate) struct ReadyQueue {
     entries: VecDeque<Entry>,
@@ -68,7 +70,8 @@ impl ReadyQueue {
 
     /// Empties the entry at `place`, if it still waits.
     ///
-    /// The callback is handed out, so that its destructor runs when nothing is borrowed.
+    /// The callback is handed out: its destructor is user code, which may call the loop, and
+    /// the loop keeps this queue in a `RefCell` that must not be borrowed then.
     pub(crate) fn cancel(&mut self, place: u64) -> Option<Entry> {
         let entry = self.entry_mut(place)?;
         match entry {

@@ -78,8 +78,9 @@ impl LoopRef {
 
     /// Calls `callback` once the loop's clock shows `deadline`, never earlier.
     ///
-    /// Callbacks are called by deadline; those with the same deadline in the order in which
-    /// they were scheduled (asyncio promises no order for them).
+    /// Callbacks that become due together are called by deadline; those with the same
+    /// deadline in the order in which they were scheduled (asyncio promises no order for
+    /// them).
     ///
     /// # Errors
     /// [`LoopClosed`]; the callback is dropped.
@@ -99,7 +100,7 @@ impl LoopRef {
         deadline: Instant,
         callback: impl FnOnce() + 'static,
     ) -> Result<CallHandle, LoopClosed> {
-        self.call_at_moment(self.core.clock.moment(deadline), callback)
+        self.call_at_moment(self.moment(deadline), callback)
     }
 
     fn call_at_moment(
@@ -136,8 +137,8 @@ impl CallHandle {
     /// Makes sure that the callback is not called. `false` if it was called, or cancelled,
     /// before.
     ///
-    /// Works up to the last moment: a callback of the same turn may cancel one that is due
-    /// after it.
+    /// Works up to the last moment: a callback of the same turn may cancel one that stands
+    /// behind it in the queue.
     ///
     /// ```
     /// use roundelay_runtime::EventLoop;

@@ -75,8 +75,10 @@ impl Source {
 
     /// Calls `callback` once, at the next readiness; in the next turn, if it is ready now.
     ///
-    /// `earlier` is a wait of the same kind that this one replaces. Returns what to hand in
-    /// as `earlier` the next time, and to [`Source::cancel_wait`].
+    /// `earlier` is a wait of this source and this direction that this one replaces. Returns
+    /// what to hand in as `earlier` the next time, and to [`Source::cancel_wait`]; `None` if
+    /// it was ready, because then the callback is in the ready queue and cannot be taken
+    /// back.
     ///
     /// # Errors
     /// [`WrongLoop`] on a thread where its loop does not run; the callback is dropped.

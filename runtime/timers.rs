@@ -6,10 +6,9 @@
 //! they guard something that nearly always ends in time: cancelling must be cheap.
 //!
 //! ```text
-//!   heap (four children each)          table
-//!            [3ms #7]                  slot 0: callback, node 0
-//!    [5ms #2] [9ms #5] [4ms #6]        slot 1: callback, node 3
-//!                                      slot 2: callback, due
+//!   heap: deadline, #number, slot              table: callback and where its node is
+//!               [3ms #7 s0]                    s0: node 0      s1: node 3
+//!   [5ms #2 s3] [9ms #5 s4] [4ms #6 s1]        s2: due         s3: node 1    s4: node 2
 //! ```
 //!
 //! Why a heap and not a timing wheel: a wheel is quicker with a million timers, and no
@@ -17,7 +16,7 @@
 //! half the levels, and the four lie beside each other in memory.
 //!
 //! # Invariants
-//! - A node is never earlier than its parent; `table[node.slot].place` is the node's index.
+//! - A node is never earlier than its parent; `table[node.slot].at` is the node's index.
 //! - Equal deadlines leave in the order in which they were set: every timer has a number
 //!   ([`TimerKey`] holds it too, so a key of the past never touches a newer timer).
 //! - A timer that has become due leaves the heap but stays in the table until it is called:
@@ -30,7 +29,7 @@ use slab::Slab;
 use crate::callback::Callback;
 use crate::clock::Moment;
 
-/// Which timer: its place in the table, and its number.
+/// Which timer: its slot in the table, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimerKey {
     slot: u32,
@@ -63,13 +62,13 @@ struct Node {
 
 struct Slot {
     number: u64,
-    place: Place,
+    at: At,
     callback: Callback,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Heap(u32),
+enum At {
+    Node(u32),
     /// The deadline has passed and the timer waits in the ready queue.
     Due,
 }
@@ -79,21 +78,22 @@ impl Timers {
     pub(crate) fn set(&mut self, deadline: Moment, callback: Callback) -> TimerKey {
         let number = self.next_number;
         self.next_number += 1;
-        let place = self.heap.len();
-        let slot = self.table.insert(Slot { number, place: Place::Heap(place as u32), callback });
+        let node = self.heap.len();
+        let slot = self.table.insert(Slot { number, at: At::Node(node as u32), callback });
         let slot = u32::try_from(slot).expect("a loop holds fewer than 2^32 timers");
         self.heap.push(Node { deadline, number, slot });
-        self.sift_up(place);
+        self.sift_up(node);
         TimerKey { slot, number }
     }
 
     /// Takes a timer out before it is called; `None` if it was called or cancelled already.
     ///
-    /// The callback is handed out, so that its destructor runs when nothing is borrowed.
+    /// The callback is handed out: its destructor is user code, which may call the loop, and
+    /// the loop keeps these timers in a `RefCell` that must not be borrowed then.
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Callback> {
         let slot = self.slot(key)?;
-        if let Place::Heap(place) = slot.place {
-            self.remove_node(place as usize);
+        if let At::Node(node) = slot.at {
+            self.remove_node(node as usize);
         }
         Some(self.table.remove(key.slot as usize).callback)
     }
@@ -124,7 +124,7 @@ impl Timers {
             return None;
         }
         self.remove_node(0);
-        self.table[first.slot as usize].place = Place::Due;
+        self.table[first.slot as usize].at = At::Due;
         Some(TimerKey { slot: first.slot, number: first.number })
     }
 
@@ -149,7 +149,8 @@ impl Timers {
         self.table.get_mut(key.slot as usize).filter(|slot| slot.number == key.number)
     }
 
-    /// Closes the gap at `place` with the last node, then moves that one where it belongs.
+    /// Fills the gap at `place` with the last node. That one may belong further down or
+    /// further up, never both: the other call leaves it where it is. Both end with `put`.
     fn remove_node(&mut self, place: usize) {
         self.heap.swap_remove(place);
         if place < self.heap.len() {
@@ -158,6 +159,8 @@ impl Timers {
         }
     }
 
+    /// Moves a node up as long as it is earlier than its parent. (The children of node `p`
+    /// are the nodes `4p + 1` to `4p + 4`.)
     fn sift_up(&mut self, mut place: usize) {
         let node = self.heap[place];
         while place > 0 {
@@ -171,6 +174,7 @@ impl Timers {
         self.put(place, node);
     }
 
+    /// Moves a node down as long as it is later than the earliest of its children.
     fn sift_down(&mut self, mut place: usize) {
         let node = self.heap[place];
         loop {
@@ -188,10 +192,10 @@ impl Timers {
         self.put(place, node);
     }
 
-    /// The one place that moves a node, and so the one that keeps the table in step.
+    /// Writes a node into the heap, and tells the table where it is.
     fn put(&mut self, place: usize, node: Node) {
         self.heap[place] = node;
-        self.table[node.slot as usize].place = Place::Heap(place as u32);
+        self.table[node.slot as usize].at = At::Node(place as u32);
     }
 }
 

@@ -12,16 +12,18 @@
 //! the other.
 //!
 //! # Invariants
-//! - Callbacks are called in one place: [`EventLoop::call`]. Everything else only queues.
+//! - The loop calls in one place: [`EventLoop::call`]. Everything else only queues.
 //! - A turn runs what is ready when step 5 begins. Two callbacks that schedule each other
-//!   for ever still let timers and sockets in between.
-//! - In one turn callbacks run in this order: what was ready already, then readiness, then
-//!   the inbox, then due timers.
-//! - While there is work the operating system is asked at least once in every
-//!   [`CALLBACKS_BETWEEN_LOOKS`] callbacks (or once a turn, if a turn is longer). A system
-//!   call costs as much as dozens of callbacks, and the order among callbacks never depends
-//!   on it.
-//! - A panic in a callback ends that callback and nothing else.
+//!   for ever still let timers and sockets in between: each turn ends, and now and then a
+//!   turn looks outside.
+//! - *Looking outside* is asking the system and reading the clock, and costs as much as
+//!   dozens of callbacks. A turn with work looks only if [`CALLBACKS_BETWEEN_LOOKS`] or more
+//!   entries were called since the last look. So between two looks lie at most 127 entries
+//!   and one turn's.
+//! - The order among `call_soon` callbacks never depends on that; when a timer or a socket
+//!   joins them does. In a turn that looks, callbacks run in this order: what was ready
+//!   already, then readiness, then the inbox, then due timers.
+//! - A panic in a closure ends that closure; the failure policy decides the rest.
 //!
 //! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `builder.rs`.
 
@@ -40,8 +42,7 @@ use crate::observer::Event;
 use crate::reactor::News;
 use crate::ready::Entry;
 
-/// How many callbacks may run before the operating system is asked again, while there is
-/// always something ready.
+/// How many entries are called before a turn with work looks outside again.
 const CALLBACKS_BETWEEN_LOOKS: usize = 128;
 
 impl EventLoop {
@@ -83,23 +84,30 @@ impl EventLoop {
     /// Step 2.
     fn wait_for_events(&self, sleep: Sleep) -> Result<(), RunError> {
         let core = &self.core;
-        if sleep == Sleep::NotAtAll {
-            if self.since_look.get() < CALLBACKS_BETWEEN_LOOKS && !core.clock.is_virtual() {
-                return Ok(());
+        let at_most = match sleep {
+            Sleep::NotAtAll => {
+                // On the virtual clock every turn looks: there it counts that runs are alike.
+                let looks = self.since_look.get() >= CALLBACKS_BETWEEN_LOOKS;
+                return if looks || core.clock.is_virtual() { self.look() } else { Ok(()) };
             }
-            core.clock.now();
-            return self.poll(Some(Duration::ZERO));
-        }
+            Sleep::AtMost(remaining) => Some(remaining),
+            Sleep::WithoutEnd => None,
+        };
         if !core.inbox.fall_asleep() {
-            return self.poll(Some(Duration::ZERO));
+            return self.look();
         }
-        let outcome = self.sleep(sleep);
+        let outcome = self.sleep(at_most);
         core.inbox.wake_up();
         outcome
     }
 
+    /// Asks the system without waiting.
+    fn look(&self) -> Result<(), RunError> {
+        self.poll(Some(Duration::ZERO))
+    }
+
     /// Nothing is ready and the inbox is empty: sleep, jump, or say that it is for ever.
-    fn sleep(&self, sleep: Sleep) -> Result<(), RunError> {
+    fn sleep(&self, at_most: Option<Duration>) -> Result<(), RunError> {
         let core = &self.core;
         let awaits_system = core.reactor.borrow().waiting_callbacks() > 0;
         let only_time_can_help = !awaits_system && !core.inbox.is_clock_held();
@@ -108,22 +116,20 @@ impl EventLoop {
         // the door gone must look at the inbox once more, and will see the message.
         fence(Ordering::Acquire);
         if core.inbox.has_messages() {
-            return Ok(());
+            return self.look();
         }
-        match sleep {
-            Sleep::WithoutEnd if cut_off => Err(RunError::Deadlock),
-            Sleep::AtMost(remaining) if core.clock.is_virtual() => {
-                if !only_time_can_help {
-                    return self.poll(None);
-                }
+        match at_most {
+            None if cut_off => Err(RunError::Deadlock),
+            Some(remaining) if core.clock.is_virtual() && only_time_can_help => {
                 let from = core.clock.now();
                 let to = from.after(remaining);
                 core.clock.jump_to(to);
                 self.observe(|| Event::ClockJumps { from, to });
                 Ok(())
             }
-            Sleep::AtMost(remaining) => self.poll(Some(remaining)),
-            Sleep::WithoutEnd | Sleep::NotAtAll => self.poll(None),
+            // Virtual time stands still while something real is under way.
+            Some(_) if core.clock.is_virtual() => self.poll(None),
+            at_most => self.poll(at_most),
         }
     }
 
@@ -196,9 +202,9 @@ impl EventLoop {
 
     /// Step 4.
     ///
-    /// While there is work the clock is not read for this: the last reading will do, and
-    /// whoever sets a timer reads the clock. So a deadline that has passed when it is set
-    /// is due in the very next turn, and any other is noticed at the next look outside.
+    /// A turn that did not look outside does not read the clock either: the last reading
+    /// will do. Whoever sets a timer reads the clock, so a deadline that has passed when it
+    /// is set is due in the next turn; any other is noticed at the next look.
     fn collect_due_timers(&self) {
         let core = &self.core;
         if core.timers.borrow().len() == 0 {
@@ -217,10 +223,10 @@ impl EventLoop {
     /// Step 5.
     fn run_ready_callbacks(&self, main: &mut dyn FnMut()) {
         let core = &self.core;
-        let turn = core.ready.borrow().len();
-        self.since_look.set(self.since_look.get().saturating_add(turn));
+        let count = core.ready.borrow().len();
+        self.since_look.set(self.since_look.get().saturating_add(count));
         let target = core.target.borrow().clone();
-        for _ in 0..turn {
+        for _ in 0..count {
             let next = core.ready.borrow_mut().pop();
             let Some((place, entry)) = next else { break };
             if !self.is_observed() {

@@ -621,3 +621,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_deadline_that_has_passed_is_due_in_the_next_turn_however_busy_the_loop_is() {
+    let event_loop = EventLoop::new().unwrap();
+    let inner = event_loop.loop_ref().clone();
+    fn keep_busy(inner: roundelay::LoopRef, turns: u32) {
+        let again = inner.clone();
+        if turns > 0 {
+            inner.call_soon(move || keep_busy(again, turns - 1)).unwrap();
+        }
+    }
+    keep_busy(inner.clone(), 20);
+    let called = std::rc::Rc::new(std::cell::Cell::new(0));
+    let seen = called.clone();
+    event_loop
+        .call_soon(move || {
+            let deadline = std::time::Instant::now();
+            let loop_ref = inner.clone();
+            inner.call_at(deadline, move || seen.set(loop_ref.turn())).unwrap();
+        })
+        .unwrap();
+    event_loop.run_until(|| called.get() > 0).unwrap();
+    assert_eq!(called.get(), 2);
+}
