@@ -111,7 +111,7 @@ impl EventLoop {
         let core = &self.core;
         let awaits_system = core.reactor.borrow().waiting_callbacks() > 0;
         let only_time_can_help = !awaits_system && !core.inbox.is_clock_held();
-        let cut_off = only_time_can_help && self.nobody_has_a_door();
+        let cut_off = at_most.is_none() && only_time_can_help && self.nobody_has_a_door();
         // Imagine a thread that leaves a message and then lets go of its door: whoever sees
         // the door gone must look at the inbox once more, and will see the message.
         fence(Ordering::Acquire);

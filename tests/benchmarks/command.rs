@@ -19,7 +19,7 @@ usage: benchmarks [--full] [--only WORKLOAD]... [--rounds N] [--no-python]
        benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--no-python]
 
 Runs the same workloads with each peer in turn, and prints medians and their ratios to tokio.
-The quick form takes about two minutes; --full has larger sizes and more rounds.
+The quick form takes about two minutes on an idle machine; --full has larger sizes and more rounds.
 Build it with --release.";
 
 /// Does what the arguments say.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ProcessTime;
 
 /// What one child measured: names and figures.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,7 +37,7 @@ impl Sample {
 /// Measures from [`Meter::start`] to [`Meter::stop`].
 #[derive(Debug)]
 pub struct Meter {
-    cpu: Duration,
+    cpu: ProcessTime,
     wall: Instant,
 }
 
@@ -45,22 +45,16 @@ impl Meter {
     /// Begins.
     #[must_use]
     pub fn start() -> Meter {
-        Meter { cpu: cpu_time(), wall: Instant::now() }
+        Meter { cpu: ProcessTime::now(), wall: Instant::now() }
     }
 
     /// Ends: nanoseconds of CPU and of wall time, for each of `items`.
     #[must_use]
     pub fn stop(self, items: usize) -> Sample {
-        let (cpu, wall) = (cpu_time() - self.cpu, self.wall.elapsed());
+        let (cpu, wall) = (self.cpu.elapsed(), self.wall.elapsed());
         let each = |time: Duration| time.as_nanos() as f64 / items as f64;
         Sample::default().with("cpu_ns", each(cpu)).with("ns", each(wall))
     }
-}
-
-/// The CPU time that this process has used.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// How much memory a workload takes, by the kernel's account of this process.

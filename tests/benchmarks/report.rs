@@ -168,7 +168,7 @@ impl Verdict {
         let target = &self.target;
         match self.share {
             share if share <= 1.0 => format!("held: {target}"),
-            share => format!("MISSED by {:.0} %: {target}", (share - 1.0) * 100.0),
+            share => format!("MISSED by {:.1} %: {target}", (share - 1.0) * 100.0),
         }
     }
 }
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(results.ratio(&results.outcomes[1]), Some(0.375));
         // No bytes were measured and Python took no part: one target of three is judged.
         let words: Vec<_> = results.verdicts().iter().map(Verdict::in_words).collect();
-        assert_eq!(words, ["MISSED by 7 %: cpu_ns at most 0.35 of tokio"]);
+        assert_eq!(words, ["MISSED by 7.1 %: cpu_ns at most 0.35 of tokio"]);
     }
 
     #[test]

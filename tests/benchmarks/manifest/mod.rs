@@ -27,6 +27,9 @@ use crate::suite::{find_python, python_script};
 /// How many threads or processes each program gets.
 const JOBS: &str = "2";
 
+const OURS: &str = "roundelay";
+const RAYON: &str = "rayon + sha2";
+
 /// What to compare, on what.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -142,7 +145,7 @@ pub fn run(options: Options) -> Result<(), String> {
 fn programs(options: &Options, root: &Path) -> Result<Vec<Program>, String> {
     let mut programs = Vec::new();
     if options.roundelay.exists() {
-        for (name, pool) in [("roundelay", "threads"), ("roundelay, processes", "processes")] {
+        for (name, pool) in [(OURS, "threads"), ("roundelay, processes", "processes")] {
             let mut command = Command::new(&options.roundelay);
             command.args(["manifest", "--quiet", "--jobs", JOBS, "--pool", pool]).arg(root);
             programs.push(Program::new(name, command, None));
@@ -156,7 +159,7 @@ fn programs(options: &Options, root: &Path) -> Result<Vec<Program>, String> {
     let beside = env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(beside.with_file_name("rayon-manifest"));
     command.arg(root).env("RAYON_NUM_THREADS", JOBS);
-    programs.push(Program::new("rayon + sha2", command, Some(1.3)));
+    programs.push(Program::new(RAYON, command, Some(1.3)));
     let mut command = Command::new("sh");
     let line = format!("find \"$1\" -type f -print0 | xargs -0 -P{JOBS} -n32 sha256sum");
     command.args(["-c", &line, "sh"]).arg(root);
@@ -183,17 +186,16 @@ fn sorted_lines(path: &Path) -> Result<Vec<u8>, String> {
 
 /// Prints the table, and writes it.
 fn report(programs: &[Program]) -> Result<(), String> {
-    let ours = programs.iter().find(|program| program.name == "roundelay").map(Program::median);
-    println!("\n  {:<28} {:>9} {:>22}", "", "seconds", "roundelay to this one");
+    let median = |name| programs.iter().find(|program| program.name == name).map(Program::median);
+    let (ours, rayon) = (median(OURS), median(RAYON));
+    println!("\n  {:<28} {:>9} {:>9} {:>13}", "", "seconds", "to rayon", "ours to this");
     let mut rows = Vec::new();
     for program in programs {
-        let ratio = ours.map(|ours| ours / program.median());
-        print!(
-            "  {:<28} {:>9} {:>22}",
-            program.name,
-            figure(Some(program.median())),
-            figure(ratio)
-        );
+        let seconds = program.median();
+        let to_rayon = rayon.map(|rayon| seconds / rayon);
+        let ratio = ours.map(|ours| ours / seconds);
+        let [second, third, fourth] = [Some(seconds), to_rayon, ratio].map(figure);
+        print!("  {:<28} {second:>9} {third:>9} {fourth:>13}", program.name);
         if let (Some(ratio), Some(most)) = (ratio, program.most) {
             let verdict = if ratio <= most { "held" } else { "MISSED" };
             print!("   {verdict}: at most {most}");
@@ -201,7 +203,7 @@ fn report(programs: &[Program]) -> Result<(), String> {
         println!();
         rows.push(json!({
             "program": program.name,
-            "seconds": program.median(),
+            "seconds": seconds,
             "rounds": program.times,
             "roundelay_to_this": ratio,
             "target": program.most,

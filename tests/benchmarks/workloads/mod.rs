@@ -230,7 +230,7 @@ pub const WORKLOADS: &[Workload] = &[
         title: "another thread wakes the sleeping loop",
         metric: "p50_us",
         targets: &[to(REFERENCE, 1.0), Target { metric: Some("p99_us"), ..to(REFERENCE, 1.0) }],
-        sizes: [3000, 20_000],
+        sizes: [2000, 20_000],
         python: Some(1),
         peers: everybody!(threads::wake_one, threads::wake_one_by_hand),
         ..USUAL
@@ -257,8 +257,8 @@ pub const WORKLOADS: &[Workload] = &[
         name: "echo-64",
         title: "TCP echo, 64 bytes, 64 connections: server CPU per message",
         targets: &[to(REFERENCE, 1.0), to(BY_HAND, 1.03)],
-        sizes: [128_000, 640_000],
-        python: Some(2),
+        sizes: [64_000, 640_000],
+        python: Some(4),
         connections: 64,
         peers: everybody!(echo::serve<64>, echo::serve_by_hand::<64>),
         ..USUAL

@@ -50,9 +50,7 @@ pub fn set_and_cancel_by_hand(size: usize) -> Sample {
             heap.push(Reverse((Instant::now() + delay, n)));
             cancelled.push(false);
         }
-        for n in 0..size {
-            cancelled[n] = true;
-        }
+        cancelled.fill(true);
         black_box((heap, cancelled));
     }
     let memory = Memory::start();
