@@ -21,8 +21,9 @@
 //! Tutorial: the chapter on thread pools. Before this: `thread_job.rs`. After this: `thread_pool.rs`.
 
 use std::panic::Location;
+use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,9 @@ struct Roll {
 /// One thread's own numbers. Only it writes them; `metrics` reads.
 struct Seat {
     name: String,
-    current: Mutex<Option<&'static Location<'static>>>,
+    busy: AtomicBool,
+    /// Where its job was submitted; while it is not busy, its last one.
+    place: Mutex<Option<&'static Location<'static>>>,
     done: AtomicU64,
     abandoned: AtomicU64,
 }
@@ -146,7 +149,8 @@ impl Crew {
         }
         let seat = Arc::new(Seat {
             name,
-            current: Mutex::new(None),
+            busy: AtomicBool::new(false),
+            place: Mutex::new(None),
             done: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
         });
@@ -174,14 +178,20 @@ impl Crew {
             self.sign_off(seat);
             return self.fail_what_waits(&why);
         }
+        let mut last_place: Option<&'static Location<'static>> = None;
         while let Some(job) = self.next_job(seat) {
             let Some(place) = job.start() else {
                 self.headcount.is_free(); // it was cancelled
                 continue;
             };
-            *seat.current.lock() = Some(place);
+            // Many jobs come from one place: only another one is worth the lock.
+            if !last_place.is_some_and(|last| ptr::eq(last, place)) {
+                last_place = Some(place);
+                *seat.place.lock() = last_place;
+            }
+            seat.busy.store(true, Ordering::Release);
             let ran = job.run(&|| {
-                *seat.current.lock() = None;
+                seat.busy.store(false, Ordering::Release);
                 add(&seat.done);
                 self.headcount.is_free();
             });
@@ -250,6 +260,13 @@ impl Crew {
                 self.headcount.is_free();
             }
         }
+    }
+}
+
+impl Seat {
+    /// Where the job that it has was submitted.
+    fn current(&self) -> Option<&'static Location<'static>> {
+        if self.busy.load(Ordering::Acquire) { *self.place.lock() } else { None }
     }
 }
 
@@ -333,7 +350,7 @@ impl Crew {
     pub(crate) fn running(&self) -> Vec<RunningJob> {
         let roll = self.roll.lock();
         let jobs = roll.seats.iter().filter_map(|seat| {
-            let submitted_at = (*seat.current.lock())?;
+            let submitted_at = seat.current()?;
             Some(RunningJob { worker: seat.name.clone(), submitted_at })
         });
         jobs.collect()
@@ -349,7 +366,7 @@ impl Crew {
             abandoned: roll.abandoned_by_gone,
         };
         for seat in &roll.seats {
-            metrics.running += usize::from(seat.current.lock().is_some());
+            metrics.running += usize::from(seat.current().is_some());
             metrics.done += seat.done.load(Ordering::Relaxed);
             metrics.abandoned += seat.abandoned.load(Ordering::Relaxed);
         }

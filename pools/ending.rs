@@ -14,7 +14,7 @@
 //! - A worker never waits for its own pool to end: that would be waiting for itself. It
 //!   panics instead, with a sentence.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `job.rs`. After this: `headcount.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `wait.rs`. After this: `metrics.rs`.
 
 use std::cell::Cell;
 use std::fmt;

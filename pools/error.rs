@@ -15,15 +15,14 @@
 //!   `Debug`, and that is where most people meet these messages.
 //! - A [`JobError`] can be cloned: an error may be asked for more than once, a value only once.
 //!
-//! Tutorial: the chapter on thread pools. Before this: nothing. After this: `panics.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `worker_exit.rs`. After this: `panics.rs`.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use crate::panic_report::PanicReport;
+use crate::worker_exit::WorkerExit;
 
 /// Why a job has no value.
 #[derive(Clone)]
@@ -109,74 +108,6 @@ pub enum PoolError {
         /// Its answer.
         source: io::Error,
     },
-}
-
-/// How a worker process ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WorkerExit {
-    /// It called `exit`, or returned from `main`.
-    Code(i32),
-    /// A signal ended it.
-    Signal(i32),
-    /// Somebody else collected the exit status (a `waitpid(-1)` in this program).
-    Unknown,
-}
-
-/// What a panic said and where.
-///
-/// The original payload of a panic in the *same* process is kept: [`resume`](Self::resume)
-/// lets it go on in the thread of whoever asks for the result.
-#[derive(Clone)]
-pub struct PanicReport {
-    // Behind one pointer: every job has room for an error, and this one is rare.
-    inner: Arc<PanicDetails>,
-}
-
-struct PanicDetails {
-    message: String,
-    location: Option<String>,
-    backtrace: Option<String>,
-    payload: Mutex<Option<Box<dyn Any + Send>>>,
-}
-
-impl PanicReport {
-    pub(crate) fn new(
-        message: String,
-        location: Option<String>,
-        backtrace: Option<String>,
-        payload: Option<Box<dyn Any + Send>>,
-    ) -> PanicReport {
-        let payload = Mutex::new(payload);
-        let inner = PanicDetails { message, location, backtrace, payload };
-        PanicReport { inner: Arc::new(inner) }
-    }
-
-    /// What `panic!` was given.
-    pub fn message(&self) -> &str {
-        &self.inner.message
-    }
-
-    /// `file:line:column`. `None` if the program replaced the panic hook after the pool was
-    /// made, or if the panic was raised with `resume_unwind`, which tells no hook.
-    pub fn location(&self) -> Option<&str> {
-        self.inner.location.as_deref()
-    }
-
-    /// The stack of the panic, if `RUST_BACKTRACE` was set (process pool only; a thread's
-    /// backtrace is printed by the panic hook).
-    pub fn backtrace(&self) -> Option<&str> {
-        self.inner.backtrace.as_deref()
-    }
-
-    /// Lets the panic go on in this thread, as if the function had been called here.
-    ///
-    /// A panic that came from another process, or one whose payload an earlier call took, goes
-    /// on with its message.
-    pub fn resume(&self) -> ! {
-        let kept = self.inner.payload.lock().take();
-        std::panic::resume_unwind(kept.unwrap_or_else(|| Box::new(self.inner.message.clone())))
-    }
 }
 
 impl fmt::Display for JobError {
@@ -282,51 +213,6 @@ impl fmt::Display for PoolError {
     }
 }
 
-impl fmt::Display for WorkerExit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            WorkerExit::Code(code) => write!(f, "exit code {code}"),
-            WorkerExit::Signal(number) => match signal_name(*number) {
-                Some(name) => write!(f, "signal {number}, {name}"),
-                None => write!(f, "signal {number}"),
-            },
-            WorkerExit::Unknown => {
-                write!(f, "how is unknown: its exit status was collected elsewhere")
-            }
-        }
-    }
-}
-
-/// The signals that end processes in practice, under the numbers all our systems share.
-fn signal_name(number: i32) -> Option<&'static str> {
-    Some(match number {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        15 => "SIGTERM",
-        _ => return None,
-    })
-}
-
-impl fmt::Display for PanicReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message())?;
-        if let Some(place) = self.location() {
-            write!(f, ", at {place}")?;
-        }
-        if let Some(backtrace) = self.backtrace() {
-            write!(f, "\n{backtrace}")?;
-        }
-        Ok(())
-    }
-}
-
 impl fmt::Debug for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -334,18 +220,6 @@ impl fmt::Debug for JobError {
 }
 
 impl fmt::Debug for PoolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Debug for WorkerExit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Debug for PanicReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

@@ -25,7 +25,7 @@
 //! thread decides to leave; `submit` sees the maximum of one thread still there and starts
 //! none; the thread is gone, and the job waits for ever.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `ending.rs`. After this: `thread_pool.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `metrics.rs`. After this: `thread_job.rs`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -17,14 +17,14 @@
 //! - The closure and what it captured are gone before the job counts as done.
 //! - Dropping the handle changes nothing for the job: it runs, and its value is thrown away.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `slot.rs`. After this: `headcount.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `slot.rs`. After this: `bell.rs`.
 
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::error::JobError;
@@ -210,6 +210,11 @@ impl<T> Job<T> {
         self.cancel() || self.shared.kill_running()
     }
 
+    /// `true`: it is done. `false`: this waker will be woken when it is.
+    pub(crate) fn poll_done(&mut self, waker: &Waker) -> bool {
+        self.shared.slot().poll_done(waker)
+    }
+
     /// Where the job was submitted.
     pub fn submitted_at(&self) -> &'static Location<'static> {
         self.shared.submitted_at()
@@ -251,12 +256,8 @@ impl<T: 'static> Job<T> {
 impl<T> Future for Job<T> {
     type Output = Result<T, JobError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.shared.slot().poll_done(cx.waker()) {
-            Poll::Ready(self.wait())
-        } else {
-            Poll::Pending
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.poll_done(cx.waker()) { Poll::Ready(self.wait()) } else { Poll::Pending }
     }
 }
 

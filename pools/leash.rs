@@ -30,7 +30,8 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use crate::error::{JobError, WorkerExit};
+use crate::error::JobError;
+use crate::worker_exit::WorkerExit;
 
 pub(crate) struct Leash {
     pid: u32,

@@ -20,7 +20,11 @@
 //! ```
 //!
 //! Both pools have the same verbs: `submit`, `map`, `close`, `cancel_queued`, `shutdown`,
-//! `shutdown_timeout`, `ended`, `running`, `metrics`.
+//! `shutdown_timeout`, `ended`, `running`, `metrics`. Many jobs, of either pool, are waited for
+//! with [`as_completed`] and [`wait`]. In tests a [`ScriptedPool`] stands in for both.
+//!
+//! What can go wrong, and what then happens, is a table: [`faults`]. What a parent and its
+//! workers say to each other is drawn in [`wire_format`].
 //!
 //! # Invariants
 //! - The crate knows no event loop. Whoever waits left a waker, a callback or a blocked thread.
@@ -30,6 +34,9 @@
 //!
 //! The modules are listed in the order in which they can be read.
 #![forbid(unsafe_code)]
+// What stands in a `debug_assert!` does not happen in a release build. A worker that was to be told
+// to exit there was once not told. See also `tests/house.rs`.
+#![deny(clippy::debug_assert_with_mut_call)]
 
 #[cfg(not(unix))]
 compile_error!(
@@ -38,10 +45,15 @@ compile_error!(
 );
 
 // What both pools share: the job, and the end.
+mod panic_report;
+mod worker_exit;
 mod error;
 mod panics;
 mod slot;
 mod job;
+mod bell;
+mod as_completed;
+mod wait;
 mod ending;
 mod metrics;
 
@@ -61,21 +73,34 @@ mod transport;
 mod last_words;
 mod leash;
 mod remote_job;
+mod job_queue;
+mod staffing;
 mod team;
+mod team_end;
+mod start_worker;
 mod supervisor;
 mod worker;
 mod guard;
 mod process_pool;
+mod process_pool_builder;
 mod process_map;
 
+// For tests of what uses a pool.
+mod pool;
+mod scripted;
+
+pub use as_completed::{AsCompleted, CompletedStream, as_completed};
 pub use bytes::Bytes;
 pub use ending::Ended;
-pub use error::{JobError, PanicReport, PoolError, WorkerExit};
+pub use error::{JobError, PoolError};
 pub use guard::worker_entry;
 pub use job::Job;
 pub use metrics::{PoolMetrics, RunningJob, StillRunning};
+pub use panic_report::PanicReport;
+pub use pool::Pool;
 pub use process_map::ProcessMap;
-pub use process_pool::{Limited, ProcessPool, ProcessPoolBuilder};
+pub use process_pool::{Limited, ProcessPool};
+pub use process_pool_builder::ProcessPoolBuilder;
 pub use registry::RemoteFn;
 /// # Example
 ///
@@ -91,9 +116,18 @@ pub use registry::RemoteFn;
 /// assert_eq!([1, 2].map(*double), [2, 4]);
 /// ```
 pub use roundelay_pools_macros::remote;
+pub use scripted::ScriptedPool;
 pub use team::OnWorkerDeath;
 pub use thread_map::ThreadMap;
 pub use thread_pool::{ThreadPool, ThreadPoolBuilder};
+pub use wait::{WaitJobs, Waited, When, wait, wait_async};
+pub use worker_exit::WorkerExit;
+
+#[doc = include_str!("FAULTS.md")]
+pub mod faults {}
+
+#[doc = include_str!("WIRE.md")]
+pub mod wire_format {}
 
 /// What the macros expand to; not for use by hand.
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 //! Both pools answer with the same two types. They are snapshots: each number was right at
 //! some moment during the call, and jobs go on meanwhile.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `headcount.rs`. After this: `thread_job.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `ending.rs`. After this: `headcount.rs`.
 
 use std::fmt;
 use std::panic::Location;
@@ -14,7 +14,8 @@ use std::panic::Location;
 pub struct PoolMetrics {
     /// Threads, or worker processes, that are there (idle ones too).
     pub workers: usize,
-    /// Jobs that wait for a worker. A cancelled one is counted until its turn would have come.
+    /// Jobs that wait for a worker. A cancelled one is counted until its turn would have come, or
+    /// until it is swept out of a long queue.
     pub queued: usize,
     /// Jobs that a worker has now.
     pub running: usize,

@@ -26,7 +26,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
-use crate::error::PanicReport;
+use crate::panic_report::PanicReport;
 
 /// Calls user code; a panic in it ends here.
 pub(crate) fn contain<T>(user_code: impl FnOnce() -> T) -> Result<T, PanicReport> {

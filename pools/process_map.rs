@@ -15,8 +15,8 @@
 //!   happens to the whole chunk, and then to each item of it.
 //! - At most `window` chunks have been taken and not yet been given back.
 //!
-//! Tutorial: the chapter on process pools. Before this: `process_pool.rs`. After this: nothing;
-//! `executor` builds on this.
+//! Tutorial: the chapter on process pools. Before this: `process_pool_builder.rs`. After this:
+//! `pool.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,8 +25,9 @@ use std::time::Duration;
 use std::vec;
 
 use crate::codec;
-use crate::error::{JobError, PanicReport, PoolError};
+use crate::error::{JobError, PoolError};
 use crate::job::Job;
+use crate::panic_report::PanicReport;
 use crate::process_pool::{Limited, ProcessPool, finish};
 use crate::registry::RemoteFn;
 use crate::wire::{Body, FrameWriter, Kind};

@@ -18,30 +18,13 @@
 //!   can be cancelled) until a worker is free for it.
 //! - No job is ever run a second time by the pool's own decision.
 //!
-//! # What can go wrong, and what the caller sees
-//!
-//! | fault | the job's result | the pool |
-//! |---|---|---|
-//! | the function panics | `Panicked`: message, place, backtrace if `RUST_BACKTRACE` is set | the worker lives on |
-//! | killed from outside, out of memory | `WorkerDied`, signal 9 | goes on; a new worker when there is work |
-//! | `abort`, stack overflow | `WorkerDied`, signal 6, with the last words | same |
-//! | `exit(3)` in a job | `WorkerDied`, exit code 3 | same |
-//! | time limit | `TimedOut` | kills the worker and what it started; as above |
-//! | `job.kill()` | `Killed` | same |
-//! | arguments do not encode, or are too long | none: `submit` returns `Encode`, `TooLarge` | nothing is sent |
-//! | arguments do not decode | `BadArgs` | the worker lives on |
-//! | the result does not encode or decode, or is too long | `BadResult` | the worker lives on |
-//! | an idle worker dies | nothing | the next job starts a new one |
-//! | the initializer panics | `BrokenPool` | broken |
-//! | workers die while starting | `BrokenPool`, after 3 in a row (12 in a pool that has worked) | broken |
-//! | the program's file is replaced | nothing on Linux; else `BrokenPool` | |
-//! | the parent is killed | | the workers, and what their jobs started, are gone at once |
-//! | Ctrl-C | | only the parent gets it |
-//! | a pool is made inside a job | `PoolError::InsideWorker` | |
+//! What can go wrong, and what the caller then sees, is a table in the crate's documentation
+//! (`FAULTS.md`), with the test of each row.
 //!
 //! A process pool contains accidents, not malice: a worker may do whatever the parent may.
 //!
-//! Tutorial: the chapter on process pools. Before this: `guard.rs`. After this: `process_map.rs`.
+//! Tutorial: the chapter on process pools. Before this: `guard.rs`. After this:
+//! `process_pool_builder.rs`.
 
 use std::fmt;
 use std::panic::Location;
@@ -52,15 +35,13 @@ use std::time::{Duration, Instant};
 use crate::codec;
 use crate::ending::Ended;
 use crate::error::{JobError, PoolError};
-use crate::guard::way_in;
 use crate::job::Job;
 use crate::leash::Reason;
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
 use crate::registry::{RemoteFn, table};
 use crate::remote_job::RemoteCall;
 use crate::slot::Decode;
-use crate::supervisor::supervise;
-use crate::team::{OnWorkerDeath, Settings, Team};
+use crate::team::Team;
 use crate::wire::{FrameWriter, Kind};
 
 /// A pool of worker processes that run [`remote`](crate::remote) functions.
@@ -108,34 +89,10 @@ use crate::wire::{FrameWriter, Kind};
 /// ```
 #[doc(alias = "ProcessPoolExecutor")]
 pub struct ProcessPool {
-    team: Arc<Team>,
+    pub(crate) team: Arc<Team>,
 }
 
 impl ProcessPool {
-    /// A pool of as many workers as there are processors. They are started when there is work.
-    ///
-    /// # Errors
-    /// [`PoolError::NoGuard`] if `worker_entry()` has not run in this process (the message shows
-    /// the line to write); [`PoolError::GuardMissed`] in a worker that did not reach it;
-    /// [`PoolError::InsideWorker`] inside a job; [`PoolError::TwoFunctions`].
-    pub fn new() -> Result<ProcessPool, PoolError> {
-        ProcessPool::builder().build()
-    }
-
-    /// A pool with other settings than the usual ones.
-    pub fn builder() -> ProcessPoolBuilder {
-        ProcessPoolBuilder {
-            workers: thread::available_parallelism().map_or(1, usize::from),
-            eager: false,
-            max_tasks: None,
-            initializer: None,
-            on_worker_death: OnWorkerDeath::FailJob,
-            start_timeout: Duration::from_secs(10),
-            max_frame: 1 << 30,
-            inherit_stderr: false,
-        }
-    }
-
     /// Hands over a call of `function`. It runs when a worker is free, after those before it.
     ///
     /// Does not wait for the pool; the arguments are encoded here, on this thread. Several
@@ -337,119 +294,6 @@ impl Limited<'_> {
     }
 }
 
-type EncodeWithLimit = Box<dyn FnOnce(u32) -> Result<Vec<u8>, PoolError> + Send>;
-
-/// The settings of a [`ProcessPool`] that is about to be made.
-#[must_use = "a builder does nothing until `build` is called"]
-pub struct ProcessPoolBuilder {
-    workers: usize,
-    eager: bool,
-    max_tasks: Option<u64>,
-    /// Encoded by `build`, when the limit for a frame is known.
-    initializer: Option<EncodeWithLimit>,
-    on_worker_death: OnWorkerDeath,
-    start_timeout: Duration,
-    max_frame: u32,
-    inherit_stderr: bool,
-}
-
-impl ProcessPoolBuilder {
-    /// At most this many worker processes. Default: the number of processors.
-    ///
-    /// # Panics
-    /// If it is zero: no job could ever run.
-    #[doc(alias = "max_workers")]
-    pub fn workers(mut self, at_most: usize) -> Self {
-        assert!(at_most > 0, "a process pool needs at least one worker, or no job could ever run");
-        self.workers = at_most;
-        self
-    }
-
-    /// Start all workers now, instead of when there is work for them. Default: no.
-    pub fn eager(mut self, yes: bool) -> Self {
-        self.eager = yes;
-        self
-    }
-
-    /// A worker ends after this many jobs (a chunk of a `map` is one), and a new one takes its
-    /// place when there is work. For code that leaks. Default: no limit.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[doc(alias = "max_tasks_per_child")]
-    pub fn max_tasks_per_worker(mut self, jobs: u64) -> Self {
-        assert!(jobs > 0, "a worker that may do no job is of no use");
-        self.max_tasks = Some(jobs);
-        self
-    }
-
-    /// Called once in each worker before its first job. If it panics, the pool is broken.
-    pub fn initializer<F: RemoteFn<Output = ()>>(mut self, _function: F, args: F::Args) -> Self {
-        self.initializer = Some(Box::new(move |limit| {
-            let mut out = Vec::new();
-            let mut frame = FrameWriter::begin(&mut out, Kind::Init).name(F::NAME);
-            codec::encode(&args, frame.rest()).map_err(PoolError::Encode)?;
-            finish(frame, limit)?;
-            Ok(out)
-        }));
-        self
-    }
-
-    /// What the death of a worker means for the pool. Default: [`OnWorkerDeath::FailJob`].
-    pub fn on_worker_death(mut self, policy: OnWorkerDeath) -> Self {
-        self.on_worker_death = policy;
-        self
-    }
-
-    /// How long a new worker may take to say hello. Default: 10 s.
-    pub fn start_timeout(mut self, limit: Duration) -> Self {
-        self.start_timeout = limit;
-        self
-    }
-
-    /// The largest message, in bytes: arguments or result of one job, or of one chunk. Default:
-    /// 1 GiB.
-    pub fn max_frame(mut self, bytes: u32) -> Self {
-        self.max_frame = bytes.max(MIN_FRAME);
-        self
-    }
-
-    /// Let workers have this program's standard error itself. By default it goes through a
-    /// pipe and is passed on at once, so that a worker's last words can be part of the error;
-    /// then it is no terminal to the worker.
-    pub fn inherit_stderr(mut self, yes: bool) -> Self {
-        self.inherit_stderr = yes;
-        self
-    }
-
-    /// Makes the pool.
-    ///
-    /// # Errors
-    /// Those of [`ProcessPool::new`], and [`PoolError::Encode`] or [`PoolError::TooLarge`] for
-    /// the arguments of the initializer.
-    pub fn build(self) -> Result<ProcessPool, PoolError> {
-        table().check()?;
-        let way_in = way_in()?;
-        let init_frame = self.initializer.map(|encode| encode(self.max_frame)).transpose()?;
-        let settings = Settings {
-            workers: self.workers,
-            eager: self.eager,
-            max_tasks: self.max_tasks,
-            start_timeout: self.start_timeout,
-            max_frame: self.max_frame,
-            inherit_stderr: self.inherit_stderr,
-            on_worker_death: self.on_worker_death,
-            init_frame,
-            worker_arguments: way_in.arguments,
-            under_test: way_in.under_test,
-        };
-        Ok(ProcessPool { team: Team::new(settings, supervise) })
-    }
-}
-
-/// Room for the pool's own words, such as a refusal because of the limit.
-const MIN_FRAME: u32 = 4096;
-
 impl Drop for ProcessPool {
     fn drop(&mut self) {
         if thread::panicking() {
@@ -472,15 +316,5 @@ impl fmt::Debug for ProcessPool {
 impl fmt::Debug for Limited<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Limited").field("limit", &self.limit).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ProcessPoolBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProcessPoolBuilder")
-            .field("workers", &self.workers)
-            .field("eager", &self.eager)
-            .field("on_worker_death", &self.on_worker_death)
-            .finish_non_exhaustive()
     }
 }

@@ -13,10 +13,11 @@
 //! - The bytes leave `frame` once: to be sent, or to be dropped by a cancel. They come back if
 //!   the worker turns out to have been dead before it got any.
 //!
-//! Tutorial: the chapter on process pools. Before this: `leash.rs`. After this: `team.rs`.
+//! Tutorial: the chapter on process pools. Before this: `leash.rs`. After this: `job_queue.rs`.
 
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -32,6 +33,8 @@ pub(crate) struct RemoteCall<T> {
     pub(crate) limit: Option<Duration>,
     pub(crate) submitted_at: &'static Location<'static>,
     frame: Mutex<Vec<u8>>,
+    /// Asked for under the team's lock, so it has none of its own.
+    is_hollow: AtomicBool,
     running_in: Mutex<Option<Arc<Leash>>>,
     slot: Slot<T>,
     decode: Decode<T>,
@@ -42,6 +45,9 @@ pub(crate) trait RemoteJob: Send + Sync {
     fn id(&self) -> u64;
     fn limit(&self) -> Option<Duration>;
     fn submitted_at(&self) -> &'static Location<'static>;
+
+    /// It has been cancelled, or failed: all that is left of it is its place in the queue.
+    fn is_hollow(&self) -> bool;
 
     /// A worker takes the job: the frame to send. `None`: it has been cancelled.
     fn start(&self, worker: &Arc<Leash>) -> Option<Vec<u8>>;
@@ -81,6 +87,7 @@ impl<T: Send + 'static> RemoteCall<T> {
             limit,
             submitted_at,
             frame: Mutex::new(frame),
+            is_hollow: AtomicBool::new(false),
             running_in: Mutex::new(None),
             slot: Slot::new(),
             decode,
@@ -99,6 +106,10 @@ impl<T: Send + 'static> RemoteJob for RemoteCall<T> {
 
     fn submitted_at(&self) -> &'static Location<'static> {
         self.submitted_at
+    }
+
+    fn is_hollow(&self) -> bool {
+        self.is_hollow.load(Ordering::Relaxed)
     }
 
     fn start(&self, worker: &Arc<Leash>) -> Option<Vec<u8>> {
@@ -137,6 +148,7 @@ impl<T: Send + 'static> Shared<T> for RemoteCall<T> {
 
     fn drop_work(&self) {
         drop(std::mem::take(&mut *self.frame.lock()));
+        self.is_hollow.store(true, Ordering::Relaxed);
     }
 
     fn kill_running(&self) -> bool {

@@ -1,23 +1,31 @@
 //! The slot: where a job's outcome is put down by one side and picked up by the other.
 //!
-//! One lock, five phases, and everybody who waits.
+//! A phase, the outcome, and everybody who waits.
 //!
 //! ```text
-//!              start                 complete                  take
-//!   Queued -----------> Running ----------------> Done(..) ----------> Taken
-//!     |  ^-------------/    (put back: its worker was dead)   (an error stays)
+//!              start                 complete
+//!   Queued -----------> Running ----------------> Done | Cancelled   (take: the value leaves,
+//!     |  ^-------------/    (put back: its worker was dead)           an error stays)
 //!     |   withdraw                   complete
-//!     +-----------> Withdrawn -----------------> Done(Err(Cancelled))
+//!     +-----------> Withdrawn -----------------> Cancelled
 //! ```
+//!
+//! The obvious version is one lock around one enum, and it is what this file was at first. Then
+//! each look at a job (is it done? block until it is; take the value) and each step of it is a
+//! lock of its own: 25 atomic operations for one tiny job. The phase is an atomic byte now, the
+//! lock is taken to put the outcome down and to pick it up: 16 (with one less in `crew.rs`), and
+//! 123 ns of processor time for a job that took 138.
 //!
 //! # Invariants
 //! - Exactly one of `start` and `withdraw` succeeds: a cancelled job never runs.
-//! - A slot is completed once.
+//! - A slot is completed once. The outcome is there before the phase says so, and the phase
+//!   says so under the lock: who finds the job not done *under the lock* will be told.
 //! - Nothing of the user's runs under the lock: wakers, callbacks and destructors are taken
 //!   out, the lock is let go, then they are called.
 //!
 //! Tutorial: the chapter on thread pools. Before this: `panics.rs`. After this: `job.rs`.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -25,26 +33,33 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::error::JobError;
 use crate::panics::contain_quietly;
+use crate::wire::give_back;
 
 pub(crate) struct Slot<T> {
+    /// A [`Phase`].
+    phase: AtomicU8,
     inner: Mutex<Inner<T>>,
     done: Condvar,
 }
 
 struct Inner<T> {
-    phase: Phase<T>,
+    /// There from the moment the job is done until its value is taken.
+    outcome: Option<Result<Answer<T>, JobError>>,
     /// Who polls the job. A job has one handle, so it has one poller.
     waker: Option<Waker>,
     callbacks: Vec<Callback>,
 }
 
-enum Phase<T> {
+/// In an order in which everything from `Done` on is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
     Queued,
     Running,
     /// Cancelled; the closure and what it captured are being dropped at this moment.
     Withdrawn,
-    Done(Result<Answer<T>, JobError>),
-    Taken,
+    Done,
+    Cancelled,
 }
 
 /// A value, or the bytes of one: the thread that takes it decodes it.
@@ -69,32 +84,33 @@ pub(crate) enum State {
 
 impl<T> Slot<T> {
     pub(crate) fn new() -> Slot<T> {
-        let inner = Inner { phase: Phase::Queued, waker: None, callbacks: Vec::new() };
-        Slot { inner: Mutex::new(inner), done: Condvar::new() }
+        let inner = Inner { outcome: None, waker: None, callbacks: Vec::new() };
+        let phase = AtomicU8::new(Phase::Queued as u8);
+        Slot { phase, inner: Mutex::new(inner), done: Condvar::new() }
     }
 
     /// A worker takes the job. `false`: it has been cancelled.
     pub(crate) fn start(&self) -> bool {
-        self.step(|phase| matches!(phase, Phase::Queued), Phase::Running)
+        self.step(Phase::Queued, Phase::Running)
     }
 
     /// The worker was dead before it got the job: the job has not been started after all.
     pub(crate) fn put_back(&self) {
-        self.step(|phase| matches!(phase, Phase::Running), Phase::Queued);
+        self.step(Phase::Running, Phase::Queued);
     }
 
     /// The owner no longer wants it. `true`: it will not run; now drop the work and complete.
     pub(crate) fn withdraw(&self) -> bool {
-        self.step(|phase| matches!(phase, Phase::Queued), Phase::Withdrawn)
+        self.step(Phase::Queued, Phase::Withdrawn)
     }
 
-    fn step(&self, from: impl FnOnce(&Phase<T>) -> bool, to: Phase<T>) -> bool {
-        let mut inner = self.inner.lock();
-        let fits = from(&inner.phase);
-        if fits {
-            inner.phase = to;
-        }
-        fits
+    fn step(&self, from: Phase, to: Phase) -> bool {
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        self.phase.compare_exchange(from as u8, to as u8, success, failure).is_ok()
+    }
+
+    fn is(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::Acquire) == phase as u8
     }
 
     /// The outcome is there. Tells everybody who waits.
@@ -105,19 +121,22 @@ impl<T> Slot<T> {
     /// would find its one worker "busy" for a moment longer, and start a second. It is our own
     /// code and runs under the lock: a counter, or the pool's lock (always *after* the slot's).
     pub(crate) fn complete(&self, outcome: Result<Answer<T>, JobError>, free: impl FnOnce()) {
+        assert!(
+            self.is(Phase::Running) || self.is(Phase::Withdrawn),
+            "a job is completed once, by whoever started or withdrew it"
+        );
+        let cancelled = matches!(outcome, Err(JobError::Cancelled));
+        let phase = if cancelled { Phase::Cancelled } else { Phase::Done };
         let mut free = Some(free);
         let (waker, callbacks) = {
             let mut inner = self.inner.lock();
-            assert!(
-                matches!(inner.phase, Phase::Running | Phase::Withdrawn),
-                "a job is completed once, by whoever started or withdrew it"
-            );
             if inner.callbacks.is_empty()
                 && let Some(free) = free.take()
             {
                 free();
             }
-            inner.phase = Phase::Done(outcome);
+            inner.outcome = Some(outcome);
+            self.phase.store(phase as u8, Ordering::Release);
             (inner.waker.take(), std::mem::take(&mut inner.callbacks))
         };
         self.done.notify_all();
@@ -137,28 +156,31 @@ impl<T> Slot<T> {
 
 impl<T> Slot<T> {
     pub(crate) fn state(&self) -> State {
-        match &self.inner.lock().phase {
-            Phase::Queued => State::Queued,
-            Phase::Running => State::Running,
-            Phase::Withdrawn | Phase::Done(Err(JobError::Cancelled)) => State::Cancelled,
-            Phase::Done(_) | Phase::Taken => State::Done,
+        match self.phase.load(Ordering::Acquire) {
+            phase if phase == Phase::Queued as u8 => State::Queued,
+            phase if phase == Phase::Running as u8 => State::Running,
+            phase if phase == Phase::Done as u8 => State::Done,
+            _ => State::Cancelled,
         }
     }
 
     /// Done, all of it: a job that is being cancelled is not done before its captures are gone.
     pub(crate) fn is_done(&self) -> bool {
-        self.inner.lock().phase.is_done()
+        self.phase.load(Ordering::Acquire) >= Phase::Done as u8
     }
 
     /// Blocks until the job is done. `false`: the deadline came first.
     pub(crate) fn block(&self, deadline: Option<Instant>) -> bool {
+        if self.is_done() {
+            return true;
+        }
         let mut inner = self.inner.lock();
-        while !inner.phase.is_done() {
+        while !self.is_done() {
             match deadline {
                 None => self.done.wait(&mut inner),
                 Some(deadline) => {
                     if self.done.wait_until(&mut inner, deadline).timed_out() {
-                        return inner.phase.is_done();
+                        return self.is_done();
                     }
                 }
             }
@@ -168,19 +190,13 @@ impl<T> Slot<T> {
 
     /// `true`: it is done. `false`: this waker will be woken when it is.
     pub(crate) fn poll_done(&self, waker: &Waker) -> bool {
-        {
-            let inner = self.inner.lock();
-            if inner.phase.is_done() {
-                return true;
-            }
-            if inner.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                return false;
-            }
+        if self.is_done() {
+            return true;
         }
         // A waker's clone and drop are the executor's code, so they happen outside the lock.
         let new = waker.clone();
         let mut inner = self.inner.lock();
-        let done = inner.phase.is_done();
+        let done = self.is_done();
         let unneeded = if done { Some(new) } else { inner.waker.replace(new) };
         drop(inner);
         drop(unneeded);
@@ -190,7 +206,7 @@ impl<T> Slot<T> {
     /// Leaves a callback for the end. If that has come, gives it back to be called now.
     pub(crate) fn on_done(&self, callback: Callback) -> Option<Callback> {
         let mut inner = self.inner.lock();
-        if inner.phase.is_done() {
+        if self.is_done() {
             return Some(callback);
         }
         inner.callbacks.push(callback);
@@ -199,25 +215,25 @@ impl<T> Slot<T> {
 
     /// Moves the value out. `None`: not done yet. An error stays, and can be asked for again.
     pub(crate) fn take(&self) -> Option<Result<T, JobError>> {
+        if !self.is_done() {
+            return None;
+        }
         let answer = {
             let mut inner = self.inner.lock();
-            match &inner.phase {
-                Phase::Queued | Phase::Running | Phase::Withdrawn => return None,
-                Phase::Taken => return Some(Err(JobError::ResultTaken)),
-                Phase::Done(Err(error)) => return Some(Err(error.clone())),
-                Phase::Done(Ok(_)) => match std::mem::replace(&mut inner.phase, Phase::Taken) {
-                    Phase::Done(Ok(answer)) => answer,
-                    _ => unreachable!("looked at under the same lock"),
-                },
+            if let Some(Err(error)) = &inner.outcome {
+                return Some(Err(error.clone()));
             }
+            inner.outcome.take()
         };
+        let Some(Ok(answer)) = answer else { return Some(Err(JobError::ResultTaken)) };
         Some(match answer {
             Answer::Here(value) => Ok(value),
             // Decoding is the user's code (`Deserialize`): never under the lock.
             Answer::Encoded { frame, start, decode } => {
                 let decoded = decode(&frame[start..]);
+                give_back(frame);
                 if let Err(error) = &decoded {
-                    self.inner.lock().phase = Phase::Done(Err(error.clone()));
+                    self.inner.lock().outcome = Some(Err(error.clone()));
                 }
                 decoded
             }
@@ -225,16 +241,10 @@ impl<T> Slot<T> {
     }
 
     pub(crate) fn error(&self) -> Option<JobError> {
-        match &self.inner.lock().phase {
-            Phase::Done(Err(error)) => Some(error.clone()),
+        match &self.inner.lock().outcome {
+            Some(Err(error)) => Some(error.clone()),
             _ => None,
         }
-    }
-}
-
-impl<T> Phase<T> {
-    fn is_done(&self) -> bool {
-        matches!(self, Phase::Done(_) | Phase::Taken)
     }
 }
 

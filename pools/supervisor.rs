@@ -1,9 +1,7 @@
 //! A supervisor: one thread of the parent, one worker process, one story.
 //!
 //! ```text
-//!   1. start      socket pair, preamble, child                 \
-//!   2. hello      same program? same protocol?                  > or the start has failed
-//!   3. initialize if the pool has an initializer               /
+//!   1, 2, 3       start, hello, initialize (see `start_worker.rs`)
 //!   4. take a job  <------------------------------------\
 //!   5. send it, read the answer, finish the job --------/
 //!   6. retire (nothing left to do), or bury (it died, or was killed)
@@ -20,24 +18,20 @@
 //! - The worker has been reaped, and its process group killed, before the supervisor leaves.
 //!   (A worker that retires in peace is not killed, and neither is what its jobs left running.)
 //!
-//! Tutorial: the chapter on process pools. Before this: `team.rs`. After this: `worker.rs`.
+//! Tutorial: the chapter on process pools. Before this: `start_worker.rs`. After this: `worker.rs`.
 
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{JobError, PanicReport};
-use crate::last_words::LastWords;
-use crate::leash::{Leash, Reason};
-use crate::registry;
+use crate::error::JobError;
+use crate::leash::Reason;
+use crate::panic_report::PanicReport;
 use crate::remote_job::{Encoded, Ended, RemoteJob};
+use crate::start_worker::{Why, Worker};
 use crate::team::{OnWorkerDeath, Team};
-use crate::transport::{Line, NAME_MARK, NotSent, Preamble};
-use crate::wire::{Body, Frame, FrameReader, FrameWriter, Kind, PROTOCOL, WireError};
+use crate::transport::NotSent;
+use crate::wire::{Body, Frame, FrameWriter, Kind, WireError, give_back};
 
 /// A supervisor's whole life.
 pub(crate) fn supervise(team: &Arc<Team>) {
@@ -66,7 +60,12 @@ pub(crate) fn supervise(team: &Arc<Team>) {
                     team.start_given_up();
                     team.break_pool(text.clone());
                 }
-                Why::Died(text) => team.start_failed(text),
+                Why::NotStarted(error) => {
+                    team.start_failed(format!("no worker process can be started: {error}"));
+                }
+                Why::Died(text) => {
+                    team.start_failed(format!("workers die while starting: {text}"));
+                }
             }
             team.leave(failure.leash.as_ref());
         }
@@ -89,137 +88,6 @@ enum Next {
     Another,
     Retire,
     Gone,
-}
-
-/// The parent's end of one worker.
-struct Worker {
-    leash: Arc<Leash>,
-    reader: FrameReader<Line>,
-    words: LastWords,
-    jobs_done: u64,
-}
-
-struct StartFailure {
-    leash: Option<Arc<Leash>>,
-    why: Why,
-}
-
-enum Why {
-    Died(String),
-    OtherBuild(String),
-    InitializerFailed(String),
-}
-
-// ---- 1 to 3 ---------------------------------------------------------------------------------
-
-impl Worker {
-    fn start(team: &Arc<Team>) -> Result<Worker, StartFailure> {
-        let mut worker = Worker::spawn(team)
-            .map_err(|error| StartFailure { leash: None, why: Why::Died(error.to_string()) })?;
-        let wanted = team.register(&worker.leash);
-        let greeted =
-            if wanted { worker.greet(team) } else { Err(Why::Died("stopped".to_owned())) };
-        greeted.map_err(|why| {
-            let leash = Some(Arc::clone(&worker.leash));
-            StartFailure { leash, why: worker.with_last_words(why) }
-        })?;
-        Ok(worker)
-    }
-
-    /// Step 1.
-    fn spawn(team: &Team) -> io::Result<Worker> {
-        let settings = &team.settings;
-        let preamble = Preamble { under_test: settings.under_test, max_frame: settings.max_frame };
-        let (line, theirs) = Line::pair(preamble)?;
-        let mut command = Command::new(this_program()?);
-        command
-            .arg0(marked_name())
-            .args(&settings.worker_arguments)
-            .stdin(Stdio::from(theirs))
-            // A group of its own: Ctrl-C reaches only the parent, and a kill takes along what
-            // the job has started.
-            .process_group(0);
-        if settings.under_test {
-            command.stdout(Stdio::null()); // the harness would talk there; see `worker.rs`
-        }
-        if !settings.inherit_stderr {
-            command.stderr(Stdio::piped());
-        }
-        let spawned = command.spawn();
-        // The command keeps a copy of the child's end, which would hide the end of file.
-        drop(command);
-        let mut child = spawned?;
-        let stderr = child.stderr.take();
-        let leash = Arc::new(Leash::new(child));
-        let words = match stderr {
-            None => LastWords::none(),
-            Some(stderr) => match LastWords::listen(stderr) {
-                Ok(words) => words,
-                Err(error) => {
-                    leash.kill_and_reap();
-                    return Err(error);
-                }
-            },
-        };
-        let reader = FrameReader::new(line, settings.max_frame);
-        Ok(Worker { leash, reader, words, jobs_done: 0 })
-    }
-
-    /// Steps 2 and 3.
-    fn greet(&mut self, team: &Team) -> Result<(), Why> {
-        self.reader.source.set_deadline(Instant::now().checked_add(team.settings.start_timeout));
-        let hello =
-            self.reader.next().map_err(|error| Why::Died(format!("before hello: {error}")))?;
-        check_hello(&hello)?;
-        self.reader.source.set_deadline(None);
-
-        let Some(frame) = &team.settings.init_frame else { return Ok(()) };
-        let sent = self.reader.source.send(frame);
-        sent.map_err(|NotSent { error, .. }| {
-            Why::Died(format!("before the initializer: {error}"))
-        })?;
-        match self.reader.next() {
-            Ok(Frame { kind: Kind::Ready, .. }) => Ok(()),
-            Ok(Frame { kind: Kind::InitFailed, body }) => {
-                let text =
-                    PanicReport::decode(&body).map_or(String::new(), |report| report.to_string());
-                Err(Why::InitializerFailed(text))
-            }
-            Ok(Frame { kind, .. }) => {
-                Err(Why::Died(format!("it answered the initializer with {kind:?}")))
-            }
-            Err(error) => Err(Why::Died(format!("during the initializer: {error}"))),
-        }
-    }
-
-    fn with_last_words(&self, why: Why) -> Why {
-        match why {
-            Why::Died(text) => {
-                let exit = self.leash.kill_and_reap();
-                let words = self.words.take();
-                let words = words.trim_end();
-                let said =
-                    if words.is_empty() { String::new() } else { format!("; it said: {words}") };
-                Why::Died(format!("process {} ended ({exit}) {text}{said}", self.leash.pid()))
-            }
-            other => other,
-        }
-    }
-}
-
-fn check_hello(hello: &Frame) -> Result<(), Why> {
-    let mut body = Body { rest: &hello.body };
-    let (protocol, fingerprint) = (body.u16(), body.u64());
-    if hello.kind != Kind::Hello {
-        return Err(Why::Died(format!("its first word was {:?} instead of hello", hello.kind)));
-    }
-    if protocol != Some(PROTOCOL) || fingerprint != Some(registry::table().fingerprint()) {
-        return Err(Why::OtherBuild(
-            "a worker runs another build of this program (was the file replaced while it ran?)"
-                .to_owned(),
-        ));
-    }
-    Ok(())
 }
 
 // ---- 4 and 5 --------------------------------------------------------------------------------
@@ -246,7 +114,7 @@ impl Worker {
             }
             return self.bury(team, job, error.into());
         }
-        drop(frame);
+        give_back(frame);
         let answer = match self.reader.next() {
             Ok(answer) => understand(answer, job.id()),
             Err(error) => return self.bury(team, job, error),
@@ -277,15 +145,15 @@ fn understand(frame: Frame, id: u64) -> Result<Answer, String> {
     if parts.u64() != Some(id) {
         return Err(format!("the worker answered another job with {kind:?}"));
     }
-    let text = String::from_utf8_lossy(parts.rest).into_owned();
+    let text = || String::from_utf8_lossy(parts.rest).into_owned();
     match kind {
         Kind::Done => Ok(Ok(Encoded { frame: body, start: 8 })),
         Kind::Panicked => match PanicReport::decode(parts.rest) {
             Some(report) => Ok(Err(JobError::Panicked(report))),
             None => Err("the worker sent a panic that cannot be read".to_owned()),
         },
-        Kind::BadArgs => Ok(Err(JobError::BadArgs(text))),
-        Kind::BadResult => Ok(Err(JobError::BadResult(text))),
+        Kind::BadArgs => Ok(Err(JobError::BadArgs(text()))),
+        Kind::BadResult => Ok(Err(JobError::BadResult(text()))),
         other => Err(format!("the worker answered a job with {other:?}")),
     }
 }
@@ -333,20 +201,4 @@ impl Worker {
             self.leash.kill_and_reap();
         }
     }
-}
-
-/// The program to start. On Linux the kernel's own link: it names the file that *runs*, also
-/// when `cargo build` has put another one in its place.
-fn this_program() -> io::Result<PathBuf> {
-    if cfg!(target_os = "linux") {
-        Ok(PathBuf::from("/proc/self/exe"))
-    } else {
-        std::env::current_exe()
-    }
-}
-
-fn marked_name() -> OsString {
-    let mut name = std::env::args_os().next().unwrap_or_else(|| OsString::from("roundelay"));
-    name.push(NAME_MARK);
-    name
 }

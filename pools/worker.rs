@@ -1,14 +1,18 @@
 //! The inside of a worker process.
 //!
-//! Jobs run on the main thread, one at a time. Another thread reads the socket, so that the end
-//! of the parent is noticed *during* a long job: then the worker goes, and takes with it what
-//! the job has started. Nobody computes for a parent that is dead.
+//! One thread does it all, one job at a time: read, decode, call, encode, write. A second one
+//! sleeps until the parent is gone, so that this is noticed *during* a long job: then the worker
+//! goes, and takes with it what the job has started. Nobody computes for a parent that is dead.
 //!
 //! ```text
-//!    socket --> reader thread --> [ channel ] --> main thread: decode, call, encode --> socket
-//!                    |
-//!                    '-- end of file: kill this process group
+//!    socket --> main thread: read a frame, decode, call, encode, write --> socket
+//!       |
+//!       '-----> watcher: hung up? kill this process group
 //! ```
+//!
+//! The obvious watcher *reads*, and passes the frames on through a channel; this file did so at
+//! first. Then each job wakes two threads here, one after the other: 35 microseconds there and back
+//! instead of 27, and 22 for each of many tiny jobs instead of 15.
 //!
 //! # Invariants
 //! - A job sees the null device as its standard input, and never the socket.
@@ -20,16 +24,18 @@
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::process;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpgrp, getpid, kill_process_group};
 
-use crate::error::PanicReport;
+use crate::panic_report::PanicReport;
 use crate::panics::{contain, watch_this_thread_silently};
 use crate::registry::{CallError, Entry, table};
 use crate::transport::{Preamble, adopt_stdin};
-use crate::wire::{Body, Frame, FrameReader, FrameWriter, Kind, PROTOCOL, WireError};
+use crate::wire::{Body, Frame, FrameReader, FrameWriter, Kind, PROTOCOL, WireError, give_back};
 
 /// This process is a worker and has begun to serve.
 static SERVING: AtomicBool = AtomicBool::new(false);
@@ -52,32 +58,41 @@ pub(crate) fn serve(preamble: Preamble) -> ! {
         let _ = rustix::stdio::dup2_stdout(io::stderr());
     }
     watch_this_thread_silently();
-    let mut desk = Desk { socket, answer: Vec::new(), limit: preamble.max_frame };
+    let mut desk = Desk { socket: Arc::new(socket), answer: Vec::new(), limit: preamble.max_frame };
     desk.say_hello();
 
-    let (into_desk, frames) = crossbeam_channel::unbounded();
     let socket = desk.socket.try_clone();
     let socket = socket.unwrap_or_else(|error| give_up(EXIT_NO_SOCKET, &error.to_string()));
+    if let Err(error) = watch(Arc::clone(&desk.socket)) {
+        give_up(EXIT_NO_SOCKET, &format!("the watcher could not be started: {error}"));
+    }
     let mut reader = FrameReader::new(socket, preamble.max_frame);
-    let reading = thread::Builder::new().name("pool-reader".to_owned()).spawn(move || {
+    loop {
+        match reader.next() {
+            Ok(frame) => {
+                desk.work_on(&frame);
+                give_back(frame.body);
+            }
+            Err(WireError::End | WireError::Io(_) | WireError::TimedOut) => go(),
+            Err(WireError::Garbage(what)) => give_up(EXIT_BAD_FRAME, &what),
+        }
+    }
+}
+
+/// Starts the thread that waits for the end of the parent.
+fn watch(socket: Arc<UnixStream>) -> io::Result<()> {
+    let watcher = thread::Builder::new().name("pool-watcher".to_owned());
+    watcher.spawn(move || {
         loop {
-            match reader.next() {
-                Ok(frame) => match into_desk.send(frame) {
-                    Ok(()) => {}
-                    Err(_) => go(),
-                },
-                Err(WireError::End | WireError::Io(_) | WireError::TimedOut) => go(),
-                Err(WireError::Garbage(what)) => give_up(EXIT_BAD_FRAME, &what),
+            // Asked for nothing else, so that arriving jobs do not wake this thread.
+            let mut sockets = [PollFd::new(&*socket, PollFlags::HUP)];
+            let polled = poll(&mut sockets, None);
+            if polled.is_ok() && !sockets[0].revents().is_empty() {
+                go();
             }
         }
-    });
-    if let Err(error) = reading {
-        give_up(EXIT_NO_SOCKET, &format!("the reader thread could not be started: {error}"));
-    }
-    while let Ok(frame) = frames.recv() {
-        desk.work_on(&frame);
-    }
-    go()
+    })?;
+    Ok(())
 }
 
 /// The parent is gone, and so is everybody who wanted an answer.
@@ -96,7 +111,7 @@ fn give_up(code: i32, why: &str) -> ! {
 }
 
 struct Desk {
-    socket: UnixStream,
+    socket: Arc<UnixStream>,
     /// Used again for each answer.
     answer: Vec<u8>,
     limit: u32,
@@ -207,7 +222,7 @@ impl Desk {
     }
 
     fn send(&mut self) {
-        if self.socket.write_all(&self.answer).is_err() {
+        if (&*self.socket).write_all(&self.answer).is_err() {
             go()
         }
     }

@@ -4,13 +4,15 @@
 use std::process::ExitCode;
 
 use roundelay_tutorial::args::{self, Command};
-use roundelay_tutorial::manifest::sequential;
+use roundelay_tutorial::manifest;
 use roundelay_tutorial::tour;
 
 fn main() -> ExitCode {
+    // In a worker process this never returns.
+    roundelay::worker_entry();
     let arguments = args::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match arguments.command {
-        Command::Manifest(options) => sequential::run(&options).into(),
+        Command::Manifest(options) => manifest::run::run(&options).into(),
         Command::Tour => match tour::tour(std::io::stdout()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -9,10 +9,10 @@
 //!               a line           a verdict
 //! ```
 //!
-//! Everything in this folder works without an event loop, and knows nothing of one: a walk is an iterator,
-//! hashing a file is a function, a back-off is arithmetic. [`sequential`] puts the parts together in the
-//! plainest way, one file after the other. What the runtime adds is *many at once*: with limits, timeouts,
-//! retries, Ctrl-C, and an end that leaves nothing behind.
+//! Most of this folder works without an event loop, and knows nothing of one: a walk is an iterator, hashing
+//! a file is a function, a back-off is arithmetic. What the runtime adds is *many at once*: with limits,
+//! timeouts, retries, Ctrl-C, and an end that leaves nothing behind. That begins at [`interrupt`], and its
+//! heart is `pipeline.rs`.
 //!
 //! Read in the order of the modules below.
 
@@ -34,11 +34,25 @@ pub mod retry;
 
 // What is said, and where.
 pub mod record;
+pub mod leftovers;
 pub mod output;
 pub mod progress;
 pub mod check;
 
-// The command.
+// What is asked, and how it ends.
 pub mod options;
+pub mod interrupt;
 pub mod status;
-pub mod sequential;
+
+// Many at once.
+pub(crate) mod workers;
+pub(crate) mod portion;
+pub(crate) mod window;
+pub(crate) mod ends;
+pub(crate) mod conductor;
+pub(crate) mod pipeline;
+
+// The command.
+pub(crate) mod making;
+pub(crate) mod checking;
+pub mod run;

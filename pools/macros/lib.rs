@@ -21,6 +21,7 @@
 //!
 //! Tutorial: the chapter on process pools. After this: `pools/registry.rs`.
 #![forbid(unsafe_code)]
+#![deny(clippy::debug_assert_with_mut_call)]
 
 use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 

@@ -458,6 +458,32 @@ fn what_is_too_long_is_refused_before_it_is_sent() {
     assert_eq!(pool.submit(zeros, 9_000).unwrap().wait().unwrap().len(), 9_000);
 }
 
+#[test]
+fn what_is_as_long_as_the_limit_travels_and_one_byte_more_does_not() {
+    let pool = ProcessPool::builder().workers(1).max_frame(100_000).build().unwrap();
+    let send = |count| pool.submit(echo, Bytes(vec![1; count]));
+    // What the name and the rest of the frame leave.
+    let most = (0..100_000).rev().find(|count| send(*count).is_ok()).unwrap();
+    assert!(matches!(send(most + 1), Err(PoolError::TooLarge { bytes: 100_001, limit: 100_000 })));
+    assert_eq!(send(most).unwrap().wait().unwrap().len(), most);
+    // The answer has no name, so it may be longer: kind, id and a length of three bytes.
+    let most = 100_000 - 1 - 8 - 3;
+    assert_eq!(pool.submit(zeros, most).unwrap().wait().unwrap().len(), most);
+    let Err(JobError::BadResult(text)) = pool.submit(zeros, most + 1).unwrap().wait() else {
+        panic!("too long")
+    };
+    assert!(text.contains("100001 bytes long"), "{text}");
+}
+
+#[test]
+fn an_item_that_is_too_long_is_refused_alone() {
+    let pool = ProcessPool::builder().workers(1).max_frame(10_000).build().unwrap();
+    let items = [10, 20_000, 30].map(|count| Bytes(vec![1; count]));
+    let results: Vec<_> = pool.map(echo, items).chunk(3).collect();
+    assert!(matches!(&results[1], Err(JobError::Refused(text)) if text.contains("limit")));
+    assert_eq!([&results[0], &results[2]].map(|result| result.as_ref().unwrap().len()), [10, 30]);
+}
+
 #[remote(crate = roundelay_pools)]
 fn init_panics() {
     panic!("no licence")

@@ -370,6 +370,20 @@ fn a_result_whose_destructor_panics_harms_nobody() {
 }
 
 #[test]
+fn of_two_threads_that_wait_for_one_job_one_gets_the_value() {
+    let pool = ThreadPool::new(1);
+    let (held, open) = held_job(&pool);
+    let mut outcomes = thread::scope(|scope| {
+        let waiters = [(); 2].map(|()| scope.spawn(|| held.wait()));
+        open.send(()).unwrap();
+        waiters.map(|waiter| waiter.join().unwrap().is_ok())
+    });
+    outcomes.sort();
+    assert_eq!(outcomes, [false, true]);
+    assert!(matches!(held.wait(), Err(JobError::ResultTaken)));
+}
+
+#[test]
 fn jobs_and_pools_are_send_and_sync() {
     fn check<T: Send + Sync + Unpin>() {}
     check::<roundelay_pools::Job<std::cell::Cell<u8>>>();

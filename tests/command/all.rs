@@ -1,11 +1,18 @@
 //! Tests of the `roundelay` command as a user runs it: a process with arguments, two outputs and a status.
 //!
-//! One file for each thing that a user does; `odd_tree.rs` makes what they do it to.
+//! One file for each thing that a user does, or that happens to them; `odd_tree.rs` makes what they do it to,
+//! and `processes.rs` looks into the command while it runs.
 
 mod arguments;
 mod checking;
+mod dying;
+mod limits;
 mod listing;
 mod odd_tree;
+mod pools;
+mod processes;
+mod stopping;
+mod tour;
 
 use std::ffi::OsStr;
 use std::path::Path;

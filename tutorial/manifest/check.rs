@@ -19,10 +19,10 @@
 //! - One line of the manifest is in memory at a time, and a line is at most [`LONGEST_LINE`].
 //! - Every listed file has exactly one line in the report.
 //!
-//! Tutorial: the capstone. Before this: `progress.rs`. After this: `options.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `progress.rs`. After this: `options.rs`.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 
 use super::digest::Digest;
@@ -75,6 +75,13 @@ impl<R: BufRead> Checklist<R> {
             self.reader.skip_until(b'\n')?;
         }
         Ok(!self.line.is_empty())
+    }
+}
+
+impl<R: Read> Checklist<BufReader<R>> {
+    /// Is there no further line at hand, so that asking for it may mean waiting for it?
+    pub fn would_wait(&self) -> bool {
+        !self.reader.buffer().contains(&b'\n')
     }
 }
 

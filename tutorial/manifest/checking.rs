@@ -12,7 +12,7 @@
 //! # Invariants
 //! - A manifest that comes line by line, through a pipe, is checked line by line.
 //!
-//! Tutorial: the capstone. Before this: `making.rs`. After this: `status.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `making.rs`. After this: `run.rs`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -20,12 +20,11 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use super::check::{Checklist, Listed, Tally, Verdict};
+use super::ends::{Ending, Sink, Source};
 use super::hash_error::words_of;
 use super::name::shown;
 use super::output::{Output, OutputError};
-use super::pipeline::{Sink, Source};
 use super::progress::{Progress, Verbosity};
-use super::run::Ending;
 use super::status::Status;
 use super::window::{Finished, Item};
 use super::workers::{Manner, Target};
@@ -59,7 +58,9 @@ impl Lines {
 
     fn look_at(&self, line: io::Result<Listed>) -> Checked {
         let size = match &line {
-            Ok(Listed::File { name, .. }) if self.look => fs::metadata(name).map(|meta| meta.len()).ok(),
+            Ok(Listed::File { name, .. }) if self.look => {
+                fs::metadata(name).map(|meta| meta.len()).ok()
+            }
             _ => None,
         };
         Checked { line, size }

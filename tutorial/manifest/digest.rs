@@ -3,7 +3,7 @@
 //! Computing one is the business of `hash.rs`; here is only the value, so that the lines of a manifest
 //! can speak of digests without knowing how files are read.
 //!
-//! Tutorial: the capstone. Before this: `manifest.rs`. After this: `name.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `manifest.rs`. After this: `name.rs`.
 
 use std::fmt;
 

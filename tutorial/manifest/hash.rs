@@ -17,7 +17,7 @@
 //! - Between two chunks the job looks whether it should stop: that is all a thread can offer to a timeout.
 //! - Bytes of an attempt that failed are taken back from the count, so a retry does not count them twice.
 //!
-//! Tutorial: the capstone. Before this: `walk.rs`. After this: `retry.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `walk.rs`. After this: `hash_error.rs`.
 
 use std::cell::Cell;
 use std::fs::{File, OpenOptions};

@@ -10,7 +10,7 @@
 //!
 //! Trying again where it cannot help only makes the user wait; so only errors known to pass are retried.
 //!
-//! Tutorial: the capstone. Before this: `hash.rs`. After this: `retry.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `hash.rs`. After this: `retry.rs`.
 
 use std::fmt;
 use std::io;

@@ -19,7 +19,7 @@
 //! - The second one asks nobody.
 //! - A signal that was ignored when we started (`nohup`, a background job of a script) stays ignored.
 //!
-//! Tutorial: the capstone. Before this: `progress.rs`. After this: `workers.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `options.rs`. After this: `status.rs`.
 
 use std::fmt;
 use std::fs;
@@ -40,6 +40,9 @@ use super::leftovers::Leftovers;
 pub struct Signal(i32);
 
 impl Signal {
+    #[cfg(test)]
+    pub(crate) const CTRL_C: Signal = Signal(SIGINT);
+
     /// The exit status that tells of it: 128 and its number, as a shell does it.
     pub fn status(self) -> u8 {
         128 + self.0 as u8
@@ -74,8 +77,9 @@ impl Interrupts {
     pub fn watch(leftovers: Leftovers) -> io::Result<Interrupts> {
         let interrupts = Interrupts::default();
         let seen = interrupts.clone();
-        let mut signals =
-            Signals::new([SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)))?;
+        let mut signals = Signals::new(
+            [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)),
+        )?;
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for signal in signals.forever().map(Signal) {
                 if !seen.note(signal) {
@@ -94,7 +98,7 @@ impl Interrupts {
     }
 
     /// Notes the first signal and wakes whoever awaits it. `false`: it is not the first.
-    fn note(&self, signal: Signal) -> bool {
+    pub(crate) fn note(&self, signal: Signal) -> bool {
         let waiting = {
             let mut shared = self.lock();
             if shared.first.is_some() {

@@ -4,7 +4,7 @@
 //! may change in between. Only [`FileKind::File`] has content to hash. Reading the others is useless or
 //! worse: a fifo makes its reader wait for a writer, and a device may act on being opened.
 //!
-//! Tutorial: the capstone. Before this: `line.rs`. After this: `roots.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `line.rs`. After this: `roots.rs`.
 
 use std::fmt;
 use std::fs::FileType;

@@ -15,7 +15,7 @@
 //!
 //! Removing a file that has been renamed into its place meanwhile finds nothing, and that is right.
 //!
-//! Tutorial: the capstone. Before this: `record.rs`. After this: `output.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `record.rs`. After this: `output.rs`.
 
 use std::fs;
 use std::io;

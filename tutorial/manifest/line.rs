@@ -16,7 +16,7 @@
 //! - `parse(write(digest, name))` gives back digest and name, for every name without a zero byte.
 //! - A written line has exactly one newline, and it is the last byte.
 //!
-//! Tutorial: the capstone. Before this: `name.rs`. After this: `kind.rs`, then `walk.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `name.rs`. After this: `kind.rs`.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};

@@ -13,7 +13,7 @@
 //! - Slots are sorted by their names, byte by byte, slash included; `walk.rs` tells why.
 //! - Nothing stays open: the directory is closed when [`Listing::read`] returns.
 //!
-//! Tutorial: the capstone. Before this: `roots.rs`. After this: `walk.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `roots.rs`. After this: `walk.rs`.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -10,27 +10,37 @@
 //! - What fails is told once: with its reason, in its place in the order.
 //! - FILE is put into its place by [`Manifest::finish`] only, so a run that was stopped leaves it as it was.
 //!
-//! Tutorial: the capstone. Before this: `pipeline.rs`. After this: `checking.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `pipeline.rs`. After this: `checking.rs`.
 
-use std::path::Path;
+use std::mem;
+use std::path::{Path, PathBuf};
 
+use super::ends::{Ending, Sink, Source};
 use super::hash_error::words_of;
 use super::name::shown;
 use super::output::{Output, OutputError};
-use super::pipeline::{Sink, Source};
 use super::progress::{Progress, Verbosity};
 use super::record::{Record, Summary};
-use super::run::Ending;
 use super::status::Status;
-use super::walk::{Entry, Walk};
+use super::walk::{Entry, Walk, WalkOptions};
 use super::window::{Finished, Item};
 use super::workers::{Manner, Target};
 
-impl Source for Walk {
+/// A walk that begins when it is first read: making one looks at every root, which may take its time.
+pub(crate) enum Walking {
+    Prepared { paths: Vec<PathBuf>, options: WalkOptions },
+    Begun(Walk),
+}
+
+impl Source for Walking {
     type Item = Entry;
 
     fn read(&mut self, most: usize) -> Vec<Entry> {
-        self.take(most).collect()
+        if let Walking::Prepared { paths, options } = self {
+            *self = Walking::Begun(Walk::new(mem::take(paths), mem::take(options)));
+        }
+        let Walking::Begun(walk) = self else { unreachable!("it has just begun") };
+        walk.take(most).collect()
     }
 }
 
@@ -72,7 +82,9 @@ impl Sink for Manifest {
                 let (size, digest) = (hashed.bytes, hashed.digest);
                 self.output.write(&Record::File { path: &path, size, digest })
             }
-            (Entry::File { path, .. }, Some(Err(failure))) => self.fail(&path, &failure.to_string()),
+            (Entry::File { path, .. }, Some(Err(failure))) => {
+                self.fail(&path, &failure.to_string())
+            }
             (Entry::File { path, .. }, None) => unreachable!("{} is work", shown(&path)),
             (Entry::Error { path, error }, _) => self.fail(&path, &words_of(&error)),
             (Entry::Skipped { path, why }, _) => {

@@ -12,7 +12,7 @@
 //!   caf, byte E9 (not UTF-8)       "caf\xE9"
 //! ```
 //!
-//! Tutorial: the capstone. Before this: `digest.rs`. After this: `line.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `digest.rs`. After this: `line.rs`.
 
 use std::ffi::OsStr;
 use std::fmt;

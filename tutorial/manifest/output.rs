@@ -16,7 +16,7 @@
 //! - FILE that is a device or a fifo (`/dev/null`) is written to directly: it must not be *replaced*.
 //! - FILE that is a directory is refused before any work is done.
 //!
-//! Tutorial: the capstone. Before this: `record.rs`. After this: `progress.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `leftovers.rs`. After this: `progress.rs`.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -31,6 +31,7 @@ use super::hash_error::words_of;
 use super::leftovers::Leftovers;
 use super::name::shown;
 use super::record::{Format, Record};
+use super::walk::Skip;
 
 /// The destination of a manifest. Dropped without [`finish`](Output::finish), it leaves no trace.
 #[derive(Debug)]
@@ -78,9 +79,8 @@ impl Output {
             }
             Ok(meta) if meta.is_file() => {
                 let target = fs::canonicalize(path).map_err(create)?;
-                let temporary =
-                    temporary_beside(&target, meta.permissions().mode(), leftovers)
-                        .map_err(create)?;
+                let temporary = temporary_beside(&target, meta.permissions().mode(), leftovers)
+                    .map_err(create)?;
                 // The mode at creation was cut down by the umask; the old file's was chosen by somebody.
                 let mode = Permissions::from_mode(meta.permissions().mode() & 0o777);
                 temporary.as_file().set_permissions(mode).map_err(create)?;
@@ -109,9 +109,12 @@ impl Output {
     }
 
     /// The files that this output writes: a walk must not list them.
-    pub fn own_files(&self) -> Vec<PathBuf> {
+    pub fn own_files(&self) -> Vec<(PathBuf, Skip)> {
         match self.sink.get_ref() {
-            Sink::Atomic { temporary, target } => vec![temporary.path().into(), target.clone()],
+            Sink::Atomic { temporary, target } => vec![
+                (temporary.path().into(), Skip::OwnTemporary),
+                (target.clone(), Skip::OwnOutput),
+            ],
             _ => Vec::new(),
         }
     }
@@ -282,7 +285,7 @@ impl std::error::Error for OutputError {
 }
 
 #[cfg(test)]
-trait TestSink: Write + fmt::Debug {}
+trait TestSink: Write + fmt::Debug + Send {}
 
 #[cfg(test)]
 #[path = "output_tests.rs"]

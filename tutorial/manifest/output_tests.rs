@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileTypeExt, symlink};
 use tempfile::TempDir;
 
 use super::*;
+use crate::manifest::walk::{Entry, Walk, WalkOptions};
 use crate::odd_tree;
 
 fn names_in(dir: &TempDir) -> Vec<String> {
@@ -43,7 +44,8 @@ fn the_file_is_the_old_one_until_the_new_one_is_complete() {
 #[test]
 fn an_output_that_is_dropped_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
-    let mut output = Output::file(&dir.path().join("out"), Format::Text, &Leftovers::default()).unwrap();
+    let mut output =
+        Output::file(&dir.path().join("out"), Format::Text, &Leftovers::default()).unwrap();
     output.write_bytes(&[b'x'; 3 * BUFFER]).unwrap();
     assert_eq!(names_in(&dir).len(), 1);
     drop(output);
@@ -71,7 +73,8 @@ fn a_directory_is_refused_with_a_word_on_what_to_do() {
 #[test]
 fn a_file_in_a_directory_that_does_not_exist_is_refused_before_any_work() {
     let dir = tempfile::tempdir().unwrap();
-    let error = Output::file(&dir.path().join("no/out"), Format::Text, &Leftovers::default()).unwrap_err();
+    let error =
+        Output::file(&dir.path().join("no/out"), Format::Text, &Leftovers::default()).unwrap_err();
     assert!(
         error.to_string().contains("No such file or directory; nothing was read yet"),
         "{error}"
@@ -105,7 +108,12 @@ fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {
 fn a_device_is_written_to_and_not_replaced() {
     write_to(Path::new("/dev/null"), "x").unwrap();
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
-    assert!(Output::file(Path::new("/dev/null"), Format::Text, &Leftovers::default()).unwrap().own_files().is_empty());
+    assert!(
+        Output::file(Path::new("/dev/null"), Format::Text, &Leftovers::default())
+            .unwrap()
+            .own_files()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -122,14 +130,15 @@ fn its_own_files_are_known_so_that_the_walk_can_pass_them_by() {
     let path = dir.path().join("out");
     let output = Output::file(&path, Format::Text, &Leftovers::default()).unwrap();
     let own = output.own_files();
-    assert_eq!(own[1], path);
-    assert!(own[0].exists() && own[0].parent() == Some(dir.path()));
-    let options = super::super::walk::WalkOptions { own, follow: false };
-    let mut walk = super::super::walk::Walk::new([dir.path()], options);
-    let found = walk.next().unwrap();
-    let skipped = super::super::walk::Skip::OwnOutput;
-    assert!(matches!(found, super::super::walk::Entry::Skipped { why, .. } if why == skipped));
+    let (temporary, target) = (&own[0].0, &own[1].0);
+    assert_eq!(*target, path);
+    assert!(temporary.exists() && temporary.parent() == Some(dir.path()));
+    let options = WalkOptions { own, follow: false };
+    let mut walk = Walk::new([dir.path()], options);
+    let why = Skip::OwnTemporary;
+    assert!(matches!(walk.next(), Some(Entry::Skipped { why: found, .. }) if found == why));
     assert!(walk.next().is_none());
+    assert!(Skip::OwnOutput.is_unusual() && !why.is_unusual());
 }
 
 #[test]

@@ -1,121 +1,35 @@
 //! The pipeline: many files at once, one order, bounded memory, and an end that leaves nothing behind.
 //!
-//! Everything that takes time happens elsewhere: reading directories, hashing, writing lines. Here, on the
-//! loop, one task conducts. It keeps three things going and then waits for whatever happens next:
-//!
 //! ```text
-//!        +--> 1. read ahead     is there room in the window, and nobody reading?   a job reads the source
-//!        |    2. hand out       is there work nobody has?                          a task for each portion
-//!        |    3. write out      is the front finished, and nobody writing?         a job fills the sink
-//!        +--- 4. wait           for the next event
-//!
+//!                                      a task group
+//!   +-------------------------------------------------------------------------------------+
+//!   |  conductor            portions, hashed by the workers     a reader      a writer     |
+//!   |  Ctrl-C? fail         deadline? fail                      output takes no more? fail |
+//!   +-------------------------------------------------------------------------------------+
 //!   source --256 at a time--> [ window: 2048 slots ] --what is finished in front--> sink
-//!                                |          ^
-//!                                +-- portions of files, hashed in the pool
 //! ```
-//!
-//! The loop's thread never reads a directory and never writes a line. A full pipe or a dead network disk may
-//! stop a thread; it must not stop the loop, which is the one who hears Ctrl-C.
 //!
 //! All tasks are children of one group. Whatever ends the run early (a signal, the deadline, an output that
 //! takes no more, a broken pool) is *a child that fails*: then the group cancels the others, waits until each
 //! has unwound, and gives the reason. Nothing here has to remember whom to stop.
 //!
+//! A full pipe or a dead network disk may stop a thread. It must not stop the loop, which is the one who hears
+//! Ctrl-C: so all reading, hashing and writing is done by jobs.
+//!
 //! # Invariants
-//! - At most one job reads the source, and at most one fills the sink.
-//! - Items reach the sink in the order in which the source gave them, each once.
 //! - When [`run`] returns, no task of the run exists; jobs that were dropped are on their way out.
 //!
-//! Tutorial: the capstone. Before this: `window.rs`. After this: `making.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `conductor.rs`. After this: `making.rs`.
 
 use std::convert::Infallible;
-use std::mem;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use roundelay::{
-    GroupCause, GroupError, Instant, Job, JobError, PoolError, Queue, TaskGroup, ThreadPool, now,
-    sleep, task_group,
-};
+use roundelay::{GroupCause, GroupError, Queue, TaskGroup, sleep, task_group};
 
-use super::interrupt::{Interrupts, Signal};
-use super::output::OutputError;
-use super::portion::{Broken, Report, attend};
-use super::progress::{Amount, Progress, Verbosity};
-use super::retry::{BASE, Backoff, CAP};
-use super::window::{Finished, Item, PortionSize, Rest, Window};
-use super::workers::Workers;
-
-/// Where items come from. Lives in a thread while it is read.
-pub(crate) trait Source: Send + 'static {
-    type Item: Item;
-
-    /// The next items, `most` at the most; none when there are no more. May take its time.
-    fn read(&mut self, most: usize) -> Vec<Self::Item>;
-}
-
-/// Where items go. Lives in a thread while it is filled.
-pub(crate) trait Sink: Send + 'static {
-    type Item;
-
-    /// Takes the next item in line, with what was found if it needed work.
-    fn take(&mut self, finished: Finished<Self::Item>) -> Result<(), OutputError>;
-
-    /// Passes on what it has kept back.
-    fn flush(&mut self) -> Result<(), OutputError>;
-}
-
-/// What a run needs besides its source and its sink.
-pub(crate) struct Setting {
-    pub(crate) workers: Rc<Workers>,
-    /// Threads for everything that is not hashing.
-    pub(crate) helpers: ThreadPool,
-    pub(crate) interrupts: Interrupts,
-    pub(crate) progress: Progress,
-    pub(crate) verbosity: Verbosity,
-    pub(crate) retries: u32,
-    pub(crate) deadline: Option<Duration>,
-}
-
-/// A sink that the loop can still reach when a thread hangs in it.
-pub(crate) type Shared<K> = Arc<Mutex<K>>;
-
-/// How a run was stopped.
-#[derive(Debug)]
-pub(crate) enum Stopped {
-    By(Signal),
-    /// The time for the whole run is up.
-    Deadline(Duration),
-    Output(OutputError),
-    /// The workers cannot go on; a pool says why.
-    Broken(String),
-}
-
-/// What a stopped run leaves.
-#[derive(Debug)]
-pub(crate) struct Remains<T> {
-    pub(crate) why: Stopped,
-    pub(crate) rest: Rest<T>,
-    /// What was hashed, written or not.
-    pub(crate) done: Amount,
-}
-
-/// How many items are held at a time.
-const WINDOW: usize = 2048;
-
-/// How many items a job reads. The first jobs read fewer, so that hashing begins at once.
-const BATCH: usize = 256;
-const FIRST_BATCH: usize = 16;
-
-/// How many finished items are worth a job that writes them before the next tick.
-const WORTH_WRITING: usize = 256;
-
-/// How often what is finished is written even if it is little, and progress is shown.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Small files share a job up to these limits.
-const PORTION: PortionSize = PortionSize { files: 32, bytes: 1 << 20 };
+use super::conductor::{Conductor, Event, Remains, Setting, answer, tell};
+use super::ends::{Shared, Sink, Source, Stopped};
+use super::progress::Amount;
 
 /// Takes everything from `source` through the workers into `sink`.
 ///
@@ -136,7 +50,7 @@ where
         if let Some(amount) = amount {
             count(&group, setting, amount);
         }
-        group.spawn(tick(conductor.events.clone()));
+        group.spawn(tick(conductor.events()));
         conductor.conduct(&group).await;
         // The watchers would wait for ever.
         group.cancel();
@@ -144,224 +58,9 @@ where
     })
     .await;
     match conducted {
-        Ok(()) => Ok(conductor.done),
+        Ok(()) => Ok(conductor.done()),
         Err(error) => Err(conductor.end(why(error))),
     }
-}
-
-/// The one who keeps everything going.
-struct Conductor<S: Source, K> {
-    setting: Rc<Setting>,
-    events: Queue<Event<S>>,
-    /// `None` while a job reads it, and when it is over.
-    source: Option<S>,
-    source_is_over: bool,
-    batch: usize,
-    window: Window<S::Item>,
-    sink: Shared<K>,
-    is_writing: bool,
-    /// What is finished is to be written even if it is little.
-    is_due: bool,
-    /// It is time to show progress.
-    is_time_to_show: bool,
-    notes: Vec<String>,
-    done: Amount,
-    began: Instant,
-}
-
-enum Event<S: Source> {
-    Read(S, Vec<S::Item>),
-    Of(Report),
-    Written,
-    Tick,
-}
-
-impl<S: Source, K: Sink<Item = S::Item>> Conductor<S, K> {
-    fn new(source: S, sink: &Shared<K>, setting: &Rc<Setting>) -> Conductor<S, K> {
-        Conductor {
-            setting: Rc::clone(setting),
-            events: Queue::unbounded(),
-            source: Some(source),
-            source_is_over: false,
-            batch: FIRST_BATCH,
-            window: Window::new(WINDOW),
-            sink: Arc::clone(sink),
-            is_writing: false,
-            is_due: false,
-            is_time_to_show: false,
-            notes: Vec::new(),
-            done: Amount::default(),
-            began: now(),
-        }
-    }
-
-    async fn conduct(&mut self, group: &TaskGroup<Stopped>) {
-        loop {
-            self.read_ahead(group);
-            self.hand_out(group);
-            self.write_out(group);
-            if self.is_over() {
-                return;
-            }
-            let event = self.events.get().await.expect("this queue is never closed");
-            self.note(event);
-            // What has happened at the same time is answered at the same time.
-            while let Some(event) = self.events.try_get() {
-                self.note(event);
-            }
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        let idle = self.window.is_empty() && self.notes.is_empty() && !self.is_writing;
-        self.source_is_over && idle
-    }
-
-    fn read_ahead(&mut self, group: &TaskGroup<Stopped>) {
-        let most = self.batch.min(self.window.room());
-        if self.source_is_over || most == 0 {
-            return;
-        }
-        let Some(mut source) = self.source.take() else { return };
-        self.batch = (2 * self.batch).min(BATCH);
-        let job = self.setting.helpers.submit(move || {
-            let items = source.read(most);
-            (source, items)
-        });
-        let events = self.events.clone();
-        group.spawn(async move {
-            let (source, items) = answer(job).await?;
-            tell(&events, Event::Read(source, items));
-            Ok(())
-        });
-    }
-
-    fn hand_out(&mut self, group: &TaskGroup<Stopped>) {
-        while let Some(pieces) = self.window.hand_out(self.portion_size()) {
-            let workers = Rc::clone(&self.setting.workers);
-            let pauses = Backoff::new(BASE, CAP, self.setting.retries, pieces[0].number);
-            let events = self.events.clone();
-            group.spawn(async move {
-                let report = |report| tell(&events, Event::Of(report));
-                let attended = attend(pieces, &workers, pauses, report).await;
-                attended.map_err(|Broken(why)| Stopped::Broken(why))
-            });
-        }
-    }
-
-    /// Large portions while there is plenty to do; near the end, everybody should have something.
-    fn portion_size(&self) -> PortionSize {
-        let workers = &self.setting.workers;
-        match workers.limit() {
-            Some(_) => PortionSize { files: 1, bytes: 0 },
-            None => {
-                let share = self.window.waiting() / (2 * workers.jobs());
-                PortionSize { files: share.clamp(1, PORTION.files), bytes: PORTION.bytes }
-            }
-        }
-    }
-
-    fn write_out(&mut self, group: &TaskGroup<Stopped>) {
-        let is_worth_it = self.is_due || self.window.has_finished(WORTH_WRITING);
-        if self.is_writing || !is_worth_it {
-            return;
-        }
-        self.is_due = false;
-        let show = mem::take(&mut self.is_time_to_show) && self.setting.progress.is_shown();
-        let writing = Writing {
-            finished: self.window.take_finished(),
-            notes: mem::take(&mut self.notes),
-            shown: show.then(|| (self.amount(), now() - self.began)),
-        };
-        if writing.is_nothing() {
-            return;
-        }
-        self.is_writing = true;
-        let (sink, progress) = (Arc::clone(&self.sink), self.setting.progress.clone());
-        let job = self.setting.helpers.submit(move || writing.write(&sink, &progress));
-        let events = self.events.clone();
-        group.spawn(async move {
-            answer(job).await?.map_err(Stopped::Output)?;
-            tell(&events, Event::Written);
-            Ok(())
-        });
-    }
-
-    fn note(&mut self, event: Event<S>) {
-        match event {
-            Event::Read(source, items) => {
-                self.source_is_over = items.is_empty();
-                self.source = Some(source);
-                items.into_iter().for_each(|item| self.window.push(item));
-            }
-            Event::Of(Report::Begun(number)) => self.window.begin(number),
-            Event::Of(Report::Found(number, found)) => {
-                self.done.files += u64::from(found.is_ok());
-                self.window.settle(number, found);
-            }
-            Event::Of(Report::Note(loudness, text)) => {
-                if self.setting.verbosity >= loudness {
-                    self.notes.push(text);
-                }
-            }
-            Event::Written => self.is_writing = false,
-            Event::Tick => {
-                self.is_due = true;
-                self.is_time_to_show = true;
-            }
-        }
-        // Nothing but writing is left.
-        self.is_due |= self.source_is_over && self.window.is_done();
-    }
-
-    fn amount(&self) -> Amount {
-        Amount { bytes: self.setting.workers.bytes(), ..self.done }
-    }
-
-    /// The run was stopped; what came in together with the reason still counts.
-    fn end(mut self, why: Stopped) -> Remains<S::Item> {
-        while let Some(event) = self.events.try_get() {
-            self.note(event);
-        }
-        Remains { why, done: self.amount(), rest: self.window.end() }
-    }
-}
-
-/// What one job writes.
-pub(crate) struct Writing<T> {
-    pub(crate) finished: Vec<Finished<T>>,
-    pub(crate) notes: Vec<String>,
-    pub(crate) shown: Option<(Amount, Duration)>,
-}
-
-impl<T> Writing<T> {
-    fn is_nothing(&self) -> bool {
-        self.finished.is_empty() && self.notes.is_empty() && self.shown.is_none()
-    }
-
-    pub(crate) fn write<K: Sink<Item = T>>(
-        self,
-        sink: &Mutex<K>,
-        progress: &Progress,
-    ) -> Result<(), OutputError> {
-        let mut sink = lock(sink);
-        self.notes.iter().for_each(|note| progress.say(note));
-        self.finished.into_iter().try_for_each(|finished| sink.take(finished))?;
-        sink.flush()?;
-        if let Some((done, elapsed)) = self.shown {
-            progress.show(done, elapsed);
-        }
-        Ok(())
-    }
-}
-
-pub(crate) fn lock<K>(sink: &Mutex<K>) -> MutexGuard<'_, K> {
-    sink.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn tell<T>(events: &Queue<T>, event: T) {
-    let told = events.try_put(event);
-    debug_assert!(told.is_ok(), "the queue has no limit and is never closed");
 }
 
 /// The children that fail when the run is to end.
@@ -392,18 +91,14 @@ fn count(
     });
 }
 
+/// How often what is finished is written even if it is little, and progress is shown.
+const TICK: Duration = Duration::from_millis(100);
+
 async fn tick<S: Source>(events: Queue<Event<S>>) -> Result<Infallible, Stopped> {
     loop {
         sleep(TICK).await;
         tell(&events, Event::Tick);
     }
-}
-
-/// The answer of a helper. Helpers run our own code, so they fail only by a bug or for want of threads.
-async fn answer<T>(job: Result<Job<T>, PoolError>) -> Result<T, Stopped> {
-    let broken = |why: &dyn ToString| Stopped::Broken(why.to_string());
-    let job = job.map_err(|refusal| broken(&refusal))?;
-    job.await.map_err(|error: JobError| broken(&error))
 }
 
 /// The first failure is the reason; others were on their way at the same time.

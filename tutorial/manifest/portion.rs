@@ -16,7 +16,7 @@
 //! - Each file of a portion is reported once, unless the portion is dropped or the pool breaks.
 //! - No worker is held during a pause.
 //!
-//! Tutorial: the capstone. Before this: `workers.rs`. After this: `window.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `workers.rs`. After this: `window.rs`.
 
 use std::collections::VecDeque;
 use std::mem;

@@ -15,7 +15,7 @@
 //! time; plain lines come ever more rarely, after 1 s, 2 s, 4 s and so on up to one a minute. This file has no
 //! thread and asks no clock of its own (the bar's estimate of the time left does, inside indicatif).
 //!
-//! Tutorial: the capstone. Before this: `output.rs`. After this: `interrupt.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `output.rs`. After this: `check.rs`.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -270,7 +270,8 @@ mod tests {
     #[test]
     fn plain_lines_come_ever_more_rarely() {
         let progress = Progress::on(Style::Lines, ProgressDrawTarget::hidden());
-        let due = (0..4000).filter(|&tenths| progress.is_line_due(Duration::from_millis(100 * tenths)));
+        let due =
+            (0..4000).filter(|&tenths| progress.is_line_due(Duration::from_millis(100 * tenths)));
         let seconds: Vec<u64> = due.map(|tenths| tenths / 10).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 124, 184, 244, 304, 364]);
     }

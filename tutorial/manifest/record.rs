@@ -17,7 +17,7 @@
 //!
 //! Nothing here depends on time, on threads or on chance: the same tree gives the same bytes.
 //!
-//! Tutorial: the capstone. Before this: `retry.rs`. After this: `output.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `retry.rs`. After this: `leftovers.rs`.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -16,7 +16,7 @@
 //! - A [`Backoff`] gives as many pauses as there are retries, then ends.
 //! - The same seed gives the same pauses.
 //!
-//! Tutorial: the capstone. Before this: `hash.rs`. After this: `record.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `hash_error.rs`. After this: `record.rs`.
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@
 //! Each root has a *key*: its path, with a slash behind it if it is a directory. Keys are what the walk
 //! sorts by, and `walk.rs` tells why the slash makes that right.
 //!
-//! Tutorial: the capstone. Before this: `kind.rs`. After this: `listing.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `kind.rs`. After this: `listing.rs`.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;

@@ -9,13 +9,13 @@
 //! ```
 //!
 //! The two ends have something in common: nobody is waited for in vain. A thread that hangs in a full pipe or
-//! a dead disk has [`GRACE`] to come back; then the program ends without it.
+//! a dead disk has a second to come back; then the program ends without it.
 //!
 //! # Invariants
 //! - Signals are watched before anything is made that would have to be removed.
 //! - When [`run`] returns, no worker process is left, and no temporary file.
 //!
-//! Tutorial: the capstone. Before this: `status.rs`. After this: nothing: you have read it all.
+//! Tutorial: chapter 20, the capstone. Before this: `checking.rs`. After this: nothing: you have read it all.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, IsTerminal};
@@ -29,31 +29,21 @@ use std::time::Duration;
 use roundelay::{Job, JobError, Runner, ThreadPool, timeout};
 
 use super::checking::{Checking, Lines};
+use super::conductor::{Remains, Setting, Writing};
+use super::ends::{Ending, Shared, Source, Stopped, lock};
 use super::hash_error::words_of;
 use super::interrupt::{Interrupts, Signal};
 use super::leftovers::Leftovers;
-use super::making::Manifest;
+use super::making::{Manifest, Walking};
 use super::name::shown;
 use super::options::ManifestOptions;
 use super::output::{Output, OutputError};
-use super::pipeline::{self, Remains, Setting, Shared, Sink, Source, Stopped, Writing, lock};
+use super::pipeline;
 use super::progress::{Amount, Progress, Style};
 use super::status::Status;
 use super::walk::{Walk, WalkOptions};
 use super::window::Rest;
 use super::workers::Workers;
-
-/// How a sink ends.
-pub(crate) trait Ending: Sink {
-    /// Everything has been taken: puts the result into its place and says how it went.
-    fn finish(self) -> Result<Status, OutputError>;
-
-    /// Nothing more will come. Gives words about what there was.
-    fn break_off(&mut self) -> Result<Vec<String>, OutputError>;
-
-    /// What an item is called in a message.
-    fn name_of(item: &Self::Item) -> String;
-}
 
 /// Makes or checks a manifest, as the options say.
 pub fn run(options: &ManifestOptions) -> Status {
@@ -90,8 +80,7 @@ fn make(
         progress.is_shown().then_some(move || Amount::of(Walk::new(paths, walk_options)))
     };
     let sink = Manifest::new(output, progress.clone(), verbosity);
-    // The walk looks at its roots when it is made, so it is made in a thread.
-    let source = pipeline::later(move || Walk::new(paths, walk_options));
+    let source = Walking::Prepared { paths, options: walk_options };
     drive(options, source, sink, amount, progress, interrupts)
 }
 
@@ -129,6 +118,7 @@ where
     let workers = Workers::new(options.pool, options.jobs(), options.timeout);
     let setting = Rc::new(Setting {
         workers: Rc::new(workers.map_err(|error| error.to_string())?),
+        writer: ThreadPool::builder().threads(1).name("writer").build(),
         helpers: ThreadPool::builder().threads(HELPERS).name("helper").build(),
         interrupts,
         progress,
@@ -149,8 +139,8 @@ where
     ended.map_err(|error| error.to_string())
 }
 
-/// Reading, writing, counting, and two in reserve for when one of those hangs.
-const HELPERS: usize = 5;
+/// One reads, one counts; the third is there for the last words if both hang.
+const HELPERS: usize = 3;
 
 /// How long a thread that should come back is waited for.
 const GRACE: Duration = Duration::from_secs(1);
@@ -159,7 +149,7 @@ const GRACE: Duration = Duration::from_secs(1);
 async fn finish<K: Ending>(sink: Shared<K>, setting: &Setting) -> Status {
     let sink = Arc::into_inner(sink).expect("who wrote has ended");
     let sink = sink.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let job = match setting.helpers.submit(move || sink.finish()) {
+    let job = match setting.writer.submit(move || sink.finish()) {
         Ok(job) => job,
         Err(error) => return failed(&error.to_string(), setting),
     };
@@ -228,7 +218,7 @@ async fn write_rest<K: Ending>(
 ) -> Option<Vec<String>> {
     let progress = setting.progress.clone();
     let writing = Writing { finished: rest.finished, notes: Vec::new(), shown: None };
-    let job = setting.helpers.submit(move || {
+    let job = setting.writer.submit(move || {
         writing.write(&sink, &progress)?;
         lock(&sink).break_off()
     });

@@ -1,6 +1,6 @@
 //! How the command ends: the exit statuses that `--help` promises.
 //!
-//! Tutorial: the capstone. Before this: `options.rs`. After this: `run.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `interrupt.rs`. After this: `workers.rs`.
 
 use std::process::ExitCode;
 

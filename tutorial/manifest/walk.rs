@@ -30,7 +30,7 @@
 //! - Memory is that of the directories from a root to the current one, whatever the size of the tree.
 //! - No file is opened, and no directory is open between two steps.
 //!
-//! Tutorial: the capstone. Before this: `listing.rs`. After this: `hash.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `listing.rs`. After this: `hash.rs`.
 
 use std::cmp::Ordering;
 use std::fs::{self, Metadata};
@@ -77,6 +77,8 @@ pub enum Skip {
     Loop,
     /// It is the file that the manifest is being written to.
     OwnOutput,
+    /// It is the temporary file in which the manifest grows.
+    OwnTemporary,
 }
 
 impl Skip {
@@ -85,7 +87,7 @@ impl Skip {
     /// Links and special files are everywhere. A loop is worth a look, and so is a missing line for the
     /// manifest itself.
     pub fn is_unusual(self) -> bool {
-        !matches!(self, Skip::Kind(_))
+        !matches!(self, Skip::Kind(_) | Skip::OwnTemporary)
     }
 }
 
@@ -98,6 +100,7 @@ impl std::fmt::Display for Skip {
             Skip::Kind(kind) => write!(f, "it is {kind}"),
             Skip::Loop => f.write_str("it leads back to a directory that contains it"),
             Skip::OwnOutput => f.write_str("the manifest is being written to it"),
+            Skip::OwnTemporary => f.write_str("the manifest grows in it"),
         }
     }
 }
@@ -107,8 +110,8 @@ impl std::fmt::Display for Skip {
 pub struct WalkOptions {
     /// Follow the symbolic links met on the way? (Roots are always followed.)
     pub follow: bool,
-    /// Files that this run itself writes, which are not to be listed.
-    pub own: Vec<PathBuf>,
+    /// Files that this run itself writes, which are not to be listed, each with what it is.
+    pub own: Vec<(PathBuf, Skip)>,
 }
 
 /// A lazy walk: an iterator over [`Entry`].
@@ -152,12 +155,13 @@ type Identity = (u64, u64);
 struct OwnFile {
     path: PathBuf,
     identity: Identity,
+    why: Skip,
 }
 
 impl Walk {
     /// Prepares a walk of `paths`. Each is looked at, none is read yet.
     pub fn new<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, options: WalkOptions) -> Walk {
-        let own = options.own.iter().filter_map(|path| OwnFile::new(path));
+        let own = options.own.iter().filter_map(|(path, why)| OwnFile::new(path, *why));
         Walk {
             own: own.collect(),
             roots: Roots::new(paths),
@@ -247,19 +251,19 @@ impl Walk {
         let looked = if followed { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
         Step::Found(match looked {
             Err(error) => Entry::Error { path, error },
-            Ok(meta) if self.is_own(&path, &meta) => Entry::Skipped { path, why: Skip::OwnOutput },
-            Ok(meta) => match FileKind::from(meta.file_type()) {
-                FileKind::File => Entry::File { path, size: meta.len() },
-                FileKind::Directory => Entry::Error { path, error: turned_into_a_directory() },
-                kind => Entry::Skipped { path, why: Skip::Kind(kind) },
+            Ok(meta) => match (FileKind::from(meta.file_type()), self.own(&path, &meta)) {
+                (_, Some(own)) => Entry::Skipped { path, why: own.why },
+                (FileKind::File, _) => Entry::File { path, size: meta.len() },
+                (FileKind::Directory, _) => Entry::Error { path, error: turned_into_a_directory() },
+                (kind, _) => Entry::Skipped { path, why: Skip::Kind(kind) },
             },
         })
     }
 
     /// The same inode is not enough: another hard link to it keeps its content when the manifest is renamed
     /// into place. The same resolved path is, and it is asked for only where the inode matches.
-    fn is_own(&self, path: &Path, meta: &Metadata) -> bool {
-        self.own.iter().any(|own| {
+    fn own(&self, path: &Path, meta: &Metadata) -> Option<&OwnFile> {
+        self.own.iter().find(|own| {
             own.identity == identity_of(meta)
                 && fs::canonicalize(path).is_ok_and(|resolved| resolved == own.path)
         })
@@ -303,10 +307,10 @@ impl Entry {
 
 impl OwnFile {
     /// A file that does not exist yet cannot be met, so it needs no entry.
-    fn new(path: &Path) -> Option<OwnFile> {
+    fn new(path: &Path, why: Skip) -> Option<OwnFile> {
         let path = fs::canonicalize(path).ok()?;
         let identity = identity_of(&fs::metadata(&path).ok()?);
-        Some(OwnFile { path, identity })
+        Some(OwnFile { path, identity, why })
     }
 }
 

@@ -228,7 +228,8 @@ fn the_manifest_being_written_is_skipped_under_any_name_but_not_a_hard_link_to_i
     let dir = tree(&["out", "x"]);
     fs::hard_link(dir.path().join("out"), dir.path().join("hard")).unwrap();
     symlink("out", dir.path().join("soft")).unwrap();
-    let own = vec![dir.path().join("x/../out"), dir.path().join("out"), dir.path().join("new")];
+    let own = ["x/../out", "out", "new"].map(|name| (dir.path().join(name), Skip::OwnOutput));
+    let own = own.to_vec();
     let options = WalkOptions { own, follow: true };
     assert_eq!(story(&dir, &["."], options), ["hard", "out: OwnOutput", "soft: OwnOutput", "x"]);
 }

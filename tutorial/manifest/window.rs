@@ -16,7 +16,7 @@
 //! - Slots are numbered as they come, and leave in that order.
 //! - Before `next` everything has been handed out or needs no work.
 //!
-//! Tutorial: the capstone. Before this: `portion.rs`. After this: `pipeline.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `portion.rs`. After this: `ends.rs`.
 
 use std::collections::VecDeque;
 
@@ -214,7 +214,8 @@ mod tests {
             let (mut out, mut busy) = (Vec::new(), Vec::new());
             let mut things = things.into_iter().enumerate().peekable();
             let count = things.len();
-            let mut choices = choices.iter().cycle();
+            // Each kind of choice comes up again and again, so the end is reached.
+            let mut choices = choices.iter().chain(&[0, 1]).cycle();
             while things.peek().is_some() || !window.is_empty() {
                 let choice = *choices.next().unwrap();
                 if choice % 3 == 0 && window.room() > 0 && let Some((number, work)) = things.next() {

@@ -20,7 +20,7 @@
 //! - Jobs that run are never more than the permits that are out.
 //! - Every job is awaited to its end by somebody: by whoever asked, or by `bring_back`.
 //!
-//! Tutorial: the capstone. Before this: `interrupt.rs`. After this: `portion.rs`.
+//! Tutorial: chapter 20, the capstone. Before this: `status.rs`. After this: `portion.rs`.
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -232,7 +232,7 @@ impl Workers {
 }
 
 /// How often those who wait for a worker look whether all of them hang.
-const LOOK_ROUND: Duration = Duration::from_secs(1);
+const LOOK_ROUND: Duration = Duration::from_millis(250);
 
 /// A pool gives a process this long to start.
 const TO_START_A_PROCESS: Duration = Duration::from_secs(10);

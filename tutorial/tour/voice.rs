@@ -93,7 +93,10 @@ impl Observer for Voice {
             Event::TurnBegins { turn, .. } => self.told.turn.set((*turn, false)),
             Event::TaskSpawned { task, name, .. } => {
                 self.told.tasks.borrow_mut().insert(*task, name.clone());
-                self.tell(now, format_args!("{name} is spawned; its first step is the next turn's"));
+                self.tell(
+                    now,
+                    format_args!("{name} is spawned; its first step is the next turn's"),
+                );
             }
             Event::TaskPolled { task } => {
                 self.tell(now, format_args!("{} takes a step", self.name(*task)));
@@ -135,7 +138,10 @@ impl Observer for Voice {
             }
             Event::SourceAwaited { to_read, .. } => {
                 let what = if *to_read { "read" } else { "written" };
-                self.tell(now, format_args!("WouldBlock: a word is left for when it can be {what}"));
+                self.tell(
+                    now,
+                    format_args!("WouldBlock: a word is left for when it can be {what}"),
+                );
             }
             Event::SourceReady { readable, writable, .. } => {
                 let what = match (readable, writable) {

@@ -1,0 +1,381 @@
+//! Model checks of the pools: submit against cancel, close, idle threads, workers that die, and
+//! the end.
+//!
+//! ```text
+//! cargo test --manifest-path pools/model/Cargo.toml                                 2,000 orders each
+//! ORDERS=100000 cargo test --release --manifest-path pools/model/Cargo.toml         as many as you like
+//! ```
+//!
+//! A test that starts real threads sees the few orders that this system happens to choose.
+//! [shuttle] runs the threads one at a time and chooses at each lock, atomic and queue who goes
+//! on: tens of thousands of different orders in seconds, and one that fails can be replayed.
+//!
+//! What is run are the pools' own sources (of the process pool: the team, with workers that are no
+//! processes). `build.rs` copies them with another name for each
+//! lock, channel and thread; so the sources themselves know nothing of this, and there is no
+//! `cfg` in them. There is no clock: a time-out comes at once or never, as shuttle chooses,
+//! which is how an idle thread meets a job on its way.
+//!
+//! Not modelled: panics, processes and their messages (`panics.rs`, `leash.rs` and `wire.rs` are stubs), and orders weaker than sequential consistency.
+#![forbid(unsafe_code)]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "parts of the pool, not all of it")]
+
+mod shim;
+
+/// What the real one does, without the hook, which shuttle needs for itself.
+mod panics {
+    use crate::panic_report::PanicReport;
+
+    pub(crate) fn contain<T>(user_code: impl FnOnce() -> T) -> Result<T, PanicReport> {
+        Ok(user_code())
+    }
+
+    pub(crate) fn contain_quietly(user_code: impl FnOnce()) {
+        user_code();
+    }
+
+    pub(crate) fn watch_this_thread() {}
+}
+
+/// Nothing travels here, so no buffer is worth keeping.
+mod wire {
+    pub(crate) fn give_back(buffer: Vec<u8>) {
+        drop(buffer);
+    }
+}
+
+/// A worker that is no process.
+mod leash {
+    use std::panic::Location;
+
+    use crate::error::JobError;
+
+    pub(crate) struct Leash;
+
+    #[derive(Clone, Debug)]
+    pub(crate) enum Reason {
+        Killed,
+        PoolBroke(String),
+    }
+
+    impl Leash {
+        pub(crate) fn pid(&self) -> u32 {
+            0
+        }
+
+        pub(crate) fn current_job(&self) -> Option<&'static Location<'static>> {
+            None
+        }
+
+        pub(crate) fn condemn(&self, _reason: Reason) {}
+
+        pub(crate) fn kill_job(&self, _id: u64) -> bool {
+            false
+        }
+    }
+
+    const _: fn(Reason) -> JobError = |reason| match reason {
+        Reason::Killed => JobError::Killed,
+        Reason::PoolBroke(why) => JobError::BrokenPool(why),
+    };
+}
+
+include!(concat!(env!("OUT_DIR"), "/modules.rs"));
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use shuttle::sync::atomic::{AtomicUsize, Ordering};
+    use shuttle::thread;
+
+    use crate::as_completed::as_completed;
+    use crate::error::{JobError, PoolError};
+    use crate::thread_pool::ThreadPool;
+    use crate::wait::{When, wait};
+
+    fn explore(program: impl Fn() + Send + Sync + 'static) {
+        let orders = std::env::var("ORDERS").map_or(2_000, |text| text.parse().unwrap());
+        shuttle::check_random(program, orders);
+    }
+
+    #[test]
+    fn submit_against_close_runs_what_was_accepted_and_refuses_the_rest() {
+        explore(|| {
+            let pool = Arc::new(ThreadPool::new(2));
+            let runs = Arc::new(AtomicUsize::new(0));
+            let submitters = [(); 2].map(|()| {
+                let (pool, runs) = (Arc::clone(&pool), Arc::clone(&runs));
+                thread::spawn(move || {
+                    let job = pool.submit(move || runs.fetch_add(1, Ordering::SeqCst));
+                    match job {
+                        Ok(job) => usize::from(job.wait().is_ok()),
+                        Err(error) => {
+                            assert!(matches!(error, PoolError::ShutDown));
+                            0
+                        }
+                    }
+                })
+            });
+            pool.shutdown();
+            assert!(pool.has_ended());
+            let accepted: usize = submitters.into_iter().map(|one| one.join().unwrap()).sum();
+            assert_eq!(runs.load(Ordering::SeqCst), accepted);
+            assert_eq!(pool.metrics().workers, 0);
+        });
+    }
+
+    #[test]
+    fn submit_against_cancel_runs_a_job_or_cancels_it_and_never_both() {
+        explore(|| {
+            let pool = ThreadPool::new(1);
+            let runs = Arc::new(AtomicUsize::new(0));
+            let own = Arc::clone(&runs);
+            let job = Arc::new(pool.submit(move || own.fetch_add(1, Ordering::SeqCst)).unwrap());
+            let cancellers = [(); 2].map(|()| {
+                let job = Arc::clone(&job);
+                thread::spawn(move || job.cancel())
+            });
+            let said = cancellers.map(|one| one.join().unwrap());
+            let outcome = job.wait();
+            assert_eq!(said[0], said[1], "the answers agree");
+            assert_eq!(matches!(outcome, Err(JobError::Cancelled)), said[0]);
+            assert_eq!(runs.load(Ordering::SeqCst), usize::from(!said[0]));
+            pool.shutdown();
+        });
+    }
+
+    #[test]
+    fn cancelling_what_is_queued_against_close_and_submit_leaves_no_thread_asleep() {
+        explore(|| {
+            let pool = Arc::new(ThreadPool::new(1));
+            let first = pool.submit(|| ()).unwrap();
+            let (other, canceller) = (Arc::clone(&pool), Arc::clone(&pool));
+            let submitter =
+                thread::spawn(move || other.submit(|| ()).map(|job| job.wait()).is_ok());
+            let canceller = thread::spawn(move || canceller.cancel_queued());
+            pool.close();
+            assert!(canceller.join().unwrap() <= 2);
+            submitter.join().unwrap();
+            assert!(matches!(first.wait(), Ok(()) | Err(JobError::Cancelled)));
+            pool.shutdown();
+        });
+    }
+
+    #[test]
+    fn an_idle_thread_that_leaves_never_leaves_a_job_behind() {
+        explore(|| {
+            let pool = ThreadPool::builder().threads(1).idle_timeout(Duration::ZERO).build();
+            for n in 0..3 {
+                assert_eq!(pool.submit(move || n).unwrap().wait().unwrap(), n);
+            }
+            pool.shutdown();
+        });
+    }
+
+    #[test]
+    fn a_full_queue_holds_submitters_back_and_lets_each_of_them_in() {
+        explore(|| {
+            let pool = Arc::new(ThreadPool::builder().threads(1).capacity(1).build());
+            let submitters = [0, 1, 2].map(|n| {
+                let pool = Arc::clone(&pool);
+                thread::spawn(move || pool.submit(move || n).unwrap().wait().unwrap())
+            });
+            assert_eq!(submitters.map(|one| one.join().unwrap()), [0, 1, 2]);
+            pool.shutdown();
+        });
+    }
+
+    #[test]
+    fn a_refused_submit_to_a_full_queue_against_close_leaves_no_thread_asleep() {
+        explore(|| {
+            let pool = Arc::new(ThreadPool::builder().threads(1).capacity(1).build());
+            let submitters = [(); 3].map(|()| {
+                let pool = Arc::clone(&pool);
+                thread::spawn(move || drop(pool.try_submit(|| ())))
+            });
+            pool.close();
+            for one in submitters {
+                one.join().unwrap();
+            }
+            pool.shutdown();
+        });
+    }
+
+    #[test]
+    fn dropping_the_pool_lets_its_jobs_run() {
+        explore(|| {
+            let pool = ThreadPool::new(2);
+            let jobs = [1, 2, 3].map(|n| pool.submit(move || n).unwrap());
+            drop(pool);
+            assert_eq!(jobs.map(|job| job.wait().unwrap()), [1, 2, 3]);
+        });
+    }
+
+    #[test]
+    fn each_job_is_completed_once_for_whoever_waits_for_many() {
+        explore(|| {
+            let pool = ThreadPool::new(2);
+            let mut jobs = [1, 2].map(|n| pool.submit(move || n).unwrap());
+            let waited = wait(&mut jobs, When::FirstCompleted, None);
+            assert!(!waited.done.is_empty());
+            let mut all: Vec<_> = as_completed(jobs).map(|(at, n)| (at, n.unwrap())).collect();
+            all.sort();
+            assert_eq!(all, [(0, 1), (1, 2)]);
+            pool.shutdown();
+        });
+    }
+
+    #[test]
+    fn callbacks_are_called_once_whenever_they_come() {
+        explore(|| {
+            let pool = ThreadPool::new(1);
+            let calls = Arc::new(AtomicUsize::new(0));
+            let job = pool.submit(|| ()).unwrap();
+            for _ in 0..2 {
+                let calls = Arc::clone(&calls);
+                job.on_done(move |_| {
+                    calls.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+            pool.shutdown();
+            assert_eq!(calls.load(Ordering::SeqCst), 2);
+        });
+    }
+
+    // ---- the process pool's team, with workers that are no processes ------------------------
+
+    mod team {
+        use std::panic::Location;
+        use std::sync::Arc;
+        use std::time::Duration;
+
+        use shuttle::thread;
+
+        use super::explore;
+        use crate::error::JobError;
+        use crate::job::Job;
+        use crate::leash::Leash;
+        use crate::remote_job::{Encoded, RemoteCall};
+        use crate::team::{OnWorkerDeath, Settings, Team};
+
+        fn team(life: fn(&Arc<Team>)) -> Arc<Team> {
+            let settings = Settings {
+                workers: 2,
+                eager: false,
+                max_tasks: None,
+                start_timeout: Duration::ZERO,
+                pause: Duration::ZERO,
+                max_frame: 0,
+                inherit_stderr: true,
+                on_worker_death: OnWorkerDeath::FailJob,
+                init_frame: None,
+                worker_arguments: Vec::new(),
+                under_test: true,
+            };
+            Team::new(settings, life)
+        }
+
+        fn submit(team: &Arc<Team>, id: u64) -> Option<Job<u64>> {
+            let job = RemoteCall::new(id, vec![id as u8], None, Location::caller(), |bytes| {
+                Ok(u64::from(bytes[0]))
+            });
+            team.submit(Arc::clone(&job) as _).ok()?;
+            Some(Job::new(job))
+        }
+
+        /// A supervisor's story without a process: the answer is what was sent.
+        fn echoes(team: &Arc<Team>) {
+            live(team, usize::MAX);
+        }
+
+        /// The same; but after one job the worker is dead, and found so at the next.
+        fn echoes_once(team: &Arc<Team>) {
+            live(team, 1);
+        }
+
+        fn live(team: &Arc<Team>, jobs: usize) {
+            if !team.may_start() {
+                team.start_given_up();
+                return team.leave(None);
+            }
+            let leash = Arc::new(Leash);
+            if !team.register(&leash) {
+                team.start_failed("stopped".to_owned());
+                return team.leave(Some(&leash));
+            }
+            team.worker_is_ready();
+            let mut done = 0;
+            while let Some(job) = team.next_job() {
+                let Some(frame) = job.start(&leash) else {
+                    team.is_free();
+                    continue;
+                };
+                if done == jobs {
+                    job.put_back(frame);
+                    team.put_back(job);
+                    break;
+                }
+                done += 1;
+                job.end(Ok(Encoded { frame, start: 0 }), &|| team.job_done(true));
+            }
+            team.leave(Some(&leash));
+        }
+
+        #[test]
+        fn submit_against_close_runs_what_was_accepted_and_refuses_the_rest() {
+            for life in [echoes, echoes_once] {
+                explore(move || {
+                    let team = team(life);
+                    let submitters = [1, 2, 3].map(|id| {
+                        let team = Arc::clone(&team);
+                        thread::spawn(move || {
+                            submit(&team, id).is_none_or(|job| job.wait().unwrap() == id)
+                        })
+                    });
+                    team.close();
+                    team.wait_for_end(None).unwrap();
+                    assert!(submitters.into_iter().all(|one| one.join().unwrap()));
+                });
+            }
+        }
+
+        #[test]
+        fn submit_against_cancel_ends_each_job_once_and_the_team_in_the_end() {
+            for life in [echoes, echoes_once] {
+                explore(move || {
+                    let team = team(life);
+                    let jobs = [1, 2, 3].map(|id| submit(&team, id).unwrap());
+                    let other = Arc::clone(&team);
+                    let canceller = thread::spawn(move || other.cancel_queued());
+                    let said = jobs[1].cancel();
+                    for (id, job) in (1..).zip(&jobs) {
+                        match job.wait() {
+                            Ok(value) => assert!(value == id && !(said && id == 2)),
+                            Err(error) => assert!(matches!(error, JobError::Cancelled)),
+                        }
+                    }
+                    canceller.join().unwrap();
+                    team.close();
+                    team.wait_for_end(None).unwrap();
+                });
+            }
+        }
+
+        #[test]
+        fn stopping_the_workers_against_submit_leaves_nobody_waiting() {
+            explore(|| {
+                let team = team(echoes);
+                let first = submit(&team, 1).unwrap();
+                let other = Arc::clone(&team);
+                let submitter = thread::spawn(move || submit(&other, 2).map(|job| job.wait()));
+                team.stop_workers(|_| ());
+                assert!(matches!(first.wait(), Ok(1) | Err(JobError::Cancelled)));
+                let second = submitter.join().unwrap();
+                assert!(matches!(second, None | Some(Ok(2) | Err(JobError::Cancelled))));
+                team.wait_for_end(None).unwrap();
+            });
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What is left of a panic when it has become a value: its words, its place, its payload.
+//!
+//! # Invariants
+//! - A report can be cloned, and the payload is in one of the clones only: whoever resumes first.
+//!
+//! Tutorial: the chapter on thread pools. Before this: nothing. After this: `worker_exit.rs`.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// What a panic said and where.
+///
+/// The original payload of a panic in the *same* process is kept: [`resume`](Self::resume)
+/// lets it go on in the thread of whoever asks for the result.
+#[derive(Clone)]
+pub struct PanicReport {
+    // Behind one pointer: every job has room for an error, and this one is rare.
+    inner: Arc<PanicDetails>,
+}
+
+struct PanicDetails {
+    message: String,
+    location: Option<String>,
+    backtrace: Option<String>,
+    payload: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+impl PanicReport {
+    pub(crate) fn new(
+        message: String,
+        location: Option<String>,
+        backtrace: Option<String>,
+        payload: Option<Box<dyn Any + Send>>,
+    ) -> PanicReport {
+        let payload = Mutex::new(payload);
+        let inner = PanicDetails { message, location, backtrace, payload };
+        PanicReport { inner: Arc::new(inner) }
+    }
+
+    /// What `panic!` was given.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// `file:line:column`. `None` if the program replaced the panic hook after the pool was
+    /// made, or if the panic was raised with `resume_unwind`, which tells no hook.
+    pub fn location(&self) -> Option<&str> {
+        self.inner.location.as_deref()
+    }
+
+    /// The stack of the panic, if `RUST_BACKTRACE` was set (process pool only; a thread's
+    /// backtrace is printed by the panic hook).
+    pub fn backtrace(&self) -> Option<&str> {
+        self.inner.backtrace.as_deref()
+    }
+
+    /// Lets the panic go on in this thread, as if the function had been called here.
+    ///
+    /// A panic that came from another process, or one whose payload an earlier call took, goes
+    /// on with its message.
+    pub fn resume(&self) -> ! {
+        let kept = self.inner.payload.lock().take();
+        std::panic::resume_unwind(kept.unwrap_or_else(|| Box::new(self.inner.message.clone())))
+    }
+}
+
+impl fmt::Display for PanicReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())?;
+        if let Some(place) = self.location() {
+            write!(f, ", at {place}")?;
+        }
+        if let Some(backtrace) = self.backtrace() {
+            write!(f, "\n{backtrace}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PanicReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,117 @@
+//! Promises about threads, checked by the compiler: what may travel, what may be shared, and what
+//! stays on the thread of its loop. Contract 11 of the house; bug class B10.
+//!
+//! Tasks and what they meet at are not `Send`, and whoever makes them so by mistake lets two
+//! threads write one cell. Sockets, sleeps and errors are, and whoever takes that away breaks
+//! every library that keeps one behind an `Arc`.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use roundelay::runtime::{Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
+use roundelay::{
+    Abandoned, Acquire, CallHandle, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event,
+    EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
+    GatherCause, GatherError, Get, GroupCause, GroupError, GroupFailure, Instant, LoopClosed,
+    LoopProxy, LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, RunError,
+    Runner, RunnerBuilder, Semaphore, Sleep, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
+    TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, Work, WriteHalf, WrongLoop,
+    YieldNow,
+};
+
+/// Compiles only if each type has the trait.
+macro_rules! has {
+    ($trait:ident: $($type:ty),+ $(,)?) => {
+        $(const _: fn() = || {
+            fn check<T: ?Sized + $trait>() {}
+            check::<$type>();
+        };)+
+    };
+}
+
+/// Compiles only if no type has the trait: with it, `some` would be two things at once.
+macro_rules! has_not {
+    ($trait:ident: $($type:ty),+ $(,)?) => {
+        $(const _: fn() = || {
+            trait Ambiguous<A> {
+                fn some() {}
+            }
+            struct HasIt;
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            impl<T: ?Sized + $trait> Ambiguous<HasIt> for T {}
+            let _ = <$type as Ambiguous<_>>::some;
+        };)+
+    };
+}
+
+/// Something that stays on its thread, and something that may travel but not be shared.
+type Stays = Rc<()>;
+type Travels = Cell<u8>;
+
+// ---- travels, and may be shared -------------------------------------------------------------
+
+has!(Send: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
+has!(Sync: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
+
+has!(Send: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
+has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
+
+has!(Send: Timeout<Sleep>, Timeout<std::future::Ready<Travels>>, ToThread<fn() -> u8, u8>);
+has!(Sync: Timeout<Sleep>);
+
+has!(Send: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
+has!(Sync: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
+
+// ---- errors: whoever boxes one as `dyn Error + Send + Sync` can -------------------------------
+
+has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
+has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
+has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
+has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
+has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
+has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
+
+// An error that carries what stays, stays.
+has_not!(Send: Closed<Stays>, TryPutError<Stays>, GatherError<Stays>, GroupError<Stays>);
+has_not!(Sync: Closed<Travels>, TryPutError<Travels>, GatherError<Travels>, GroupError<Travels>);
+
+// ---- stays on the thread of its loop ----------------------------------------------------------
+
+has_not!(Send: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, FailurePolicy);
+has_not!(Sync: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, FailurePolicy);
+has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
+has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
+has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
+has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
+has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
+has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
+
+// What guards or carries something that stays, stays.
+has_not!(Send: Timeout<Task<()>>, Timeout<PromiseFuture<()>>, ToThread<Stays, ()>);
+has_not!(Sync: Timeout<std::future::Ready<Travels>>);
+
+// ---- needs no pin -----------------------------------------------------------------------------
+
+has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<Stays>);
+has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Stays, Stays>);
+has!(Unpin: GatherAll<Stays>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
+
+/// Futures that a `Send` program would want to keep in its own.
+#[test]
+fn the_futures_of_sockets_may_travel_too() {
+    fn check<T: Send>(_: T) {}
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    check(TcpStream::connect(nowhere));
+    check(TcpStream::connect_to("127.0.0.1", 0));
+    check(async {
+        let listener = TcpListener::bind(nowhere)?;
+        listener.accept().await
+    });
+    check(async move {
+        use futures_lite::{AsyncReadExt, AsyncWriteExt};
+        let (mut read, mut write) = TcpStream::connect(nowhere).await?.into_split();
+        write.write_all(b"x").await?;
+        read.read(&mut [0]).await
+    });
+}
