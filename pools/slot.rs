@@ -13,8 +13,8 @@
 //! The obvious version is one lock around one enum, and it is what this file was at first. Then
 //! each look at a job (is it done? block until it is; take the value) and each step of it is a
 //! lock of its own: 25 atomic operations for one tiny job. The phase is an atomic byte now, the
-//! lock is taken to put the outcome down and to pick it up: 16 (with one less in `crew.rs`), and
-//! 123 ns of processor time for a job that took 138.
+//! lock is taken to put the outcome down and to pick it up: 16 (two locks
+//! of `crew.rs` left with them), and 123 ns of processor time for a job that took 138.
 //!
 //! # Invariants
 //! - Exactly one of `start` and `withdraw` succeeds: a cancelled job never runs.

@@ -303,7 +303,7 @@ impl PanicReport {
 ///
 /// Fresh memory for megabytes costs more than copying them: the kernel maps and clears it page by
 /// page. With fresh memory for each frame and each body an echo of 16 MiB took 71 to 130 ms on a
-/// busy machine, with this 35 to 41; 40 of them took 373,000 page faults, and now 46,000. The
+/// busy machine, with this 35 to 41; a run of 40 had 373,000 page faults, and 46,000 with this. The
 /// price: up to `SPARES` times `LARGEST_SPARE` stay with the process.
 static SHELF: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 const SPARES: usize = 4;
