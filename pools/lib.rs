@@ -49,6 +49,7 @@ mod panic_report;
 mod worker_exit;
 mod error;
 mod panics;
+mod shelf;
 mod slot;
 mod job;
 mod bell;

@@ -18,7 +18,7 @@
 //! Not done: a place for a panic raised after the program replaced the hook without calling
 //! the one before. The report then has none.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `error.rs`. After this: `slot.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `error.rs`. After this: `shelf.rs`.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};

@@ -23,7 +23,7 @@
 //! - Nothing of the user's runs under the lock: wakers, callbacks and destructors are taken
 //!   out, the lock is let go, then they are called.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `panics.rs`. After this: `job.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `shelf.rs`. After this: `job.rs`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
@@ -33,7 +33,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::error::JobError;
 use crate::panics::contain_quietly;
-use crate::wire::give_back;
+use crate::shelf::give_back;
 
 pub(crate) struct Slot<T> {
     /// A [`Phase`].

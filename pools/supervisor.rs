@@ -28,10 +28,11 @@ use crate::error::JobError;
 use crate::leash::Reason;
 use crate::panic_report::PanicReport;
 use crate::remote_job::{Encoded, Ended, RemoteJob};
+use crate::shelf::give_back;
 use crate::start_worker::{Why, Worker};
 use crate::team::{OnWorkerDeath, Team};
 use crate::transport::NotSent;
-use crate::wire::{Body, Frame, FrameWriter, Kind, WireError, give_back};
+use crate::wire::{Body, Frame, FrameWriter, Kind, WireError};
 
 /// A supervisor's whole life.
 pub(crate) fn supervise(team: &Arc<Team>) {

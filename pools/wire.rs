@@ -37,10 +37,9 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use parking_lot::Mutex;
-
 use crate::codec;
 use crate::panic_report::PanicReport;
+use crate::shelf::{LARGE, any_spare, memory_for};
 
 pub(crate) const PROTOCOL: u16 = 1;
 
@@ -80,7 +79,7 @@ impl<'a> FrameWriter<'a> {
     /// Begins a frame in `out`, which is emptied. If it has no memory yet, it gets a spare one.
     pub(crate) fn begin(out: &'a mut Vec<u8>, kind: Kind) -> FrameWriter<'a> {
         if out.capacity() == 0 {
-            *out = SHELF.lock().pop().unwrap_or_default();
+            *out = any_spare();
         }
         out.clear();
         out.extend([0, 0, 0, 0, kind as u8]);
@@ -177,8 +176,6 @@ pub(crate) struct FrameReader<R> {
 }
 
 const BUFFER: usize = 8 * 1024;
-/// Memory for a body that is to be read: this much at first, then twice what has arrived.
-const FIRST_PIECE: usize = 64 * 1024;
 const HEADER: usize = 5;
 
 impl<R: Read> FrameReader<R> {
@@ -217,7 +214,7 @@ impl<R: Read> FrameReader<R> {
         self.start += arrived;
         while arrived < length {
             if body.len() == arrived {
-                let room = length.min(FIRST_PIECE.max(2 * arrived));
+                let room = length.min(LARGE.max(2 * arrived));
                 body.reserve_exact(room - arrived);
                 body.resize(room, 0);
             }
@@ -297,41 +294,6 @@ impl PanicReport {
     }
 }
 
-// ---- memory for megabytes -------------------------------------------------------------------
-
-/// Frames that have been sent, bodies that have been decoded: their memory is for the next ones.
-///
-/// Fresh memory for megabytes costs more than copying them: the kernel maps and clears it page by
-/// page. With fresh memory for each frame and each body an echo of 16 MiB took 71 to 130 ms on a
-/// busy machine, with this 35 to 41; a run of 40 had 373,000 page faults, and 46,000 with this. The
-/// price: up to `SPARES` times `LARGEST_SPARE` stay with the process.
-static SHELF: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-const SPARES: usize = 4;
-const LARGEST_SPARE: usize = 32 << 20;
-
-/// Nobody needs these bytes any more.
-pub(crate) fn give_back(bytes: Vec<u8>) {
-    if (FIRST_PIECE..=LARGEST_SPARE).contains(&bytes.capacity()) {
-        let mut shelf = SHELF.lock();
-        if shelf.len() < SPARES {
-            shelf.push(bytes);
-        }
-    }
-}
-
-/// For a body. A small one gets memory of its own, and no body gets far too much: a result keeps
-/// its memory until somebody takes it.
-fn memory_for(length: usize) -> Vec<u8> {
-    if length < FIRST_PIECE {
-        return Vec::new();
-    }
-    let mut shelf = SHELF.lock();
-    match shelf.iter().position(|spare| spare.capacity() / 4 <= length) {
-        Some(place) => shelf.swap_remove(place),
-        None => Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,7 +345,7 @@ mod tests {
                 let frame = reader.next().unwrap();
                 prop_assert_eq!(&frame.body, body);
                 if given_back {
-                    super::give_back(frame.body);
+                    crate::shelf::give_back(frame.body);
                 }
             }
             prop_assert!(matches!(reader.next(), Err(WireError::End)));

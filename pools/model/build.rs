@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{env, fs};
 
-/// In reading order, as in the real `lib.rs`. `panics.rs`, `leash.rs` and `wire.rs` are stubs here: see
+/// In reading order, as in the real `lib.rs`. `panics.rs`, `leash.rs` and `shelf.rs` are stubs here: see
 /// `lib.rs`.
 const MODULES: [&str; 20] = [
     "panic_report",
