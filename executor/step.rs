@@ -182,14 +182,27 @@ impl Tasks {
     /// Frees the slot of a task that has ended and whose outcome nobody can take.
     pub(crate) fn forget(&self, key: Key) {
         let Some(slot) = self.remove(key) else { return };
-        match slot.stage {
+        match self.is_too_deep() {
+            true => self.forgotten.borrow_mut().push(slot),
+            false => self.go_deeper(|| self.drop_outcome(slot)),
+        }
+    }
+
+    fn drop_outcome(&self, slot: Slot) {
+        let tell = |failure: Failure| {
+            let age = self.loop_ref.latest().since(slot.born);
+            self.loop_ref.report(failure.origin(slot.spawned_at).age(age));
+        };
+        let who = || who(slot.id, slot.name.as_deref());
+        let dropped = match slot.stage {
             Stage::Failed(TaskError::Panicked(panic), _) => {
-                let age = self.loop_ref.latest().since(slot.born);
-                let failure = lost_panic(who(slot.id, slot.name.as_deref()), &panic);
-                self.loop_ref.report(failure.origin(slot.spawned_at).age(age));
-                let _ = contain(|| drop(panic));
+                tell(lost_panic(who(), &panic));
+                contain(|| drop(panic))
             }
-            stage => drop(contain(|| drop(stage))),
+            stage => contain(|| drop(stage)),
+        };
+        if let Err(message) = dropped {
+            tell(Failure::new(FailureKind::DestructorPanicked, who(), message));
         }
     }
 
@@ -212,20 +225,42 @@ impl Tasks {
     /// each generation lies deeper on the stack. From a certain depth on they are put on a
     /// list instead, and are dropped before the outermost drop returns.
     pub(crate) fn drop_now(&self, key: Key) {
-        if self.depth.get() >= DEEPEST_DROP {
-            self.too_deep.borrow_mut().push(key);
-            return;
+        match self.is_too_deep() {
+            true => self.too_deep.borrow_mut().push(key),
+            false => self.go_deeper(|| self.drop_one_now(key)),
         }
-        self.depth.set(self.depth.get() + 1);
-        self.drop_one_now(key);
-        if self.depth.get() == 1 {
-            loop {
-                let next = self.too_deep.borrow_mut().pop();
-                let Some(key) = next else { break };
+    }
+
+    fn is_too_deep(&self) -> bool {
+        self.depth.get() >= DEEPEST_DROP
+    }
+
+    /// Drops something that may drop more of its kind. The outermost drop also drops what was
+    /// put on the lists meanwhile.
+    fn go_deeper(&self, drop_it: impl FnOnce()) {
+        let depth = self.depth.get();
+        self.depth.set(depth + 1);
+        drop_it();
+        if depth == 0 {
+            self.drop_what_lay_too_deep();
+        }
+        self.depth.set(depth);
+    }
+
+    fn drop_what_lay_too_deep(&self) {
+        loop {
+            let child = self.too_deep.borrow_mut().pop();
+            let outcome = self.forgotten.borrow_mut().pop();
+            if child.is_none() && outcome.is_none() {
+                break;
+            }
+            if let Some(key) = child {
                 self.drop_one_now(key);
             }
+            if let Some(slot) = outcome {
+                self.drop_outcome(slot);
+            }
         }
-        self.depth.set(self.depth.get() - 1);
     }
 
     fn drop_one_now(&self, key: Key) {

@@ -179,6 +179,11 @@ impl<T> Task<T> {
         self.tasks.end_order(self.key)
     }
 
+    /// Wakes `waiter` when the task has ended.
+    pub(crate) fn wake_when_over(&self, waiter: Waiter) {
+        self.tasks.set_joiner(self.key, waiter);
+    }
+
     pub(crate) fn drop_now(&self) {
         self.tasks.drop_now(self.key);
     }

@@ -223,7 +223,7 @@ impl<E> Shared<E> {
 
 impl<E: 'static> Shared<E> {
     /// Lets go of the children that have left, and keeps their failures.
-    fn collect_left(&self) {
+    fn collect_left(&self, cx: &Context<'_>) {
         for number in self.left.take() {
             let Some(child) = self.children.borrow_mut().remove(&number) else { continue };
             let (name, spawned_at) = (child.name(), child.spawned_at());
@@ -231,8 +231,10 @@ impl<E: 'static> Shared<E> {
                 Ok(Ok(Ok(()))) | Ok(Err(TaskError::Cancelled)) => continue,
                 Ok(Ok(Err(error))) => GroupCause::Failed(error),
                 Ok(Err(TaskError::Panicked(panic))) => GroupCause::Panicked(panic),
-                // It said that it leaves, and the step in which it said so has not ended.
+                // It said that it leaves, and the step in which it said so has not ended: its
+                // end itself will be heard.
                 Err(child) => {
+                    child.wake_when_over(Waiter::of(cx));
                     self.children.borrow_mut().insert(number, child);
                     self.left.borrow_mut().push(number);
                     continue;
@@ -310,7 +312,7 @@ where
         let me = Waiter::of(cx);
         let earlier = shared.parent.replace(Some(me));
         drop(earlier);
-        shared.collect_left();
+        shared.collect_left(cx);
         if shared.stage.get() == Stage::Aborting {
             // The body is cancelled after the children were asked, as in asyncio.
             shared.cancel_children();
@@ -324,7 +326,7 @@ where
             shared.stage.set(if aborts { Stage::Aborting } else { Stage::Closing });
             *this.result = Some(result);
             // A child may have left while the body took its step.
-            shared.collect_left();
+            shared.collect_left(cx);
             if shared.stage.get() == Stage::Aborting {
                 shared.cancel_children();
             }

@@ -58,10 +58,14 @@ pub(crate) struct Tasks {
     pub(crate) live: Cell<usize>,
     /// How many have ended, counted round and round: tells who ended first.
     pub(crate) ended: Cell<u32>,
+    /// Operations of sockets, counted round and round.
+    operations: Cell<u32>,
     /// How many calls of [`Tasks::drop_now`] are under way, one inside the other.
     pub(crate) depth: Cell<usize>,
     /// Tasks to drop as soon as the stack is shallow again.
     pub(crate) too_deep: RefCell<Vec<Key>>,
+    /// Outcomes that nobody takes, to be dropped as soon as the stack is shallow again.
+    pub(crate) forgotten: RefCell<Vec<Slot>>,
     /// Futures that were spawned after the end, waiting to be dropped.
     pub(crate) graveyard: RefCell<Vec<BoxedBody>>,
     pub(crate) burying: Cell<bool>,
@@ -163,6 +167,8 @@ impl Tasks {
             current: Cell::new(None),
             live: Cell::new(0),
             ended: Cell::new(0),
+            operations: Cell::new(0),
+            forgotten: RefCell::default(),
             graveyard: RefCell::default(),
             burying: Cell::new(false),
             depth: Cell::new(0),
@@ -357,6 +363,12 @@ impl Tasks {
     pub(crate) fn owner_of(&self, waker: &Waker) -> Option<Key> {
         let current = self.current.get()?;
         std::ptr::eq(current.waker, waker.data()).then_some(current.key)
+    }
+
+    /// Counts one more operation of a socket.
+    pub(crate) fn count_operation(&self) -> u32 {
+        self.operations.set(self.operations.get().wrapping_add(1));
+        self.operations.get()
     }
 
     /// How many tasks have not ended.

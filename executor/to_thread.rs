@@ -18,7 +18,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
 use roundelay_pools::{Job, JobError};
 use roundelay_runtime::{ClockHold, Event, LoopProxy};
@@ -63,11 +64,33 @@ pub struct ToThread<F, T> {
 
 enum Stage<F, T> {
     New(F),
-    Awaited { job: Job<T>, number: u64, home: LoopProxy, _clock: ClockHold },
+    Awaited { job: Job<T>, number: u64, home: LoopProxy, ring: Arc<Ring> },
     Over,
 }
 
 impl<F, T> Unpin for ToThread<F, T> {}
+
+/// Wakes whoever awaits the job, then lets the clock go: not when the result is taken, for
+/// nobody may ever come for it, and not before the wake-up is on its way.
+struct Ring {
+    clock: Mutex<Option<ClockHold>>,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Wake for Ring {
+    fn wake(self: Arc<Self>) {
+        let waker = lock(&self.waker).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        let clock = lock(&self.clock).take();
+        drop(clock);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl<F, T> Future for ToThread<F, T>
 where
@@ -88,13 +111,23 @@ where
                 Err(refusal) => return Poll::Ready(Err(JobError::Refused(refusal.to_string()))),
             };
             tasks.loop_ref.observe(|| Event::JobSubmitted { job: number });
-            let _clock = home.hold_clock();
-            self.stage = Stage::Awaited { job, number, home, _clock };
+            let ring = Arc::new(Ring {
+                clock: Mutex::new(Some(home.hold_clock())),
+                waker: Mutex::default(),
+            });
+            self.stage = Stage::Awaited { job, number, home, ring };
         }
-        let Stage::Awaited { job, number, home, .. } = &mut self.stage else {
+        let Stage::Awaited { job, number, home, ring } = &mut self.stage else {
             panic!("a future that has given the job's result is polled again");
         };
-        let Poll::Ready(outcome) = Pin::new(job).poll(cx) else { return Poll::Pending };
+        // Cloning and dropping a waker may be foreign code: not under the lock.
+        let new = cx.waker().clone();
+        let earlier = lock(&ring.waker).replace(new);
+        drop(earlier);
+        let waker = Waker::from(Arc::clone(ring));
+        let Poll::Ready(outcome) = Pin::new(job).poll(&mut Context::from_waker(&waker)) else {
+            return Poll::Pending;
+        };
         if let Ok(home) = home.local() {
             home.observe(|| Event::JobEnded { job: *number });
         }
@@ -105,8 +138,9 @@ where
 
 impl<F, T> Drop for ToThread<F, T> {
     fn drop(&mut self) {
-        if let Stage::Awaited { job, number, home, .. } = &self.stage {
+        if let Stage::Awaited { job, number, home, ring } = &self.stage {
             job.cancel();
+            drop(lock(&ring.clock).take());
             if let Ok(home) = home.local() {
                 home.observe(|| Event::JobAbandoned { job: *number });
             }

@@ -278,6 +278,9 @@ impl Bell {
     }
 }
 
+// A key is 64 bits, and a token must hold all of it.
+const _: () = assert!(usize::BITS >= 64, "roundelay needs a 64-bit machine");
+
 /// The bell's own token: a generation that no source gets.
 const BELL: Token = Token(usize::MAX);
 

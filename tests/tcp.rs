@@ -74,11 +74,20 @@ fn poll_write(
     Pin::new(stream).poll_write(&mut Context::from_waker(waker), bytes)
 }
 
-/// Writes until there is no room left on either side.
-fn fill(stream: &mut (impl AsyncWrite + Unpin)) -> usize {
-    let mut written = 0;
-    while let Poll::Ready(count) = poll_write(stream, Waker::noop(), &[7; 65536]) {
-        written += count.unwrap();
+/// Writes until there is no room left on either side, also when asked again.
+async fn fill(stream: &mut (impl AsyncWrite + Unpin)) -> usize {
+    let (mut written, mut refusals) = (0, 0);
+    while refusals < 3 {
+        match poll_write(stream, Waker::noop(), &[7; 65536]) {
+            Poll::Ready(count) => {
+                written += count.unwrap();
+                refusals = 0;
+            }
+            Poll::Pending => {
+                refusals += 1;
+                yield_now().await;
+            }
+        }
     }
     written
 }
@@ -192,7 +201,7 @@ fn reading_into_no_room_and_writing_nothing_is_over_at_once_and_is_no_end() {
         there.write_all(b"x").await.unwrap();
         assert_eq!(here.read(&mut []).await.unwrap(), 0);
         assert_eq!(here.read(&mut [0; 4]).await.unwrap(), 1);
-        fill(&mut here);
+        fill(&mut here).await;
         let full = poll_write(&mut here, waker, &[]);
         assert!(matches!(full, Poll::Ready(Ok(0))), "{full:?}");
     });
@@ -274,7 +283,7 @@ fn a_peer_that_disappears_is_an_error_for_the_reader_and_the_writer_that_wait() 
     // A connection that is dropped with something unread is reset.
     on_a_loop(async || {
         let (mut here, there) = pair_with_std().await;
-        fill(&mut here);
+        fill(&mut here).await;
         let (mut read, mut write) = here.into_split();
         let reader = spawn(async move { read.read(&mut [0; 8]).await });
         let writer = spawn(async move { write.write_all(&vec![0; 1 << 20]).await });
@@ -342,7 +351,7 @@ fn dropping_the_writing_half_does_not_harm_a_reader_that_waits() {
 fn dropping_the_reading_half_does_not_harm_a_writer_that_waits() {
     on_a_loop(async || {
         let (mut here, mut there) = pair().await;
-        let filled = fill(&mut here);
+        let filled = fill(&mut here).await;
         let (read, mut write) = here.into_split();
         let writer = spawn(async move { write.write_all(&[8; 1000]).await });
         yield_now().await;
@@ -641,8 +650,8 @@ fn a_cancelled_reader_writer_or_accepter_leaves_no_waiting_callback() {
                 let (mut read, mut write) = here.into_split();
                 let (listener, _) = listen();
                 let (mut whole, mut other) = pair().await;
-                fill(&mut write);
-                fill(&mut other);
+                fill(&mut write).await;
+                fill(&mut other).await;
                 let tasks = [
                     spawn(async move { while let Ok(1..) = read.read(&mut [0; 9]).await {} }),
                     spawn(async move { while let Ok(1..) = write.write(&[0; 9]).await {} }),
@@ -677,7 +686,7 @@ fn polling_over_and_over_without_news_leaves_one_wait_and_takes_the_news_once() 
                 let (here, mut there) = pair().await;
                 let (listener, _address) = listen();
                 let (mut read, mut write) = here.into_split();
-                fill(&mut write);
+                fill(&mut write).await;
                 assert!(poll_read(&mut read, Waker::noop()).is_pending());
                 let mut accept = pin!(listener.accept());
                 let before = sources.awaited.get();
@@ -812,6 +821,48 @@ fn descriptors_that_come_back_as_somebody_elses_cause_no_confusion() {
 }
 
 #[test]
+fn a_descriptor_that_has_a_twin_is_off_the_list_when_its_source_is_dropped() {
+    // B23: closing one of two twins takes nothing off the system's list, so the loop must.
+    must_end(|| {
+        let events = Rc::new(Cell::new(0));
+        let heard = Rc::clone(&events);
+        let runner = Runner::builder().virtual_clock();
+        let runner = runner.observer(move |_: Moment, event: &Event| {
+            if let Event::WaitEnds { events } = event {
+                heard.set(heard.get() + events);
+            }
+        });
+        let runner = runner.build().unwrap();
+        let listener = net::TcpListener::bind(ANYWHERE).unwrap();
+        let address = listener.local_addr().unwrap();
+        runner
+            .run(async {
+                for elsewhere in [false, true] {
+                    let mut there = net::TcpStream::connect(address).unwrap();
+                    let (here, _) = listener.accept().unwrap();
+                    here.set_nonblocking(true).unwrap();
+                    let twin = here.try_clone().unwrap();
+                    let source = current_loop().unwrap().register(&here).unwrap();
+                    yield_now().await;
+                    if elsewhere {
+                        std::thread::spawn(move || drop((source, here))).join().unwrap();
+                    } else {
+                        drop((source, here));
+                    }
+                    events.set(0);
+                    there.write_all(b"for the twin").unwrap();
+                    for _ in 0..5 {
+                        yield_now().await;
+                    }
+                    assert_eq!(events.get(), 0, "elsewhere: {elsewhere}");
+                    drop(twin);
+                }
+            })
+            .unwrap();
+    });
+}
+
+#[test]
 fn a_connection_given_up_halfway_leaves_nothing_behind() {
     must_end(|| {
         let (runner, sources) = counting_runner();
@@ -847,7 +898,7 @@ fn a_stream_dropped_on_another_thread_is_closed_and_the_loop_goes_on() {
                     let (mut here, mut there) = pair().await;
                     let (counter, waker) = Counter::new();
                     assert!(poll_read(&mut here, &waker).is_pending());
-                    fill(&mut here);
+                    fill(&mut here).await;
                     assert!(poll_write(&mut here, &waker, b"x").is_pending());
                     let at_home = if whole {
                         std::thread::spawn(move || drop(here)).join().unwrap();
@@ -1111,7 +1162,7 @@ fn a_waker_that_panics_on_news_is_reported_and_the_others_hear_theirs() {
             .run(async {
                 let (here, mut there) = pair().await;
                 let (mut read, mut write) = here.into_split();
-                let filled = fill(&mut write);
+                let filled = fill(&mut write).await;
                 let (counter, waker) = Counter::new();
                 assert!(poll_read(&mut read, &panicking_waker()).is_pending());
                 assert!(poll_write(&mut write, &waker, b"x").is_pending());

@@ -20,6 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use roundelay_runtime::{Direction, Source, WaitKey, current_loop};
 
+use crate::current::current_tasks;
 use crate::task_table::Waiter;
 
 /// A socket, or another descriptor that does not block, and its registration.
@@ -47,6 +48,10 @@ impl<T: AsFd> Watched<T> {
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         while self.source.is_ready(direction)? {
+            if is_time_to_give_way() {
+                Waiter::of(cx).wake();
+                return Poll::Pending;
+            }
             match operation(&self.file) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.source.clear_ready(direction)?;
@@ -94,6 +99,17 @@ impl<T: AsFd> Drop for Word<'_, T> {
         self.watched.cancel_wait(&mut self.wait);
     }
 }
+
+/// Whether somebody else should have a turn: a task that always finds something to read would
+/// never come to an end of its step. Once in so many operations it gives way, and then goes on
+/// even if it is polled again at once, so that no combinator can go round in circles over it.
+fn is_time_to_give_way() -> bool {
+    let count = current_tasks().map_or(0, |tasks| tasks.count_operation());
+    count.is_multiple_of(OPERATIONS_AT_A_STRETCH) && count > 0
+}
+
+/// How many operations of sockets a loop does before the one who asks gives way.
+const OPERATIONS_AT_A_STRETCH: u32 = 128;
 
 fn no_loop() -> io::Error {
     io::Error::other(

@@ -93,7 +93,8 @@ const BACKLOG: i32 = 1024;
 /// A TCP connection.
 ///
 /// Dropping it closes the connection. Reading and writing are *cancel safe* in the sense of
-/// the futures-io traits: a poll that is pending has moved no byte.
+/// the futures-io traits: a poll that is pending has moved no byte. A read that is given up
+/// leaves its word with the loop until the next event; a virtual clock stands still so long.
 pub struct TcpStream {
     watched: Watched<net::TcpStream>,
     read: Option<WaitKey>,
@@ -142,7 +143,11 @@ impl TcpStream {
         let addresses: Vec<SocketAddr> =
             to_thread(move || name.to_socket_addrs().map(Iterator::collect))
                 .await
-                .map_err(io::Error::other)??;
+                .map_err(io::Error::other)?
+                .map_err(|error| {
+                    let text = format!("the name {host:?} could not be looked up: {error}");
+                    io::Error::new(error.kind(), text)
+                })?;
         let mut last = io::Error::new(
             io::ErrorKind::NotFound,
             format!("the name {host:?} has no address; check its spelling"),
@@ -228,6 +233,10 @@ fn poll_read(
     cx: &mut Context<'_>,
     buffer: &mut [u8],
 ) -> Poll<io::Result<usize>> {
+    if buffer.is_empty() {
+        // The system would block even for this, until there is something that has no room.
+        return Poll::Ready(Ok(0));
+    }
     watched.poll_io(wait, cx, Direction::Read, |mut stream| stream.read(buffer))
 }
 
@@ -237,6 +246,9 @@ fn poll_write(
     cx: &mut Context<'_>,
     bytes: &[u8],
 ) -> Poll<io::Result<usize>> {
+    if bytes.is_empty() {
+        return Poll::Ready(Ok(0));
+    }
     watched.poll_io(wait, cx, Direction::Write, |mut stream| stream.write(bytes))
 }
 
@@ -264,6 +276,9 @@ impl AsyncRead for TcpStream {
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
         let read = |mut stream: &net::TcpStream| stream.read_vectored(buffers);
         this.watched.poll_io(&mut this.read, cx, Direction::Read, read)
     }
@@ -285,6 +300,9 @@ impl AsyncWrite for TcpStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if slices.iter().all(|slice| slice.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
         let write = |mut stream: &net::TcpStream| stream.write_vectored(slices);
         this.watched.poll_io(&mut this.write, cx, Direction::Write, write)
     }

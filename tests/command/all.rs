@@ -18,9 +18,16 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+const ROUNDELAY: &str = env!("CARGO_BIN_EXE_roundelay");
+
 /// The command, about to run in `dir`.
 fn roundelay(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_roundelay"));
+    let mut command = Command::new(ROUNDELAY);
+    if processes::is_deaf_to_ctrl_c() {
+        // So are these tests, then, and so would be the command: it respects that.
+        command = Command::new("env");
+        command.args(["--default-signal=INT", ROUNDELAY]);
+    }
     command.current_dir(dir).stdin(Stdio::null());
     command
 }

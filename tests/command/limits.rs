@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use crate::processes::{Running, endless_file, nobody_is_left};
-use crate::{manifest, roundelay, status, told};
+use crate::{ROUNDELAY, manifest, status, told};
 
 #[test]
 fn a_file_over_its_time_is_given_up_and_the_rest_is_complete() {
@@ -163,9 +163,8 @@ fn too_few_open_files_are_no_reason_to_fail() {
         fs::write(dir.path().join(number.to_string()), vec![0; 300_000]).unwrap();
     }
     let mut limited = Command::new("sh");
-    let command = roundelay(dir.path());
-    limited.args(["-c", "ulimit -n 32; exec \"$0\" manifest --jobs 64 --retries 100"]);
-    limited.arg(command.get_program()).current_dir(dir.path()).stdin(Stdio::null());
+    limited.args(["-c", "ulimit -n 32; exec \"$0\" manifest --jobs 64 --retries 100", ROUNDELAY]);
+    limited.current_dir(dir.path()).stdin(Stdio::null());
     let made = limited.output().unwrap();
     assert_eq!(status(&made), 0, "{:?}", told(&made));
     assert_eq!(made.stdout.iter().filter(|&&byte| byte == b'\n').count(), 200);

@@ -167,6 +167,14 @@ fn as_pid(pid: u32) -> Pid {
     Pid::from_raw(pid as i32).unwrap()
 }
 
+/// Was this process started with SIGINT ignored, as a shell without job control does it in the background?
+pub(crate) fn is_deaf_to_ctrl_c() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_some_and(|set| set >> (Signal::INT.as_raw() - 1) & 1 == 1)
+}
+
 /// Looks again and again.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();

@@ -5,12 +5,12 @@ use std::io::pipe;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
 use crate::processes::{Running, Signal, endless_file, nobody_is_left, process_group, wait_until};
-use crate::roundelay;
+use crate::{ROUNDELAY, roundelay};
 
 const POOLS: [&str; 2] = ["threads", "processes"];
 
@@ -81,6 +81,18 @@ fn sigterm_is_the_same_with_a_status_of_its_own() {
 }
 
 #[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let dir = tree();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT; exec \"$0\" manifest", ROUNDELAY]).current_dir(dir.path());
+    let running = Running::spawn(shell.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    running.reader_of(&dir.path().join("endless"));
+    running.signal(Signal::INT);
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code(), Some(143));
+}
+
+#[test]
 fn ctrl_c_at_the_terminal_reaches_the_parent_and_the_parent_decides() {
     let dir = tree();
     let running = Running::start(dir.path(), ["--pool", "processes"]);
@@ -95,13 +107,13 @@ fn ctrl_c_at_the_terminal_reaches_the_parent_and_the_parent_decides() {
 
 #[test]
 fn a_signal_at_any_moment_of_the_start_leaves_nothing_behind() {
-    for round in 0..60 {
+    for round in 0..40 {
         let dir = tree();
         fs::write(dir.path().join("M"), "old").unwrap();
         let pool = POOLS[round % 2];
         let running = Running::start(dir.path(), ["--output", "M", "--pool", pool]);
         // From "not yet a program" to "its workers are starting", whatever the machine makes of it.
-        (0..round * 2000).for_each(|_| std::hint::spin_loop());
+        (0..round * 3000).for_each(|_| std::hint::spin_loop());
         if round % 3 == 0 {
             wait_until("it watches for signals", || {
                 fs::read_dir(format!("/proc/{}/task", running.pid)).map_or(0, Iterator::count) > 1

@@ -46,7 +46,7 @@ pub struct ManifestOptions {
     #[arg(short, long, value_name = "N", value_parser = jobs, allow_negative_numbers = true)]
     pub jobs: Option<usize>,
 
-    /// Give a file up after this time; fractions are allowed
+    /// Give a file up after this time; fractions are allowed. (Small files then cost more: none shares a job)
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 

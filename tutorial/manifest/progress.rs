@@ -99,7 +99,9 @@ pub struct Progress {
 /// Plain lines are not further apart than this many seconds.
 const RAREST_LINE: u64 = 60;
 
-const COUNTED: &str = "[{bar:30}] {msg} files  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+/// The bar gets what the words leave of the line, so that the line never takes two.
+const COUNTED: &str =
+    "[{wide_bar}] {msg} files  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
 const COUNTING: &str = "{spinner} {msg} files  {bytes}  {bytes_per_sec}";
 
 impl Progress {
