@@ -44,3 +44,8 @@ pub use roundelay_runtime::{
     LoopClosed, LoopProxy, LoopRef, Moment, Observer, RunError, TaskEnd, Work, WrongLoop,
     current_loop,
 };
+
+/// The README's example runs with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("README.md")]
+struct Readme;
