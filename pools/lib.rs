@@ -41,7 +41,7 @@
 #[cfg(not(unix))]
 compile_error!(
     "roundelay-pools runs on Unix systems: its process pool talks to its workers through a Unix \
-     socket pair. Windows would need another transport (see PROCESS_POOL.md, section 11)."
+     socket pair. Windows would need another transport behind `transport.rs`."
 );
 
 // What both pools share: the job, and the end.
