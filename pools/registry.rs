@@ -253,7 +253,7 @@ macro_rules! __remote {
             $(, " -> ", stringify!($out))?, "`, known to worker processes.\n\n"
         )]
         $($docs)*
-        #[allow(non_camel_case_types)]
+        #[allow(non_camel_case_types, reason = "the struct has the function's name")]
         #[derive(Clone, Copy)]
         $vis struct $name {}
 
@@ -261,7 +261,7 @@ macro_rules! __remote {
         // be both, but clippy takes the call of one (`cpu_heavy(5);`) for a useless expression.
         $($cfgs)*
         #[doc(hidden)]
-        #[allow(non_upper_case_globals)]
+        #[allow(non_upper_case_globals, reason = "so has the constant")]
         $vis const $name: $name = $name {};
 
         // Inside this block the *type* is the struct, and the *value* is the function again:

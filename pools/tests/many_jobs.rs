@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ use futures_core::Stream;
 use roundelay_pools::{
     Job, JobError, ProcessPool, ThreadPool, When, as_completed, remote, wait, wait_async,
 };
+
+mod block_on;
+
+use block_on::block_on;
 
 roundelay_pools::test_worker!();
 
@@ -36,23 +40,6 @@ fn done(value: u64, pool: &ThreadPool) -> Job<u64> {
         thread::yield_now();
     }
     job
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Arc::new(Unpark(thread::current())).into();
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 #[remote(crate = roundelay_pools)]

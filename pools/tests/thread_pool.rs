@@ -1,36 +1,19 @@
 //! What a user of the thread pool may rely on.
 
 use std::collections::HashSet;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
-use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::Duration;
 
 use roundelay_pools::{JobError, PoolError, ThreadPool};
 
+mod block_on;
+
+use block_on::block_on;
+
 /// Long enough for the slowest machine; reached only by a test that fails.
 const SAFETY: Duration = Duration::from_secs(60);
-
-/// A whole executor, to show that a job needs no particular one.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Arc::new(Unpark(thread::current())).into();
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 /// A job that has certainly started, and ends when it is told to.
 fn held_job(pool: &ThreadPool) -> (roundelay_pools::Job<()>, mpsc::Sender<()>) {
