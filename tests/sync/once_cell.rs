@@ -71,6 +71,25 @@ fn when_the_maker_fails_panics_or_is_cancelled_the_next_in_line_tries() {
 }
 
 #[test]
+fn one_that_is_cancelled_when_its_turn_has_just_come_passes_the_turn_on() {
+    run_virtual(async {
+        let cell = OnceCell::new();
+        let tasks = [1, 2, 3].map(|n| {
+            let cell = cell.clone();
+            spawn(async move { *cell.get_or_init(async || sleep_and(n).await).await })
+        });
+        yield_now().await;
+        tasks[0].cancel();
+        // Its unwinding hands the turn to the second, which is cancelled before its step.
+        yield_now().await;
+        tasks[1].cancel();
+        let [first, second, third] = tasks;
+        assert!(first.await.is_err() && second.await.is_err());
+        assert_eq!(third.await.unwrap(), 3);
+    });
+}
+
+#[test]
 fn a_set_lets_all_go_on_and_is_refused_while_somebody_makes_the_value() {
     run_virtual(async {
         let cell = OnceCell::new();
