@@ -30,6 +30,7 @@ mod time;
 mod yield_now;
 mod promise;
 mod sync;
+mod channel;
 mod combinators;
 mod group_error;
 mod task_group;
@@ -37,13 +38,21 @@ mod blocking;
 mod to_thread;
 mod net;
 
+pub use channel::broadcast::{
+    BroadcastError, BroadcastReceiver, BroadcastReceiving, BroadcastSender, broadcast,
+};
+pub use channel::mpsc::{Receiver, Receiving, Sender, Sending, channel, unbounded_channel};
+pub use channel::watch::{Changed, WatchReceiver, WatchSender, watch};
 pub use combinators::gather::{Gather, GatherAll, GatherCause, GatherError, gather, gather_all};
 pub use error::{Elapsed, TaskError, TaskPanic};
 pub use group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
 pub use promise::{Abandoned, Promise, PromiseFuture, promise};
 pub use run::{Runner, RunnerBuilder, run};
-pub use sync::queue::{Closed, Finished, Get, Put, Queue, TryPutError};
+pub use sync::closed::{Closed, Finished, NoReceivers, TryGetError, TryPutError};
+pub use sync::queue::{GetItem, Queue};
+pub use sync::queue_item::{QueueItem, QueueJoin, TaskDoneError};
+pub use sync::queue_lines::{Get, Put};
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{CurrentTask, Task, TaskBuilder, current_task, spawn};
 pub use task_group::{Child, TaskGroup, task_group};

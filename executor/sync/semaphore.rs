@@ -13,7 +13,7 @@
 //! - First come, first served: while somebody waits, nobody overtakes.
 //! - A permit that was granted to a waiter which is dropped goes to the next one.
 //!
-//! Tutorial: chapter 13. Before this: `wait_queue.rs`. After this: `queue.rs`.
+//! Tutorial: chapter 13. Before this: `wait_queue.rs`. After this: `closed.rs`.
 
 use std::cell::Cell;
 use std::fmt;
