@@ -10,7 +10,8 @@
 //!      |
 //!   task_group, gather    several at once
 //!      |
-//!   sync, promise, time   what a task waits for
+//!   channel, sync,        what a task waits for
+//!   promise, time
 //!      |
 //!   run, task             from outside: start, await, cancel
 //!      |

@@ -11,13 +11,15 @@ use std::rc::Rc;
 
 use roundelay::runtime::{Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
 use roundelay::{
-    Abandoned, Acquire, CallHandle, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event,
-    EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
-    GatherCause, GatherError, Get, GroupCause, GroupError, GroupFailure, Instant, LoopClosed,
-    LoopProxy, LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, RunError,
-    Runner, RunnerBuilder, Semaphore, Sleep, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
-    TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, Work, WriteHalf, WrongLoop,
-    YieldNow,
+    Abandoned, Acquire, BroadcastError, BroadcastReceiver, BroadcastReceiving, BroadcastSender,
+    CallHandle, Changed, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event, EventLoop,
+    EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
+    GatherCause, GatherError, Get, GetItem, GroupCause, GroupError, GroupFailure, Instant,
+    LoopClosed, LoopProxy, LoopRef, Moment, NoReceivers, Permit, Promise, PromiseFuture, Put,
+    Queue, QueueItem, QueueJoin, ReadHalf, Receiver, Receiving, RunError, Runner, RunnerBuilder,
+    Semaphore, Sender, Sending, Sleep, Task, TaskBuilder, TaskDoneError, TaskEnd, TaskError,
+    TaskGroup, TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryGetError, TryPutError,
+    WatchReceiver, WatchSender, Work, WriteHalf, WrongLoop, YieldNow,
 };
 
 /// Compiles only if each type has the trait.
@@ -69,7 +71,9 @@ has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Aband
 has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
 has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
 has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
+has!(Send: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
+has!(Sync: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 
 // An error that carries what stays, stays.
@@ -84,7 +88,15 @@ has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Chil
 has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
+has_not!(Send: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
+has_not!(Send: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
+has_not!(Send: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
+has_not!(Send: WatchSender<()>, WatchReceiver<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
+has_not!(Sync: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
+has_not!(Sync: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
+has_not!(Sync: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
+has_not!(Sync: WatchSender<()>, WatchReceiver<()>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
 
 // What guards or carries something that stays, stays.
@@ -95,6 +107,8 @@ has_not!(Sync: Timeout<std::future::Ready<Travels>>);
 
 has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<Stays>);
 has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Stays, Stays>);
+has!(Unpin: GetItem<Stays>, QueueJoin, Sending<'static, Stays>, Receiving<'static, Stays>);
+has!(Unpin: Receiver<Stays>, BroadcastReceiver<Stays>, WatchReceiver<Stays>);
 has!(Unpin: GatherAll<Stays>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
 
 /// Futures that a `Send` program would want to keep in its own.

@@ -102,7 +102,7 @@ impl<T> Sender<T> {
         if self.is_closed() {
             return Err(TryPutError::Closed(value));
         }
-        if !self.pipe.has_room() {
+        if !self.pipe.take_place() {
             return Err(TryPutError::Full(value));
         }
         self.pipe.push(value);
@@ -118,7 +118,7 @@ impl<T> Sender<T> {
     /// Whether [`send`](Sender::send) would have to wait.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        !self.pipe.has_room()
+        self.pipe.is_full()
     }
 
     /// How many values the channel has room for; `None` without a limit.
@@ -199,22 +199,25 @@ impl<T> Receiver<T> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut me = None;
-        loop {
-            if let Some(value) = self.pipe.pop() {
-                return Poll::Ready(Some(value));
-            }
-            if self.pipe.is_over() {
-                return Poll::Ready(None);
-            }
-            match me.take() {
-                // Cloning a foreign waker is foreign code: look once more after it.
-                None => me = Some(Waiter::of(cx)),
-                Some(me) => {
-                    self.pipe.note_receiver(me);
-                    return Poll::Pending;
-                }
-            }
+        if let Poll::Ready(received) = self.look() {
+            return Poll::Ready(received);
+        }
+        let me = Waiter::of(cx);
+        // Cloning a foreign waker is foreign code: look once more after it.
+        if let Waiter::Other(_) = &me
+            && let Poll::Ready(received) = self.look()
+        {
+            return Poll::Ready(received);
+        }
+        self.pipe.note_receiver(me);
+        Poll::Pending
+    }
+
+    fn look(&mut self) -> Poll<Option<T>> {
+        match self.pipe.pop() {
+            Some(value) => Poll::Ready(Some(value)),
+            None if self.pipe.is_over() => Poll::Ready(None),
+            None => Poll::Pending,
         }
     }
 }
@@ -234,9 +237,10 @@ impl<T> Stream for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.pipe.close();
-        self.pipe.forget_receiver();
-        // Dropped last, with nothing borrowed: a value may hold a sender of this channel.
-        drop(self.pipe.take_all());
+        // Both taken before either is dropped, with nothing borrowed: dropping is foreign code,
+        // which may panic, and a value may hold a sender of this channel.
+        let (left, waiter) = (self.pipe.take_all(), self.pipe.take_receiver());
+        drop((waiter, left));
     }
 }
 
@@ -283,7 +287,7 @@ impl<T> Future for Sending<'_, T> {
                 self.ticket = None;
                 return Poll::Ready(Err(Closed(self.take_value())));
             }
-            if promised.is_some() || (self.ticket.is_none() && pipe.has_room()) {
+            if promised.is_some() || (self.ticket.is_none() && pipe.take_place()) {
                 self.ticket = None;
                 pipe.push(self.take_value());
                 return Poll::Ready(Ok(()));
@@ -305,7 +309,7 @@ impl<T> Drop for Sending<'_, T> {
         if let Some(ticket) = self.ticket
             && let Left::Granted(Room) = self.sender.pipe.waiting.leave(ticket)
         {
-            self.sender.pipe.promise_room();
+            self.sender.pipe.give_place_back();
         }
     }
 }
@@ -337,7 +341,7 @@ impl<T> Future for Receiving<'_, T> {
 impl<T> Drop for Receiving<'_, T> {
     fn drop(&mut self) {
         if self.waits {
-            self.receiver.pipe.forget_receiver();
+            drop(self.receiver.pipe.take_receiver());
         }
     }
 }

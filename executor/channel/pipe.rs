@@ -9,8 +9,9 @@
 //!
 //! # Invariants
 //! - First in, first out; senders that wait have their turn in the order in which they came.
-//! - `values + room promised to senders <= capacity`.
-//! - Room that was promised and is not used goes to the next in line.
+//! - `values + room promised to senders + free places == capacity`.
+//! - While there is a free place nobody waits for one: room is promised to those in line first,
+//!   and if it is not used it goes to the next.
 //! - Wakers are woken and dropped while nothing is borrowed, and so are values.
 //!
 //! Tutorial: chapter 14. Before this: `../sync/queue.rs`. After this: `mpsc.rs`.
@@ -25,6 +26,8 @@ use crate::task_table::Waiter;
 pub(crate) struct Pipe<T> {
     pub(crate) capacity: usize,
     values: RefCell<VecDeque<T>>,
+    /// Places that are neither taken nor promised.
+    free: Cell<usize>,
     /// Whom to wake when there is something to hear.
     receiver: Cell<Option<Waiter>>,
     /// Senders that wait for room.
@@ -43,6 +46,7 @@ impl<T> Pipe<T> {
         Pipe {
             capacity,
             values: RefCell::default(),
+            free: Cell::new(capacity),
             receiver: Cell::new(None),
             waiting: WaitQueue::new(),
             senders: Cell::new(1),
@@ -50,7 +54,25 @@ impl<T> Pipe<T> {
         }
     }
 
-    /// Puts a value in. There is room.
+    /// Takes a free place, if there is one: then a value may be pushed.
+    pub(crate) fn take_place(&self) -> bool {
+        let free = self.free.get();
+        self.free.set(free.saturating_sub(1));
+        free > 0
+    }
+
+    /// A place has come free, or will not be used: the first sender in line may have it.
+    pub(crate) fn give_place_back(&self) {
+        if self.waiting.grant(Room).is_err() {
+            self.free.set(self.free.get() + 1);
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.free.get() == 0
+    }
+
+    /// Puts a value in, at a place that was taken or promised.
     pub(crate) fn push(&self, value: T) {
         self.values.borrow_mut().push_back(value);
         self.wake_receiver();
@@ -58,7 +80,7 @@ impl<T> Pipe<T> {
 
     pub(crate) fn pop(&self) -> Option<T> {
         let value = self.values.borrow_mut().pop_front()?;
-        self.promise_room();
+        self.give_place_back();
         Some(value)
     }
 
@@ -70,23 +92,6 @@ impl<T> Pipe<T> {
         self.values.borrow().len()
     }
 
-    pub(crate) fn has_room(&self) -> bool {
-        // Nobody overtakes a sender that waits.
-        self.has_free_place() && self.waiting.len() == 0
-    }
-
-    fn has_free_place(&self) -> bool {
-        self.len() + self.waiting.granted() < self.capacity
-    }
-
-    /// A place has come free, or will not be used: the first sender in line may have it.
-    pub(crate) fn promise_room(&self) {
-        if self.waiting.len() > 0 && self.has_free_place() {
-            // Never refused: somebody is in line.
-            let _ = self.waiting.grant(Room);
-        }
-    }
-
     /// Notes whom to wake. Letting the earlier one go may be foreign code, which may send: the
     /// new one is noted by then.
     pub(crate) fn note_receiver(&self, receiver: Waiter) {
@@ -94,12 +99,13 @@ impl<T> Pipe<T> {
         drop(earlier);
     }
 
-    pub(crate) fn forget_receiver(&self) {
-        drop(self.receiver.take());
+    /// Takes the note away.
+    pub(crate) fn take_receiver(&self) -> Option<Waiter> {
+        self.receiver.take()
     }
 
     fn wake_receiver(&self) {
-        if let Some(receiver) = self.receiver.take() {
+        if let Some(receiver) = self.take_receiver() {
             receiver.wake();
         }
     }
