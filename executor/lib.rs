@@ -30,14 +30,16 @@ mod time;
 mod yield_now;
 mod promise;
 mod sync;
-mod combinators;
+pub mod combinators;
 mod group_error;
 mod task_group;
 mod blocking;
 mod to_thread;
 mod net;
 
-pub use combinators::gather::{Gather, GatherAll, GatherCause, GatherError, gather, gather_all};
+pub use combinators::gather::{Gather, GatherAll, gather, gather_all};
+pub use combinators::gather_error::{GatherCause, GatherError};
+pub use combinators::try_gather::{TryGather, try_gather};
 pub use error::{Elapsed, TaskError, TaskPanic};
 pub use group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
