@@ -37,9 +37,15 @@ mod blocking;
 mod to_thread;
 mod net;
 
+pub use combinators::as_completed::{AsCompleted, as_completed};
 pub use combinators::gather::{Gather, GatherAll, gather, gather_all};
 pub use combinators::gather_error::{GatherCause, GatherError};
+pub use combinators::race::{AllFailed, Race, RaceOk, race, race_ok};
+pub use combinators::race_tasks::{RaceTasks, race_tasks};
+pub use combinators::select::{Either, Select, select};
+pub use combinators::shield::shield;
 pub use combinators::try_gather::{TryGather, try_gather};
+pub use combinators::wait::{Wait, When, wait};
 pub use error::{Elapsed, TaskError, TaskPanic};
 pub use group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};

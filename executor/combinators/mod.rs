@@ -6,5 +6,11 @@ pub(crate) mod children;
 pub(crate) mod gather;
 pub(crate) mod try_gather;
 pub(crate) mod gather_error;
+pub(crate) mod wait;
+pub(crate) mod as_completed;
+pub(crate) mod race;
+pub(crate) mod race_tasks;
+pub(crate) mod select;
+pub(crate) mod shield;
 
 pub use children::{Children, FallibleChildren, Gatherable, Many, Mixed};
