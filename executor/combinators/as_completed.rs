@@ -25,6 +25,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
+use crate::combinators::children::outcome;
 use crate::combinators::finish_line::{AnyTask, FinishLine};
 use crate::error::TaskError;
 use crate::task::Task;
@@ -88,9 +89,7 @@ impl<T: 'static> AsCompleted<T> {
         let index = ready!(self.line.poll_next(cx));
         self.open -= 1;
         let task = self.tasks[index].take().expect("a task ends once, so it comes once");
-        let outcome = task.try_outcome();
-        let outcome = outcome.unwrap_or_else(|_| unreachable!("a task that comes has ended"));
-        Poll::Ready(Some((index, outcome)))
+        Poll::Ready(Some((index, outcome(task))))
     }
 }
 

@@ -155,8 +155,9 @@ fn polled_again() -> ! {
     panic!("a combinator gives its answer once; keep the answer, or do not poll it again")
 }
 
-fn outcome<T: 'static>(task: Task<T>) -> Result<T, TaskError> {
-    task.try_outcome().unwrap_or_else(|_| unreachable!("outcomes are taken when all have ended"))
+/// The outcome of a task that has ended.
+pub(crate) fn outcome<T: 'static>(task: Task<T>) -> Result<T, TaskError> {
+    task.try_outcome().unwrap_or_else(|_| unreachable!("outcomes are taken of what has ended"))
 }
 
 fn value<T: 'static, E: 'static>(task: Task<Result<T, E>>) -> T {

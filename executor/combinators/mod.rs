@@ -12,5 +12,9 @@ pub(crate) mod race;
 pub(crate) mod race_tasks;
 pub(crate) mod select;
 pub(crate) mod shield;
+pub(crate) mod inputs;
+pub(crate) mod window;
+pub(crate) mod concurrent;
 
 pub use children::{Children, FallibleChildren, Gatherable, Many, Mixed};
+pub use inputs::{FromIterator, FromStream, Inputs, Iterated};

@@ -18,7 +18,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::combinators::children::{Brood, Gatherable};
+use crate::combinators::children::{Brood, Gatherable, outcome};
 use crate::error::TaskError;
 use crate::task::Task;
 
@@ -87,8 +87,7 @@ impl<T: 'static> Future for RaceTasks<T> {
         }
         let mut children = this.brood.let_go();
         let winner = this.winner.expect("of one child or more, one ends first");
-        let outcome = children.remove(winner).try_outcome();
-        Poll::Ready((winner, outcome.unwrap_or_else(|_| unreachable!("it has ended"))))
+        Poll::Ready((winner, outcome(children.remove(winner))))
     }
 }
 

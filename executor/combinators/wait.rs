@@ -129,7 +129,8 @@ impl<T: 'static> Future for Wait<'_, T> {
             let enough = running == 1 || this.when.is_enough(task);
             this.stage = if enough { Stage::Enough } else { Stage::Waiting(running - 1) };
         }
-        let over_time = this.limit.as_mut().is_some_and(|limit| Pin::new(limit).poll(cx).is_ready());
+        let over_time =
+            this.limit.as_mut().is_some_and(|limit| Pin::new(limit).poll(cx).is_ready());
         match this.stage {
             Stage::Enough if first_look => {
                 Waiter::of(cx).wake();
