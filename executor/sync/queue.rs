@@ -22,7 +22,7 @@
 //!   doubled.
 //!
 //! Tutorial: chapter 13. Before this: `semaphore.rs`. After this:
-//! `../combinators/gather.rs`.
+//! `../combinators/peek.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

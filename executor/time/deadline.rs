@@ -12,7 +12,8 @@
 //! wakes the guards, so that they set a nearer timer.
 //!
 //! # Invariants
-//! - A guarded future that is ready wins over a deadline that has passed.
+//! - A guarded future that is ready wins over a deadline that has passed; but if that had
+//!   passed before the first poll, there is one poll only.
 //! - When `Elapsed` comes out, the guarded future is gone, and the deadline has expired.
 //! - Of nested guards, exactly the one whose deadline passed says so.
 //! - Guards are woken while nothing is borrowed.
@@ -108,7 +109,7 @@ impl Deadline {
         let number = self.shared.next_guard.get();
         self.shared.next_guard.set(number + 1);
         let place = Place { deadline: self.clone(), number };
-        Guarded { future: Some(future), place, timer: None, spent: false }
+        Guarded { future: Some(future), place, timer: None, stage: Stage::New }
     }
 
     /// When it is; `None` if never.
@@ -186,9 +187,16 @@ pin_project! {
         place: Place,
         // Set for this moment, which was the deadline then.
         timer: Option<(Instant, Sleep)>,
-        // The deadline had passed before the first poll, and that has been.
-        spent: bool,
+        stage: Stage,
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    Polled,
+    /// It has been polled once, and the deadline had passed before that.
+    Spent,
 }
 
 /// A guard's place among those that its deadline wakes.
@@ -224,7 +232,9 @@ impl<F: Future> Future for Guarded<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(Err(Elapsed { limit: None }));
         };
-        if !*this.spent {
+        if *this.stage != Stage::Spent {
+            let is_first_poll = *this.stage == Stage::New;
+            *this.stage = Stage::Polled;
             // The future may move the deadline while it is polled: that needs no wake-up.
             this.place.leave();
             if let Poll::Ready(output) = future.poll(cx) {
@@ -233,7 +243,11 @@ impl<F: Future> Future for Guarded<F> {
             // First in line, then the look at the deadline: making the waiter may run foreign
             // code, which may move it.
             this.place.enter(Waiter::of(cx));
-            if poll_deadline(&this.place.deadline, this.timer, this.spent, cx).is_pending() {
+            let deadline = &this.place.deadline;
+            if is_first_poll && deadline.when().is_some_and(|when| when <= now()) {
+                *this.stage = Stage::Spent;
+            }
+            if poll_deadline(deadline, this.timer, cx).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -248,10 +262,8 @@ impl<F: Future> Future for Guarded<F> {
 fn poll_deadline(
     deadline: &Deadline,
     timer: &mut Option<(Instant, Sleep)>,
-    spent: &mut bool,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    let is_first_look = timer.is_none();
     loop {
         let Some(when) = deadline.when() else {
             *timer = None;
@@ -266,11 +278,7 @@ fn poll_deadline(
                     false => return if is_over { Poll::Ready(()) } else { Poll::Pending },
                 }
             }
-            _ => {
-                let sleep = sleep_until(when);
-                *spent = is_first_look && sleep.is_over_before_it_begins();
-                *timer = Some((when, sleep));
-            }
+            _ => *timer = Some((when, sleep_until(when))),
         }
     }
 }
