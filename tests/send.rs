@@ -11,13 +11,14 @@ use std::rc::Rc;
 
 use roundelay::runtime::{Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
 use roundelay::{
-    Abandoned, Acquire, CallHandle, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event,
-    EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
-    GatherCause, GatherError, Get, GroupCause, GroupError, GroupFailure, Instant, LoopClosed,
-    LoopProxy, LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, RunError,
-    Runner, RunnerBuilder, Semaphore, Sleep, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
-    TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, Work, WriteHalf, WrongLoop,
-    YieldNow,
+    Abandoned, Acquire, AllFailed, AsCompleted, CallHandle, Child, ChildEnded, Closed, CurrentTask,
+    Deadline, Either, Elapsed, Event, EventLoop, EventLoopBuilder, Failure, FailureKind,
+    FailurePolicy, Finished, Gather, GatherAll, GatherCause, GatherError, Get, GroupCause,
+    GroupError, GroupFailure, Guarded, Instant, Interval, LoopClosed, LoopProxy, LoopRef,
+    MissedTick, Moment, Permit, Promise, PromiseFuture, Put, Queue, Race, RaceOk, RaceTasks,
+    ReadHalf, RunError, Runner, RunnerBuilder, Select, Semaphore, Sleep, Task, TaskBuilder,
+    TaskEnd, TaskError, TaskGroup, TaskPanic, TcpListener, TcpStream, Timeout, TimeoutJoin,
+    ToThread, TryGather, TryPutError, Wait, Work, WriteHalf, WrongLoop, YieldNow,
 };
 
 /// Compiles only if each type has the trait.
@@ -54,8 +55,11 @@ type Travels = Cell<u8>;
 has!(Send: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
 has!(Sync: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
 
-has!(Send: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
-has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
+has!(Send: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow, Interval, MissedTick);
+has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow, Interval, MissedTick);
+
+has!(Send: Select<Sleep, Sleep>, Race<Sleep>, RaceOk<Sleep, u8>, Either<Travels, Travels>);
+has!(Sync: Select<Sleep, Sleep>, Race<Sleep>, RaceOk<Sleep, u8>);
 
 has!(Send: Timeout<Sleep>, Timeout<std::future::Ready<Travels>>, ToThread<fn() -> u8, u8>);
 has!(Sync: Timeout<Sleep>);
@@ -67,8 +71,8 @@ has!(Sync: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
 
 has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
 has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
-has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
-has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
+has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>, AllFailed<u8>);
+has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>, AllFailed<u8>);
 has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 
@@ -82,6 +86,8 @@ has_not!(Send: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, Failu
 has_not!(Sync: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, FailurePolicy);
 has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
+has_not!(Send: TryGather<Vec<Task<Result<(), ()>>>>, RaceTasks<()>, AsCompleted<()>, Wait<'_, ()>);
+has_not!(Send: Deadline, Guarded<Sleep>, TimeoutJoin<()>, Select<Sleep, Task<()>>);
 has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
@@ -95,6 +101,7 @@ has_not!(Sync: Timeout<std::future::Ready<Travels>>);
 
 has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<Stays>);
 has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Vec<Task<Result<Stays, Stays>>>>);
+has!(Unpin: Interval, TryGather<Vec<Task<Result<Stays, Stays>>>>, AsCompleted<Stays>, RaceTasks<Stays>);
 has!(Unpin: GatherAll<Vec<Task<Stays>>>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
 
 /// Futures that a `Send` program would want to keep in its own.

@@ -63,7 +63,7 @@ fn a_result_in_the_turn_of_the_deadline_wins() {
         let (promise, value) = promise();
         roundelay::current_loop()
             .unwrap()
-            .call_later(ms(10), move || drop(promise.resolve("in time")))
+            .call_later(ms(10), move || promise.resolve("in time").unwrap())
             .unwrap();
         assert_eq!(timeout(ms(10), value).await, Ok(Ok("in time")));
     });
