@@ -3,7 +3,7 @@
 mod support;
 
 use std::cell::RefCell;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::rc::Rc;
 
 use roundelay::{
@@ -449,4 +449,65 @@ fn a_child_may_drop_the_gather_that_owns_it() {
         log.add("end");
     });
     assert_eq!(log.take(), ["goes on to its next wait", "the child is gone", "end"]);
+}
+
+#[test]
+fn a_thousand_gathers_one_inside_the_other_are_dropped_without_overflowing_the_stack() {
+    fn nested(census: Census, depth: u32) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
+        let guard = census.born();
+        Box::pin(async move {
+            let _guard = guard;
+            match depth {
+                0 => pending().await,
+                _ => drop(gather_all([nested(census, depth - 1)]).await),
+            }
+        })
+    }
+    let census = Census::new();
+    run_virtual(async {
+        let outermost = gather_all([nested(census.clone(), 1000)]);
+        for _ in 0..1001 {
+            yield_now().await;
+        }
+        assert_eq!(census.alive(), 1001);
+        drop(outermost);
+        assert_eq!(census.alive(), 0, "the deepest too");
+    });
+}
+
+#[test]
+fn a_gather_polled_with_ever_new_foreign_wakers_wakes_the_last_of_them() {
+    run_virtual(async {
+        let (promise, value) = promise::<()>();
+        let mut gathered = gather_all([value]);
+        let (counter, _first) = support::Counter::new();
+        let mut last = counter;
+        for _ in 0..3 {
+            let (counter, waker) = support::Counter::new();
+            assert!(support::poll_once(&mut gathered, &waker).is_pending());
+            last = counter;
+        }
+        yield_now().await;
+        promise.resolve(()).unwrap();
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        assert_eq!(last.wakes(), 1);
+        assert!(gathered.await[0].as_ref().unwrap().is_ok());
+    });
+}
+
+#[test]
+fn a_foreign_waker_that_panics_hurts_neither_the_children_nor_the_loop() {
+    let (runner, reports) = reporting_runner();
+    runner
+        .run(async {
+            let mut gathered = gather_all([yield_now(), yield_now()]);
+            let waker = support::panicking_waker();
+            assert!(support::poll_once(&mut gathered, &waker).is_pending());
+            sleep(ms(5)).await;
+            assert_eq!(gathered.await.len(), 2);
+        })
+        .unwrap();
+    assert_eq!(reports.take(), ["CallbackPanicked: a waker that panics"]);
 }
