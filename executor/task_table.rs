@@ -139,13 +139,13 @@ pub(crate) struct Birth {
 pub(crate) enum Waiter {
     Task(Rc<Tasks>, Key),
     Other(Waker),
-    /// Somebody who waits for several tasks, and the number under which this one is known.
-    Listener(Rc<dyn Listener>, usize),
+    /// Somebody who waits for several tasks, and knows which one this is.
+    Listener(Rc<dyn Listener>),
 }
 
 /// Who waits for the ends of several tasks, and wants to know which one it was.
 pub(crate) trait Listener {
-    fn hear(&self, number: usize);
+    fn hear(&self);
 }
 
 impl Waiter {
@@ -154,7 +154,7 @@ impl Waiter {
     pub(crate) fn wake(self) {
         match self {
             Waiter::Task(tasks, key) => tasks.wake(key),
-            Waiter::Listener(listener, number) => listener.hear(number),
+            Waiter::Listener(listener) => listener.hear(),
             Waiter::Other(waker) => {
                 if let Err(message) = contain(|| waker.wake()) {
                     let kind = FailureKind::CallbackPanicked;

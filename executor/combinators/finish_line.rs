@@ -74,14 +74,21 @@ impl FinishLine {
     }
 
     fn waiter_for(self: &Rc<Self>, number: usize) -> Waiter {
-        Waiter::Listener(Rc::clone(self) as Rc<dyn Listener>, number)
+        Waiter::Listener(Rc::new(Lane { line: Rc::clone(self), number }))
     }
 }
 
-impl Listener for FinishLine {
-    fn hear(&self, number: usize) {
-        self.arrived.borrow_mut().push_back(number);
-        let waiter = self.waiter.take();
+/// A task's way to the line, with its number. An allocation of its own for each task that is
+/// watched, so that the many that are not need no room for a number.
+struct Lane {
+    line: Rc<FinishLine>,
+    number: usize,
+}
+
+impl Listener for Lane {
+    fn hear(&self) {
+        self.line.arrived.borrow_mut().push_back(self.number);
+        let waiter = self.line.waiter.take();
         if let Some(waiter) = waiter {
             waiter.wake();
         }
