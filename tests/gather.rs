@@ -5,6 +5,7 @@ mod support;
 use std::cell::RefCell;
 use std::future::{Future, pending};
 use std::rc::Rc;
+use std::task::Poll;
 
 use roundelay::{
     GatherCause, Task, TaskError, gather, gather_all, promise, sleep, spawn, timeout, try_gather,
@@ -510,4 +511,36 @@ fn a_foreign_waker_that_panics_hurts_neither_the_children_nor_the_loop() {
         })
         .unwrap();
     assert_eq!(reports.take(), ["CallbackPanicked: a waker that panics"]);
+}
+
+#[test]
+fn what_is_gathered_on_a_loop_that_is_closed_counts_as_cancelled() {
+    /// Its destructor gathers; as long as the loop still takes tasks, it leaves an heir there.
+    fn heir(log: Log) -> support::OnDrop {
+        support::on_drop(move || {
+            let mut all = gather_all([std::future::ready(7)]);
+            let mut first_error = gather([std::future::ready(Ok::<_, ()>(7))]);
+            let waker = std::task::Waker::noop();
+            let polled =
+                (support::poll_once(&mut all, waker), support::poll_once(&mut first_error, waker));
+            let (Poll::Ready(all), Poll::Ready(first_error)) = polled else {
+                let heir = heir(log);
+                return spawn(async move {
+                    let _heir = heir;
+                    pending::<()>().await;
+                })
+                .detach();
+            };
+            assert!(matches!(all[..], [Err(TaskError::Cancelled)]));
+            let cause = first_error.unwrap_err().cause;
+            assert!(matches!(cause, GatherCause::Task(TaskError::Cancelled)));
+            log.add("cancelled");
+        })
+    }
+    let log = Log::new();
+    let (runner, reports) = reporting_runner();
+    let first = heir(log.clone());
+    runner.run(async { drop(first) }).unwrap();
+    drop(runner);
+    assert_eq!((log.take(), reports.take()), (vec!["cancelled".to_owned()], vec![]));
 }

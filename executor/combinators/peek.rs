@@ -28,7 +28,8 @@ impl Tasks {
         order.flatten().map_or(0, |order| self.ended.get().wrapping_sub(order))
     }
 
-    /// Looks at a task's outcome; `None` if it has none, or none any more.
+    /// Looks at a task's outcome; `None` if it has none, or none any more. A task that was
+    /// spawned after its loop was closed never had a slot, and counts as cancelled.
     ///
     /// `look` may be a user's function: the outcome is out of the table while it is called.
     pub(crate) fn peek<T: 'static, R>(
@@ -42,7 +43,10 @@ impl Tasks {
             }
             _ => None,
         });
-        let mut stage = out.flatten()?;
+        let mut stage = match out {
+            None => return Some(look(Err(&TaskError::Cancelled))),
+            Some(stage) => stage?,
+        };
         let mut output: Option<T> = None;
         if let Stage::Finished(body, _) = &mut stage {
             body.as_mut().swap_output(&mut output);
