@@ -8,7 +8,9 @@
 //! ```text
 //!   net, to_thread        sockets, work in threads
 //!      |
-//!   task_group, gather    several at once
+//!   group, gather         several at once
+//!      |
+//!   cancel                giving up: tokens, scopes, cleanup
 //!      |
 //!   sync, promise, time   what a task waits for
 //!      |
@@ -31,22 +33,32 @@ mod yield_now;
 mod promise;
 mod sync;
 mod combinators;
-mod group_error;
-mod task_group;
+mod cancel;
+mod group;
 mod blocking;
 mod to_thread;
 mod net;
 
+pub use cancel::cleanup::{with_cleanup, with_resource};
+pub use cancel::move_on::{FailAfter, fail_after, fail_at, move_on_after, move_on_at};
+pub use cancel::scope::{CancelScope, Scoped};
+pub use cancel::shield::Shielded;
+pub use cancel::stop::stop_gracefully;
+pub use cancel::token::{CancelOnDrop, CancelToken, Cancelled, RunUntilCancelled, UntilCancelled};
 pub use combinators::gather::{Gather, GatherAll, GatherCause, GatherError, gather, gather_all};
 pub use error::{Elapsed, TaskError, TaskPanic};
-pub use group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
+pub use group::child::Child;
+pub use group::error::{ChildEnded, GroupCause, GroupError, GroupFailure};
+pub use group::handle::{CancellableGroup, Room, TaskGroup};
+pub use group::results::GroupResults;
+pub use group::start::{Ready, Start, StartError};
+pub use group::whole::{GroupBuilder, cancellable_group, task_group};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
 pub use promise::{Abandoned, Promise, PromiseFuture, promise};
 pub use run::{Runner, RunnerBuilder, run};
 pub use sync::queue::{Closed, Finished, Get, Put, Queue, TryPutError};
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{CurrentTask, Task, TaskBuilder, current_task, spawn};
-pub use task_group::{Child, TaskGroup, task_group};
 pub use time::sleep::{Sleep, now, sleep, sleep_until};
 pub use time::timeout::{Timeout, timeout, timeout_at};
 pub use to_thread::{ToThread, to_thread};
