@@ -11,12 +11,14 @@ use std::rc::Rc;
 
 use roundelay::runtime::{Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
 use roundelay::{
-    Abandoned, Acquire, CallHandle, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event,
-    EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
-    GatherCause, GatherError, Get, GroupCause, GroupError, GroupFailure, Instant, LoopClosed,
-    LoopProxy, LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, RunError,
-    Runner, RunnerBuilder, Semaphore, Sleep, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
-    TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, Work, WriteHalf, WrongLoop,
+    Abandoned, Acquire, CallHandle, CancelOnDrop, CancelScope, CancelToken, CancellableGroup,
+    Cancelled, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event, EventLoop, EventLoopBuilder,
+    Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll, GatherCause, GatherError,
+    Get, GroupCause, GroupError, GroupFailure, GroupResults, Instant, LoopClosed, LoopProxy,
+    LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, Room, RunError,
+    RunUntilCancelled, Runner, RunnerBuilder, Scoped, Semaphore, Shielded, Sleep, Start,
+    StartError, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup, TaskPanic, TcpListener,
+    TcpStream, Timeout, ToThread, TryPutError, UntilCancelled, Work, WriteHalf, WrongLoop,
     YieldNow,
 };
 
@@ -60,6 +62,9 @@ has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
 has!(Send: Timeout<Sleep>, Timeout<std::future::Ready<Travels>>, ToThread<fn() -> u8, u8>);
 has!(Sync: Timeout<Sleep>);
 
+has!(Send: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
+has!(Sync: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
+
 has!(Send: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
 has!(Sync: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
 
@@ -69,6 +74,8 @@ has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Aband
 has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
 has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
 has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
+has!(Send: Cancelled, StartError<u8>);
+has!(Sync: Cancelled, StartError<u8>);
 has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 
@@ -82,6 +89,10 @@ has_not!(Send: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, Failu
 has_not!(Sync: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, FailurePolicy);
 has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
+has_not!(Send: CancelScope, Scoped<Sleep>, Shielded<Sleep>);
+has_not!(Sync: CancelScope, Scoped<Sleep>, Shielded<Sleep>);
+has_not!(Send: CancellableGroup<()>, Room<()>, Start<(), ()>, GroupResults<(), ()>);
+has_not!(Sync: CancellableGroup<()>, Room<()>, Start<(), ()>, GroupResults<(), ()>);
 has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);

@@ -112,12 +112,11 @@ impl Region {
     /// Whether the code in here is to be dropped now: it was cancelled, or something around
     /// it was, and no shield runs in it.
     pub(crate) fn must_end(&self) -> bool {
-        if self.held.get() > 0 {
-            return false;
-        }
-        if self.cancelled.get() {
-            return true;
-        }
+        self.held.get() == 0 && (self.cancelled.get() || self.is_cut_from_outside())
+    }
+
+    /// Whether something around it was cancelled, as far as shields let that through.
+    pub(crate) fn is_cut_from_outside(&self) -> bool {
         let mut next = self.outer.borrow().clone();
         while let Some(region) = next {
             if region.kind == Kind::Shield {

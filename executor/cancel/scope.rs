@@ -290,7 +290,8 @@ impl<F: Future> Future for Scoped<F> {
         if !region.must_end() {
             return Poll::Pending;
         }
-        shared.caught.set(region.is_cancelled());
+        // Cancelled from further out as well, it leaves the rest to that scope.
+        shared.caught.set(!region.is_cut_from_outside());
         shared.end();
         this.future.set(None);
         *this.timer = None;

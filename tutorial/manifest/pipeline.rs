@@ -103,10 +103,10 @@ async fn tick<S: Source>(events: Queue<Event<S>>) -> Result<Infallible, Stopped>
 
 /// The first failure is the reason; others were on their way at the same time.
 fn why(error: GroupError<Stopped>) -> Stopped {
-    match error.failures.into_iter().next().map(|failure| failure.cause) {
+    match error.flatten().failures.into_iter().next().map(|failure| failure.cause) {
         Some(GroupCause::Failed(why)) => why,
         Some(GroupCause::Panicked(panic)) => Stopped::Broken(panic.message().to_owned()),
-        None => Stopped::Broken("the run was cancelled".to_owned()),
+        Some(GroupCause::Group(_)) | None => unreachable!("a flat group error has no groups"),
     }
 }
 
