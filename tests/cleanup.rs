@@ -53,7 +53,7 @@ fn a_cancelled_task_leaves_its_cleanup_to_the_loop() {
         log.add("main ends");
     });
     let lines = log.take();
-    assert_eq!(lines, ["work gone", "task gone", "cleanup begins", "cleanup ends", "main ends"]);
+    assert_eq!(lines, ["work gone", "cleanup begins", "task gone", "cleanup ends", "main ends"]);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_panic_in_the_work_does_not_lose_the_cleanup() {
         let outcome: Result<(), _> = task.await;
         log.add(outcome.unwrap_err().to_string());
     });
-    assert_eq!(log.take(), ["the task panicked: bad", "cleanup begins", "cleanup ends"]);
+    assert_eq!(log.take(), ["cleanup begins", "the task panicked: bad", "cleanup ends"]);
 }
 
 #[test]
