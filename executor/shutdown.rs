@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use roundelay_runtime::{Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr};
 
-use crate::task_table::{BoxedBody, Stage, Tasks};
+use crate::task_table::{BoxedBody, Slot, Stage, Tasks};
 
 impl Tasks {
     /// The main task's turn has come. Says whether its end was asked for.
@@ -47,9 +47,8 @@ impl Tasks {
         let spared = self.cleanups.get() > 0;
         let mut keys: Vec<(u64, Key)> = {
             let slots = self.slots.borrow();
-            let live = slots
-                .iter()
-                .filter(|(_, slot)| !slot.stage.has_ended() && !(spared && slot.cleanup));
+            let is_asked = |slot: &Slot| !slot.stage.has_ended() && (!spared || !slot.cleanup);
+            let live = slots.iter().filter(|(_, slot)| is_asked(slot));
             live.map(|(index, slot)| (slot.id, Key::new(index as u32, slot.generation))).collect()
         };
         keys.sort_unstable_by_key(|&(id, _)| id);
