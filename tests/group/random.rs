@@ -50,10 +50,13 @@ struct World {
 struct Family {
     world: World,
     group: CancellableGroup<String>,
-    children: Rc<RefCell<Vec<(u32, Child<()>)>>>,
+    children: Members,
     /// Failures of children, as they happen.
     failed: Rc<RefCell<Vec<String>>>,
 }
+
+/// The children so far, with their numbers.
+type Members = Rc<RefCell<Vec<(u32, Child<()>)>>>;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -67,7 +70,7 @@ fn family(world: World, body: Vec<Op>) -> Boxed<Result<(), String>> {
         let inner = world.clone();
         let outcome = cancellable_group(async move |group: CancellableGroup<String>| {
             *handle.borrow_mut() = Some(group.clone());
-            let children = Rc::default();
+            let children = Members::default();
             let family = Family { world: inner, group, children, failed };
             let id = family.world.next.replace(family.world.next.get() + 1);
             let outcome = act(family, id, body).await;
