@@ -53,7 +53,7 @@ fn a_group_whose_body_sleeps_lets_go_of_children_that_have_ended() {
 }
 
 #[test]
-fn a_million_short_children_leave_nothing_behind() {
+fn very_many_short_children_that_wait_for_room_leave_nothing_behind() {
     let census = Census::new();
     run_virtual(async {
         let group = GroupBuilder::new().limit(8).run(async |group: TaskGroup<()>| {

@@ -25,7 +25,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-use roundelay::{GroupCause, GroupError, Queue, TaskGroup, sleep, task_group};
+use roundelay::{GroupCause, GroupError, Queue, TaskGroup, cancellable_group, sleep};
 
 use super::conductor::{Conductor, Event, Remains, Setting, answer, tell};
 use super::ends::{Shared, Sink, Source, Stopped};
@@ -45,7 +45,7 @@ where
     K: Sink<Item = S::Item>,
 {
     let mut conductor = Conductor::new(source, sink, setting);
-    let conducted = task_group(async |group| {
+    let conducted = cancellable_group(async |group| {
         watch(&group, setting);
         if let Some(amount) = amount {
             count(&group, setting, amount);
@@ -58,7 +58,7 @@ where
     })
     .await;
     match conducted {
-        Ok(()) => Ok(conductor.done()),
+        Ok(_) => Ok(conductor.done()),
         Err(error) => Err(conductor.end(why(error))),
     }
 }
