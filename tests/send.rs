@@ -9,17 +9,20 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use roundelay::runtime::{Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
+use roundelay::runtime::{self, Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
 use roundelay::{
-    Abandoned, Acquire, CallHandle, CancelOnDrop, CancelScope, CancelToken, CancellableGroup,
-    Cancelled, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event, EventLoop, EventLoopBuilder,
+    Abandoned, Acquire, AcquireLock, AcquireRead, AcquireToken, AcquireWrite, Barrier, BarrierWait,
+    BorrowError, Borrower, BoundedSemaphore, BrokenBarrier, CallHandle, CancelOnDrop, CancelScope,
+    CancelToken, CancellableGroup, Cancelled, CapacityLimiter, Child, ChildEnded, Closed,
+    Condition, ConditionWait, CurrentTask, Elapsed, Event, EventLoop, EventLoopBuilder, EventWait,
     Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll, GatherCause, GatherError,
-    Get, GroupCause, GroupError, GroupFailure, GroupResults, Instant, LoopClosed, LoopProxy,
-    LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, Room, RunError,
-    RunUntilCancelled, Runner, RunnerBuilder, Scoped, Semaphore, Shielded, Sleep, Start,
-    StartError, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup, TaskPanic, TcpListener,
-    TcpStream, Timeout, ToThread, TryPutError, UntilCancelled, Work, WriteHalf, WrongLoop,
-    YieldNow,
+    Get, GroupCause, GroupError, GroupFailure, GroupResults, Instant, LimiterStatistics,
+    LimiterToken, Lock, LockGuard, LoopClosed, LoopProxy, LoopRef, Moment, Notified, Notify,
+    OnceCell, OverReleased, Permit, Promise, PromiseFuture, Put, Queue, ReadGuard, ReadHalf, Room,
+    RunError, RunUntilCancelled, Runner, RunnerBuilder, RwLock, Scoped, Semaphore, SetError,
+    Shielded, Sleep, Start, StartError, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
+    TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, UntilCancelled, Work,
+    WriteGuard, WriteHalf, WrongLoop, YieldNow,
 };
 
 /// Compiles only if each type has the trait.
@@ -65,8 +68,8 @@ has!(Sync: Timeout<Sleep>);
 has!(Send: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
 has!(Sync: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
 
-has!(Send: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
-has!(Sync: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
+has!(Send: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
+has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
 
 // ---- errors: whoever boxes one as `dyn Error + Send + Sync` can -------------------------------
 
@@ -76,6 +79,8 @@ has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u
 has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
 has!(Send: Cancelled, StartError<u8>);
 has!(Sync: Cancelled, StartError<u8>);
+has!(Send: BrokenBarrier, OverReleased, SetError<u8>);
+has!(Sync: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 
@@ -95,6 +100,16 @@ has_not!(Send: CancellableGroup<()>, Room<()>, Start<(), ()>, GroupResults<(), (
 has_not!(Sync: CancellableGroup<()>, Room<()>, Start<(), ()>, GroupResults<(), ()>);
 has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
+has_not!(Send: Lock<()>, AcquireLock<()>, LockGuard<()>, Condition<()>, ConditionWait<()>);
+has_not!(Sync: Lock<()>, AcquireLock<()>, LockGuard<()>, Condition<()>, ConditionWait<()>);
+has_not!(Send: RwLock<()>, AcquireRead<()>, AcquireWrite<()>, ReadGuard<()>, WriteGuard<()>);
+has_not!(Sync: RwLock<()>, AcquireRead<()>, AcquireWrite<()>, ReadGuard<()>, WriteGuard<()>);
+has_not!(Send: Event, EventWait, Notify, Notified, Barrier, BarrierWait, OnceCell<()>);
+has_not!(Sync: Event, EventWait, Notify, Notified, Barrier, BarrierWait, OnceCell<()>);
+has_not!(Send: BoundedSemaphore, CapacityLimiter, AcquireToken, LimiterToken, Borrower);
+has_not!(Sync: BoundedSemaphore, CapacityLimiter, AcquireToken, LimiterToken, Borrower);
+has_not!(Send: BorrowError, LimiterStatistics);
+has_not!(Sync: BorrowError, LimiterStatistics);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
 
@@ -106,6 +121,8 @@ has_not!(Sync: Timeout<std::future::Ready<Travels>>);
 
 has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<Stays>);
 has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Stays, Stays>);
+has!(Unpin: AcquireLock<Stays>, AcquireRead<Stays>, AcquireWrite<Stays>, AcquireToken, EventWait);
+has!(Unpin: ConditionWait<Stays>, BarrierWait, Notified);
 has!(Unpin: GatherAll<Stays>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
 
 /// Futures that a `Send` program would want to keep in its own.
