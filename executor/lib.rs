@@ -6,7 +6,13 @@
 //! are listed here.
 //!
 //! ```text
-//!   net, to_thread        sockets, work in threads
+//!   testing               for tests of all this
+//!      |
+//!   net, patterns         sockets; small machines that many programs need
+//!      |
+//!   bridge                from other threads into the loop
+//!      |
+//!   to_thread, run_on     from the loop into other threads
 //!      |
 //!   task_group, gather    several at once
 //!      |
@@ -34,15 +40,34 @@ mod combinators;
 mod group_error;
 mod task_group;
 mod blocking;
+mod host;
+mod awaited_job;
 mod to_thread;
+mod run_on;
+mod bridge;
+mod random;
+mod patterns;
 mod net;
+pub mod testing;
 
+pub use bridge::from_thread::{FromThreadError, from_thread, is_host_gone};
+pub use bridge::loop_thread::{LoopThread, LoopThreadBuilder, LoopThreadError};
+pub use bridge::remote_error::RemoteError;
+pub use bridge::remote_task::RemoteTask;
+pub use bridge::spawner::{Spawner, spawner};
 pub use combinators::gather::{Gather, GatherAll, GatherCause, GatherError, gather, gather_all};
 pub use error::{Elapsed, TaskError, TaskPanic};
 pub use group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
+pub use patterns::pipeline::{Feed, pipeline};
+pub use patterns::rate_limit::RateLimiter;
+pub use patterns::resource_pool::{Pooled, ResourcePool};
+pub use patterns::retry::{GaveUp, RetryError, retry, retry_if};
+pub use patterns::retry_policy::RetryPolicy;
 pub use promise::{Abandoned, Promise, PromiseFuture, promise};
+pub use random::{Random, with_seed};
 pub use run::{Runner, RunnerBuilder, run};
+pub use run_on::{RunOn, run_on};
 pub use sync::queue::{Closed, Finished, Get, Put, Queue, TryPutError};
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{CurrentTask, Task, TaskBuilder, current_task, spawn};

@@ -97,8 +97,22 @@ impl TaskBuilder {
         F: Future + 'static,
         F::Output: 'static,
     {
+        self.spawn_from(Location::caller(), future)
+    }
+
+    /// As [`TaskBuilder::spawn`], for a line that asked for it elsewhere.
+    #[track_caller]
+    pub(crate) fn spawn_from<F>(
+        self,
+        at: &'static Location<'static>,
+        future: F,
+    ) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
         let tasks = expect_tasks("spawn");
-        let birth = Birth { name: self.name, at: Location::caller() };
+        let birth = Birth { name: self.name, at };
         let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
         Task { tasks, key, output: PhantomData }
     }
@@ -173,6 +187,15 @@ impl<T> Task<T> {
 
     /// Lets the task go its way. The same as dropping the handle, but says so.
     pub fn detach(self) {}
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Gives it a step although nothing happened that it waits for.
+    pub(crate) fn wake(&self) {
+        self.tasks.wake(self.key);
+    }
 
     /// When it ended, compared with others that ended at about the same time.
     pub(crate) fn end_order(&self) -> u32 {
