@@ -49,7 +49,9 @@ mod random;
 mod patterns;
 mod net;
 pub mod testing;
+mod attributes;
 
+pub use attributes::{__run_main, main, test};
 pub use bridge::from_thread::{FromThreadError, from_thread, is_host_gone};
 pub use bridge::loop_thread::{LoopThread, LoopThreadBuilder, LoopThreadError};
 pub use bridge::remote_error::RemoteError;

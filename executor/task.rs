@@ -102,11 +102,7 @@ impl TaskBuilder {
 
     /// As [`TaskBuilder::spawn`], for a line that asked for it elsewhere.
     #[track_caller]
-    pub(crate) fn spawn_from<F>(
-        self,
-        at: &'static Location<'static>,
-        future: F,
-    ) -> Task<F::Output>
+    pub(crate) fn spawn_from<F>(self, at: &'static Location<'static>, future: F) -> Task<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,

@@ -63,12 +63,8 @@ pub(crate) enum Asked {
 impl<T> Reply<T> {
     /// A reply that is to come, and the half that will give it.
     pub(crate) fn new() -> (Arc<Reply<T>>, Answer<T>) {
-        let state = State {
-            stage: Stage::Ordered,
-            waker: None,
-            cancel_requested: false,
-            unwanted: false,
-        };
+        let state =
+            State { stage: Stage::Ordered, waker: None, cancel_requested: false, unwanted: false };
         let reply = Arc::new(Reply { state: Mutex::new(state), settled: Condvar::new() });
         (Arc::clone(&reply), Answer { reply, said: false })
     }

@@ -81,8 +81,7 @@ impl Sequencer {
     /// If this turn has been asked for before: every number is for one place.
     pub async fn turn(&self, number: usize) -> Result<Turn, SequencerBroken> {
         let shared = &self.shared;
-        let is_new =
-            number >= shared.next.get() && !shared.waiting.borrow().contains_key(&number);
+        let is_new = number >= shared.next.get() && !shared.waiting.borrow().contains_key(&number);
         assert!(is_new, "turn {number} of a Sequencer is asked for twice; give each place its own");
         // From now on whoever gives up breaks the order.
         let mut turn = Turn { shared: Rc::clone(shared), number, has_come: false };
