@@ -21,13 +21,15 @@
 use std::fmt;
 use std::future::{Future, pending};
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use roundelay_runtime::{RunError, panic_message, tell_stderr};
 
 use crate::bridge::remote_error::RemoteError;
+use crate::bridge::reply::{Answer, Reply};
 use crate::bridge::spawner::Spawner;
 use crate::run::Runner;
 
@@ -57,7 +59,7 @@ pub struct LoopThread {
     /// `None` once it has been joined, or cannot be.
     thread: Option<JoinHandle<()>>,
     /// How the run ended, said by the thread at its very end.
-    ended: Receiver<Result<(), RunError>>,
+    ended: Arc<Reply<Result<(), RunError>>>,
     patience: Duration,
 }
 
@@ -119,13 +121,10 @@ impl LoopThread {
         if thread.thread().id() == thread::current().id() {
             return Err(LoopThreadError::OnLoopThread);
         }
-        let ended = match limit {
-            None => self.ended.recv().map_err(RecvTimeoutError::from),
-            Some(limit) => self.ended.recv_timeout(limit),
-        };
-        if let Err(RecvTimeoutError::Timeout) = ended {
+        self.ended.block(limit);
+        let Some(ended) = self.ended.take() else {
             return Err(LoopThreadError::StillRunning);
-        }
+        };
         if let Err(payload) = thread.join() {
             return Err(LoopThreadError::Panicked(panic_message(&*payload)));
         }
@@ -187,11 +186,11 @@ impl LoopThreadBuilder {
     /// [`LoopThreadError::NotStarted`], with what the system said.
     pub fn start(self) -> Result<LoopThread, LoopThreadError> {
         let (tell_start, started) = channel();
-        let (tell_end, ended) = channel();
+        let (ended, tell_end) = Reply::new();
         let (threads, patience) = (self.threads, self.patience);
         let thread = thread::Builder::new().name(self.name);
         let thread = thread
-            .spawn(move || live(threads, patience, &tell_start, &tell_end))
+            .spawn(move || live(threads, patience, &tell_start, tell_end))
             .map_err(LoopThreadError::NotStarted)?;
         match started.recv() {
             Ok(Ok(spawner)) => Ok(LoopThread { spawner, thread: Some(thread), ended, patience }),
@@ -209,7 +208,7 @@ fn live(
     threads: Option<usize>,
     patience: Duration,
     tell_start: &Sender<Result<Spawner, RunError>>,
-    tell_end: &Sender<Result<(), RunError>>,
+    tell_end: Answer<Result<(), RunError>>,
 ) {
     let mut builder = Runner::builder().patience(patience);
     if let Some(threads) = threads {
@@ -225,7 +224,7 @@ fn live(
     let outcome = runner.run(pending::<()>());
     // Tasks unwind in here, and may block or panic; then it has not ended well.
     runner.close();
-    drop(tell_end.send(outcome));
+    drop(tell_end.settle(Ok(outcome)));
 }
 
 /// What went wrong with a [`LoopThread`].
