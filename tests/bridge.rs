@@ -77,9 +77,8 @@ fn orders_of_one_thread_are_taken_up_in_the_order_of_giving() {
 
 #[test]
 fn a_panic_crosses_with_its_payload() {
-    let outcome = run(elsewhere(|home| {
-        home.spawn(|| async { std::panic::panic_any(7_u8) }).wait()
-    }));
+    let outcome =
+        run(elsewhere(|home| home.spawn(|| async { std::panic::panic_any(7_u8) }).wait()));
     let Err(RemoteError::Panicked(panic)) = outcome.unwrap() else { panic!("it panicked") };
     assert_eq!(panic.into_payload().downcast_ref::<u8>(), Some(&7));
 }

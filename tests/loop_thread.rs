@@ -177,9 +177,8 @@ fn a_job_that_does_not_end_is_left_behind_after_the_patience() {
 fn an_async_program_stops_one_without_blocking_its_own_loop() {
     run(async {
         let background = LoopThread::builder().name("helper").threads(1).start().unwrap();
-        let name = background.spawner().spawn(|| async {
-            thread::current().name().map(str::to_owned)
-        });
+        let name =
+            background.spawner().spawn(|| async { thread::current().name().map(str::to_owned) });
         assert_eq!(name.await.unwrap().as_deref(), Some("helper"));
         to_thread(move || background.stop()).await.unwrap().unwrap();
     });

@@ -119,9 +119,11 @@ fn tasks_that_are_left_running_are_told_with_name_and_place() {
 
 #[test]
 fn a_test_that_can_never_end_fails_instead_of_hanging() {
-    let outcome = std::panic::catch_unwind(|| TestRun::new().run(async |_| {
-        std::future::pending::<()>().await;
-    }));
+    let outcome = std::panic::catch_unwind(|| {
+        TestRun::new().run(async |_| {
+            std::future::pending::<()>().await;
+        })
+    });
     let payload = outcome.unwrap_err();
     assert!(payload.downcast_ref::<String>().unwrap().contains("sleep for ever"));
 }

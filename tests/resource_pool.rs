@@ -16,7 +16,6 @@ use support::{Log, ms, run_virtual};
 type Numbers = ResourcePool<Numbered, &'static str>;
 
 /// A resource that writes down its end.
-#[derive(Debug)]
 struct Numbered {
     number: usize,
     log: Log,

@@ -105,7 +105,10 @@ fn an_attempt_that_runs_into_the_limit_is_dropped_and_the_error_before_it_is_kep
         Err::<(), _>("busy")
     }));
     let error = error.unwrap_err();
-    assert_eq!((error.why(), error.attempts(), error.last()), (GaveUp::OutOfTime, 2, Some(&"busy")));
+    assert_eq!(
+        (error.why(), error.attempts(), error.last()),
+        (GaveUp::OutOfTime, 2, Some(&"busy"))
+    );
     assert_eq!(log.take(), ["attempt 1 dropped", "attempt 2 dropped"]);
 }
 

@@ -10,12 +10,15 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use roundelay::runtime::{Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
+use roundelay::testing::{Sequencer, Turn};
 use roundelay::{
     Abandoned, Acquire, CallHandle, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event,
-    EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
-    GatherCause, GatherError, Get, GroupCause, GroupError, GroupFailure, Instant, LoopClosed,
-    LoopProxy, LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, RunError,
-    Runner, RunnerBuilder, Semaphore, Sleep, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
+    EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Feed, Finished,
+    FromThreadError, Gather, GatherAll, GatherCause, GatherError, GaveUp, Get, GroupCause,
+    GroupError, GroupFailure, Instant, LoopClosed, LoopProxy, LoopRef, LoopThread, LoopThreadError,
+    Moment, Permit, Pooled, Promise, PromiseFuture, Put, Queue, Random, RateLimiter, ReadHalf,
+    RemoteError, RemoteTask, ResourcePool, RetryError, RetryPolicy, RunError, RunOn, Runner,
+    RunnerBuilder, Semaphore, Sleep, Spawner, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
     TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, Work, WriteHalf, WrongLoop,
     YieldNow,
 };
@@ -76,6 +79,14 @@ has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 has_not!(Send: Closed<Stays>, TryPutError<Stays>, GatherError<Stays>, GroupError<Stays>);
 has_not!(Sync: Closed<Travels>, TryPutError<Travels>, GatherError<Travels>, GroupError<Travels>);
 
+// ---- bridges: made to travel -------------------------------------------------------------------
+
+has!(Send: Spawner, RemoteTask<Travels>, LoopThread, RemoteError, LoopThreadError, FromThreadError);
+has!(Sync: Spawner, RemoteTask<Travels>, LoopThread, RemoteError, LoopThreadError, FromThreadError);
+has!(Send: RunOn<Travels>, Random, RetryPolicy, RetryError<Travels>, GaveUp);
+has!(Sync: Random, RetryPolicy, RetryError<u8>, GaveUp);
+has_not!(Send: RemoteTask<Stays>, RunOn<Stays>);
+
 // ---- stays on the thread of its loop ----------------------------------------------------------
 
 has_not!(Send: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, FailurePolicy);
@@ -86,6 +97,9 @@ has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
+
+has_not!(Send: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
+has_not!(Sync: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
 
 // What guards or carries something that stays, stays.
 has_not!(Send: Timeout<Task<()>>, Timeout<PromiseFuture<()>>, ToThread<Stays, ()>);

@@ -17,7 +17,7 @@
 //! Tutorial: chapter 19. Before this: `cancel_at_every_await.rs`. After this: `wait_all_tasks_blocked.rs`.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -57,6 +57,8 @@ pub struct Sequencer {
 struct Shared {
     /// Whose turn it is, or is next.
     next: Cell<usize>,
+    /// Turns that somebody has asked for, waits for, or has had.
+    asked: RefCell<BTreeSet<usize>>,
     waiting: RefCell<BTreeMap<usize, Waiter>>,
     /// The turn that was given up.
     broken: Cell<Option<usize>>,
@@ -81,7 +83,7 @@ impl Sequencer {
     /// If this turn has been asked for before: every number is for one place.
     pub async fn turn(&self, number: usize) -> Result<Turn, SequencerBroken> {
         let shared = &self.shared;
-        let is_new = number >= shared.next.get() && !shared.waiting.borrow().contains_key(&number);
+        let is_new = shared.asked.borrow_mut().insert(number);
         assert!(is_new, "turn {number} of a Sequencer is asked for twice; give each place its own");
         // From now on whoever gives up breaks the order.
         let mut turn = Turn { shared: Rc::clone(shared), number, has_come: false };

@@ -44,7 +44,7 @@ fn generics_are_refused_at_the_bracket() {
 
 #[test]
 fn words_before_the_function_are_refused_one_by_one() {
-    refuses!(__refusal!(main () async unsafe fn main() {}), "leave out `unsafe`", at "unsafe");
+    refuses!(__refusal!(main () async extern "C" fn main() {}), "leave out `extern`", at "extern");
     refuses!(__refusal!(main () const async fn main() {}), "leave out `const`", at "const");
     refuses!(__refusal!(test () #[test] async fn n() {}), "leave out the plain", at "[test]");
 }
