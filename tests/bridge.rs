@@ -143,7 +143,8 @@ fn a_cancel_before_the_loop_takes_the_order_up_means_that_nothing_is_called() {
 
 #[test]
 fn a_cancel_by_the_loop_crosses_too() {
-    let outcome = run(async {
+    let mut kept = None;
+    run(async {
         let home = spawner();
         let task = thread::spawn(move || {
             home.spawn_named("victim", || async {
@@ -153,10 +154,10 @@ fn a_cancel_by_the_loop_crosses_too() {
         });
         let task = task.join().unwrap();
         yield_now().await;
-        task
+        kept = Some(task);
     });
     // The loop is closed by now.
-    assert!(matches!(outcome.wait(), Err(RemoteError::Cancelled)));
+    assert!(matches!(kept.unwrap().wait(), Err(RemoteError::Cancelled)));
 }
 
 #[test]

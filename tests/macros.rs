@@ -41,7 +41,10 @@ mod programs {
         #[roundelay::main(crate = ::roundelay)]
         pub(crate) async fn main() -> ExitCode {
             yield_now().await;
-            return ExitCode::from(3);
+            if std::env::args().count() == 0 {
+                return ExitCode::FAILURE;
+            }
+            ExitCode::from(3)
         }
     }
 }

@@ -296,7 +296,8 @@ proptest! {
                     Step::Fail(fails) => failing.set(fails),
                     _ => {}
                 }
-                for _ in 0..8 {
+                // One who fails to make one passes the permit on: a few turns for each in line.
+                for _ in 0..4 * (asking.len() + 2) {
                     yield_now().await;
                 }
                 let failed = model.settle(max, failing.get());

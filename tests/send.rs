@@ -85,7 +85,7 @@ has!(Send: Spawner, RemoteTask<Travels>, LoopThread, RemoteError, LoopThreadErro
 has!(Sync: Spawner, RemoteTask<Travels>, LoopThread, RemoteError, LoopThreadError, FromThreadError);
 has!(Send: RunOn<Travels>, Random, RetryPolicy, RetryError<Travels>, GaveUp);
 has!(Sync: Random, RetryPolicy, RetryError<u8>, GaveUp);
-has_not!(Send: RemoteTask<Stays>, RunOn<Stays>);
+has_not!(Send: RemoteTask<Stays>);
 
 // ---- stays on the thread of its loop ----------------------------------------------------------
 

@@ -88,8 +88,11 @@ fn case(is_well: impl Fn() -> bool + 'static, future: impl Future<Output = ()> +
     (Box::new(is_well), Box::pin(future))
 }
 
+/// Its name, and what makes it anew for every run.
+type Entry = (&'static str, fn() -> Case);
+
 /// Each public async function with what must hold once it is gone, however far it came.
-fn table() -> Vec<(&'static str, fn() -> Case)> {
+fn table() -> Vec<Entry> {
     vec![
         ("sleep", || case(|| true, sleep(ms(5)))),
         ("timeout", || {

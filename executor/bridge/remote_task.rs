@@ -29,7 +29,7 @@ use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use roundelay_runtime::{LoopProxy, report_here};
+use roundelay_runtime::{Failure, LoopProxy, report_here};
 
 use crate::bridge::remote_error::RemoteError;
 use crate::bridge::reply::{Asked, Reply};
@@ -53,6 +53,7 @@ pub struct RemoteTask<T> {
     reply: Arc<Reply<T>>,
     door: LoopProxy,
     home: ThreadId,
+    name: Option<String>,
     spawned_at: &'static Location<'static>,
 }
 
@@ -61,9 +62,10 @@ impl<T> RemoteTask<T> {
         reply: Arc<Reply<T>>,
         door: LoopProxy,
         home: ThreadId,
+        name: Option<String>,
         spawned_at: &'static Location<'static>,
     ) -> RemoteTask<T> {
-        RemoteTask { reply, door, home, spawned_at }
+        RemoteTask { reply, door, home, name, spawned_at }
     }
 
     /// Blocks this thread until the task has ended, and moves its output out.
@@ -193,9 +195,24 @@ impl<T> Future for RemoteTask<T> {
 
 impl<T> Drop for RemoteTask<T> {
     fn drop(&mut self) {
-        if let Some(Err(RemoteError::Panicked(panic))) = self.reply.renounce() {
-            let failure = lost_panic("a task started from another thread".to_owned(), &panic);
-            report_here(failure.origin(self.spawned_at));
+        let Some(Err(RemoteError::Panicked(panic))) = self.reply.renounce() else { return };
+        let name = self.name.as_deref().unwrap_or("started from another thread");
+        let lost = lost_panic(format!("task {name}"), &panic).origin(self.spawned_at);
+        let report = Report { lost: Some(lost) };
+        let _ = self.door.call_soon_threadsafe(move || drop(report));
+    }
+}
+
+/// A failure on its way to the loop's failure policy. It is reported where it is dropped: on the
+/// loop's thread as its policy says; here, if the loop is closed, on standard error.
+struct Report {
+    lost: Option<Failure>,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(lost) = self.lost.take() {
+            report_here(lost);
         }
     }
 }

@@ -154,10 +154,10 @@ impl Spawner {
         F::Output: Send + 'static,
     {
         let (reply, answer) = Reply::new();
-        let order = Order { make, answer, name, at };
+        let order = Order { make, answer, name: name.clone(), at };
         // Refused by a closed loop: then the order is dropped, and so answered.
         let _ = self.door.call_soon_threadsafe(move || order.take_up());
-        RemoteTask::new(reply, self.door.clone(), self.home, at)
+        RemoteTask::new(reply, self.door.clone(), self.home, name, at)
     }
 
     /// Calls `callback` on the loop's thread, soon; never waits. For whoever needs no answer.
