@@ -170,7 +170,9 @@ fn a_job_that_does_not_end_is_left_behind_after_the_patience() {
         has_begun.recv().unwrap();
         drop(background);
     });
-    assert!(ended.well().stderr.contains("leaves threads behind"));
+    // The loop gives up on the job, or the program on the loop: whose patience ends first.
+    let told = ended.well().stderr;
+    assert!(told.contains("leaves threads behind") || told.contains("is left behind"), "{told}");
 }
 
 #[test]

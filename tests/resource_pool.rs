@@ -214,6 +214,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
+/// Who holds which resource.
+type Held = (usize, Pooled<usize>);
+
 /// Who has what, in the order of asking, worked out by hand.
 #[derive(Default)]
 struct Model {
@@ -259,7 +262,7 @@ proptest! {
                     Ok(makes.get())
                 }
             });
-            let held: Rc<RefCell<Vec<(usize, Pooled<usize>)>>> = Rc::default();
+            let held: Rc<RefCell<Vec<Held>>> = Rc::default();
             let mut asking = Vec::new();
             let mut model = Model::default();
             for (who, step) in steps.into_iter().enumerate() {
