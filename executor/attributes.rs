@@ -59,6 +59,9 @@ pub use roundelay_executor_macros::main;
 /// timers; `threads = 4`; `crate = path`. The function may take its seed, for what is random in
 /// the test itself, and may return a `Result`. `#[should_panic]` and `#[ignore]` work as usual.
 ///
+/// Write it with its path. After `use roundelay::*` a plain `#[test]` is this one, too; then
+/// `use core::prelude::v1::test` brings the language's own back.
+///
 /// ```
 /// # mod tests {
 /// use std::time::Duration;

@@ -10,21 +10,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use roundelay::runtime::{self, Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
+// The glob below brings in the attribute `test` for async functions, too.
+use core::prelude::v1::test;
 use roundelay::testing::{Sequencer, Turn};
-use roundelay::{
-    Abandoned, Acquire, AcquireLock, AcquireRead, AcquireToken, AcquireWrite, Barrier, BarrierWait,
-    BorrowError, Borrower, BoundedSemaphore, BrokenBarrier, CallHandle, CapacityLimiter, Child,
-    ChildEnded, Closed, Condition, ConditionWait, CurrentTask, Elapsed, Event, EventLoop,
-    EventLoopBuilder, EventWait, Failure, FailureKind, FailurePolicy, Feed, Finished,
-    FromThreadError, Gather, GatherAll, GatherCause, GatherError, GaveUp, Get, GroupCause,
-    GroupError, GroupFailure, Instant, LimiterStatistics, LimiterToken, Lock, LockGuard,
-    LoopClosed, LoopProxy, LoopRef, LoopThread, LoopThreadError, Moment, Notified, Notify,
-    OnceCell, OverReleased, Permit, Pooled, Promise, PromiseFuture, Put, Queue, Random,
-    RateLimiter, ReadGuard, ReadHalf, RemoteError, RemoteTask, ResourcePool, RetryError,
-    RetryPolicy, RunError, RunOn, Runner, RunnerBuilder, RwLock, Semaphore, SetError, Sleep,
-    Spawner, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup, TaskPanic, TcpListener, TcpStream,
-    Timeout, ToThread, TryPutError, Work, WriteGuard, WriteHalf, WrongLoop, YieldNow,
-};
+use roundelay::*;
 
 /// Compiles only if each type has the trait.
 macro_rules! has {
@@ -77,7 +66,9 @@ has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u
 has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
 has!(Send: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Sync: BrokenBarrier, OverReleased, SetError<u8>);
+has!(Send: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
+has!(Sync: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 
 // An error that carries what stays, stays.
@@ -110,7 +101,15 @@ has_not!(Send: BoundedSemaphore, CapacityLimiter, AcquireToken, LimiterToken, Bo
 has_not!(Sync: BoundedSemaphore, CapacityLimiter, AcquireToken, LimiterToken, Borrower);
 has_not!(Send: BorrowError, LimiterStatistics);
 has_not!(Sync: BorrowError, LimiterStatistics);
+has_not!(Send: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
+has_not!(Send: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
+has_not!(Send: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
+has_not!(Send: WatchSender<()>, WatchReceiver<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
+has_not!(Sync: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
+has_not!(Sync: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
+has_not!(Sync: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
+has_not!(Sync: WatchSender<()>, WatchReceiver<()>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
 
 has_not!(Send: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
@@ -126,6 +125,8 @@ has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<
 has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Stays, Stays>);
 has!(Unpin: AcquireLock<Stays>, AcquireRead<Stays>, AcquireWrite<Stays>, AcquireToken, EventWait);
 has!(Unpin: ConditionWait<Stays>, BarrierWait, Notified);
+has!(Unpin: GetItem<Stays>, QueueJoin, Sending<'static, Stays>, Receiving<'static, Stays>);
+has!(Unpin: Receiver<Stays>, BroadcastReceiver<Stays>, WatchReceiver<Stays>);
 has!(Unpin: GatherAll<Stays>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
 
 /// Futures that a `Send` program would want to keep in its own.
