@@ -189,6 +189,15 @@ impl<T> Task<T> {
         self.tasks.ended_since(self.key)
     }
 
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Gives it a step although nothing happened that it waits for.
+    pub(crate) fn wake(&self) {
+        self.tasks.wake(self.key);
+    }
+
     /// Wakes `waiter` when the task has ended; with `None`, nobody.
     pub(crate) fn wake_when_over(&self, waiter: impl Into<Option<Waiter>>) {
         self.tasks.set_joiner(self.key, waiter);
