@@ -1,0 +1,293 @@
+//! Plays a program on roundelay, in virtual time.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use roundelay::{
+    GatherCause, Instant, LoopRef, Queue, Runner, Semaphore, TaskError, gather, gather_all, sleep,
+    spawn, timeout, yield_now,
+};
+
+use crate::program::{LOCKS, Op, Program, Task};
+
+const TICK: Duration = Duration::from_micros(1 << 32);
+/// How long main waits for the program: longer than any can take.
+const LONG: Duration = Duration::from_micros(1 << 50);
+
+/// Plays `program` and gives its trace: "microsecond task what" for each line, and a semicolon
+/// between two lines.
+pub(crate) fn play(program: &Program) -> String {
+    let runner = Runner::builder().virtual_clock().build().unwrap();
+    let world = Rc::new(World::new(runner.loop_ref().clone()));
+    let main = {
+        let (world, tasks) = (Rc::clone(&world), program.0.clone());
+        async move {
+            for task in tasks {
+                world.spawn(task);
+            }
+            sleep(LONG).await;
+        }
+    };
+    runner.run(main).unwrap();
+    drop(runner);
+    world.trace.take().join(";")
+}
+
+/// A task ended with an error.
+#[derive(Debug)]
+struct Failed;
+
+type Handle = Rc<RefCell<roundelay::Task<Result<(), Failed>>>>;
+
+/// What all tasks share.
+struct World {
+    home: LoopRef,
+    start: Instant,
+    trace: RefCell<Vec<String>>,
+    /// Of those that were spawned, by number; and whether somebody has begun to await it.
+    handles: RefCell<Vec<Option<(Handle, bool)>>>,
+    /// Who stands in a line, or gathers.
+    occupied: RefCell<HashSet<usize>>,
+    locks: [Semaphore; LOCKS],
+    permits: Semaphore,
+    queues: [Queue<usize>; 2],
+}
+
+impl World {
+    fn new(home: LoopRef) -> World {
+        World {
+            start: home.time(),
+            home,
+            trace: RefCell::default(),
+            handles: RefCell::default(),
+            occupied: RefCell::default(),
+            locks: [Semaphore::new(1), Semaphore::new(1)],
+            permits: Semaphore::new(1),
+            queues: [Queue::unbounded(), Queue::bounded(1)],
+        }
+    }
+
+    fn say(&self, task: usize, what: impl std::fmt::Display) {
+        let now = self.home.time().duration_since(self.start).as_micros();
+        self.trace.borrow_mut().push(format!("{now} {task} {what}"));
+    }
+
+    fn spawn(self: &Rc<Self>, task: Task) {
+        let id = task.id;
+        let handle = spawn(run_task(Rc::clone(self), task));
+        let mut handles = self.handles.borrow_mut();
+        if handles.len() <= id {
+            handles.resize_with(id + 1, || None);
+        }
+        handles[id] = Some((Rc::new(RefCell::new(handle)), false));
+    }
+
+    fn handle(&self, id: usize) -> Option<(Handle, bool)> {
+        self.handles.borrow().get(id)?.clone()
+    }
+}
+
+/// Says something when it is dropped.
+struct Finally<'a> {
+    me: &'a Me,
+    says: Option<String>,
+}
+
+impl Drop for Finally<'_> {
+    fn drop(&mut self) {
+        if let Some(says) = self.says.take() {
+            self.me.say(says);
+        }
+    }
+}
+
+/// A task's own view of the world.
+struct Me {
+    world: Rc<World>,
+    id: usize,
+}
+
+impl Me {
+    fn say(&self, what: impl std::fmt::Display) {
+        self.world.say(self.id, what);
+    }
+
+    fn finally(&self, says: impl Into<String>) -> Finally<'_> {
+        Finally { me: self, says: Some(says.into()) }
+    }
+}
+
+async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
+    let me = Me { world, id: task.id };
+    me.say("begins");
+    let mut end = me.finally("cancelled");
+    let outcome = run_body(&me, &task.body).await;
+    end.says = None;
+    me.say(if outcome.is_ok() { "ends" } else { "failed" });
+    outcome
+}
+
+fn run_body<'a>(
+    me: &'a Me,
+    body: &'a [Op],
+) -> Pin<Box<dyn Future<Output = Result<(), Failed>> + 'a>> {
+    Box::pin(async move {
+        for op in body {
+            run_op(me, op).await?;
+        }
+        Ok(())
+    })
+}
+
+async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
+    let world = &me.world;
+    match op {
+        Op::Yield => {
+            yield_now().await;
+            me.say("yielded");
+        }
+        Op::Sleep(ticks) => {
+            sleep(TICK * *ticks as u32).await;
+            me.say("slept");
+        }
+        Op::Spawn(task) => {
+            world.spawn(task.clone());
+            me.say(format!("spawned {}", task.id));
+        }
+        Op::Join(id) => join(me, *id).await,
+        Op::Cancel(id) if world.occupied.borrow().contains(id) => {
+            me.say(format!("may not cancel {id}"));
+        }
+        Op::Cancel(id) => cancel(me, *id),
+        Op::Stop(bit, id) => {
+            sleep(length_of(*bit)).await;
+            cancel(me, *id);
+            sleep(length_of(bit + 1)).await;
+        }
+        Op::Lock(number, body) => {
+            let _permit = occupied(me, world.locks[*number].acquire()).await;
+            me.say(format!("in lock {number}"));
+            let _leave = me.finally(format!("out of lock {number}"));
+            run_body(me, body).await?;
+        }
+        Op::Permit(body) => {
+            let _permit = occupied(me, world.permits.acquire()).await;
+            me.say("in permit");
+            let _leave = me.finally("out of permit");
+            run_body(me, body).await?;
+        }
+        Op::Put(queue, value) => {
+            world.queues[*queue].put(*value).await.unwrap();
+            me.say(format!("put {value}"));
+        }
+        Op::Get(queue) => {
+            let value = world.queues[*queue].get().await.unwrap();
+            me.say(format!("got {value}"));
+        }
+        Op::Gather(bit, tasks) => {
+            let outcome = occupied(me, gather(children(me, *bit, tasks))).await;
+            callback_of_the_gather(tasks).await;
+            me.say(match outcome {
+                Ok(_) => "gathered",
+                Err(error) => match error.cause {
+                    GatherCause::Failed(Failed) => "gather failed",
+                    GatherCause::Task(_) => "gather cancelled",
+                },
+            });
+        }
+        Op::All(bit, tasks) => {
+            let outcomes = occupied(me, gather_all(children(me, *bit, tasks))).await;
+            callback_of_the_gather(tasks).await;
+            let words: Vec<_> = outcomes.iter().map(word).collect();
+            me.say(format!("gathered all {}", words.join(" ")).trim_end());
+        }
+        Op::Timeout(ticks, bit, body) => {
+            let limit = TICK * *ticks as u32 + length_of(*bit);
+            let guarded = timeout(limit, async {
+                let _leave = me.finally("out of timeout");
+                run_body(me, body).await
+            });
+            match guarded.await {
+                Ok(outcome) => outcome?,
+                Err(_) => me.say("timed out"),
+            }
+        }
+        Op::Fail => return Err(Failed),
+    }
+    Ok(())
+}
+
+fn children(
+    me: &Me,
+    first_bit: usize,
+    tasks: &[Task],
+) -> Vec<impl Future<Output = Result<(), Failed>> + use<>> {
+    let children = tasks.iter().zip(first_bit..).map(|(task, bit)| {
+        let child = run_task(Rc::clone(&me.world), task.clone());
+        async move {
+            let outcome = child.await;
+            sleep(length_of(bit)).await;
+            outcome
+        }
+    });
+    children.collect()
+}
+
+fn length_of(bit: usize) -> Duration {
+    Duration::from_micros(1 << bit)
+}
+
+/// asyncio's gather hears of its children through callbacks, and so answers one turn later than
+/// ours, which is woken by them.
+async fn callback_of_the_gather(tasks: &[Task]) {
+    if !tasks.is_empty() {
+        yield_now().await;
+    }
+}
+
+fn cancel(me: &Me, id: usize) {
+    let Some((handle, _)) = me.world.handle(id) else {
+        return me.say(format!("cancels nobody {id}"));
+    };
+    let asked = handle.borrow().cancel();
+    me.say(format!("cancels {id} {asked}"));
+}
+
+/// Awaits something in which a task may be stopped but not cancelled on the spot.
+async fn occupied<T>(me: &Me, future: impl Future<Output = T>) -> T {
+    struct Over<'a>(&'a Me);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.world.occupied.borrow_mut().remove(&self.0.id);
+        }
+    }
+    me.world.occupied.borrow_mut().insert(me.id);
+    let _over = Over(me);
+    future.await
+}
+
+async fn join(me: &Me, id: usize) {
+    let Some((handle, taken)) = me.world.handle(id) else {
+        return me.say(format!("joins nobody {id}"));
+    };
+    if taken {
+        return me.say(format!("may not join {id}"));
+    }
+    if let Some(Some((_, taken))) = me.world.handles.borrow_mut().get_mut(id) {
+        *taken = true;
+    }
+    let outcome = poll_fn(|cx| Pin::new(&mut *handle.borrow_mut()).poll(cx)).await;
+    me.say(format!("joined {id} {}", word(&outcome)));
+}
+
+fn word(outcome: &Result<Result<(), Failed>, TaskError>) -> &'static str {
+    match outcome {
+        Ok(Ok(())) => "ok",
+        Ok(Err(Failed)) => "failed",
+        Err(_) => "cancelled",
+    }
+}
