@@ -1,6 +1,6 @@
 //! Plays a program on roundelay, in virtual time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,18 +8,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay::{
-    GatherCause, Instant, LoopRef, Queue, Runner, Semaphore, TaskError, gather, gather_all, sleep,
-    spawn, timeout, yield_now,
+    GatherCause, Instant, LoopRef, Promise, PromiseFuture, Queue, Runner, Semaphore, TaskError,
+    gather, gather_all, promise, sleep, spawn, timeout, yield_now,
 };
 
-use crate::program::{LOCKS, Op, Program, Task};
+use crate::program::{LOCKS, Op, PROMISES, Program, Task};
 
 const TICK: Duration = Duration::from_micros(1 << 32);
 /// How long main waits for the program: longer than any can take.
 const LONG: Duration = Duration::from_micros(1 << 50);
 
-/// Plays `program` and gives its trace: "microsecond task what" for each line, and a semicolon
-/// between two lines.
+/// Plays `program` and gives its trace: "task what" for each line, "@microsecond" where time
+/// has passed, and a semicolon between two lines.
 pub(crate) fn play(program: &Program) -> String {
     let runner = Runner::builder().virtual_clock().build().unwrap();
     let world = Rc::new(World::new(runner.loop_ref().clone()));
@@ -48,6 +48,7 @@ struct World {
     home: LoopRef,
     start: Instant,
     trace: RefCell<Vec<String>>,
+    said_at: Cell<u128>,
     /// Of those that were spawned, by number; and whether somebody has begun to await it.
     handles: RefCell<Vec<Option<(Handle, bool)>>>,
     /// Who stands in a line, or gathers.
@@ -55,25 +56,35 @@ struct World {
     locks: [Semaphore; LOCKS],
     permits: Semaphore,
     queues: [Queue<usize>; 2],
+    promises: RefCell<Vec<Option<Promise<()>>>>,
+    awaited: RefCell<Vec<Option<PromiseFuture<()>>>>,
 }
 
 impl World {
     fn new(home: LoopRef) -> World {
+        let (promises, awaited): (Vec<_>, Vec<_>) = (0..PROMISES).map(|_| promise()).unzip();
         World {
             start: home.time(),
             home,
             trace: RefCell::default(),
+            said_at: Cell::new(0),
             handles: RefCell::default(),
             occupied: RefCell::default(),
             locks: [Semaphore::new(1), Semaphore::new(1)],
             permits: Semaphore::new(1),
             queues: [Queue::unbounded(), Queue::bounded(1)],
+            promises: RefCell::new(promises.into_iter().map(Some).collect()),
+            awaited: RefCell::new(awaited.into_iter().map(Some).collect()),
         }
     }
 
     fn say(&self, task: usize, what: impl std::fmt::Display) {
         let now = self.home.time().duration_since(self.start).as_micros();
-        self.trace.borrow_mut().push(format!("{now} {task} {what}"));
+        let mut trace = self.trace.borrow_mut();
+        if self.said_at.replace(now) != now {
+            trace.push(format!("@{now}"));
+        }
+        trace.push(format!("{task} {what}"));
     }
 
     fn spawn(self: &Rc<Self>, task: Task) {
@@ -187,6 +198,22 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
         Op::Get(queue) => {
             let value = world.queues[*queue].get().await.unwrap();
             me.say(format!("got {value}"));
+        }
+        Op::Resolve(number) => {
+            let set = world.promises.borrow_mut()[*number].take();
+            me.say(format!("resolves {number} {}", set.is_some()));
+            // Refused if whoever awaited it has been cancelled.
+            let _ = set.map(|set| set.resolve(()));
+        }
+        Op::Await(number) => {
+            let value = world.awaited.borrow_mut()[*number].take();
+            match value {
+                None => me.say(format!("may not await {number}")),
+                Some(value) => {
+                    value.await.unwrap();
+                    me.say(format!("has {number}"));
+                }
+            }
         }
         Op::Gather(bit, tasks) => {
             let outcome = occupied(me, gather(children(me, *bit, tasks))).await;

@@ -122,12 +122,15 @@ class World:
     def __init__(self, loop):
         self.loop = loop
         self.trace = []
+        self.said_at = 0
         self.handles = {}
         self.joined = set()
         self.occupied = set()
         self.locks = [asyncio.Lock(), asyncio.Lock()]
         self.permits = asyncio.Semaphore(1)
         self.queues = [asyncio.Queue(), asyncio.Queue(1)]
+        self.promises = [loop.create_future() for _ in range(3)]
+        self.awaited = set()
 
     def spawn(self, task):
         self.handles[task[0]] = self.loop.create_task(self.run_task(task))
@@ -144,7 +147,10 @@ class World:
         number, body = task[0], task[1:]
 
         def say(*what):
-            self.trace.append(" ".join(map(str, (self.loop.now, number, *what))))
+            if self.said_at != self.loop.now:
+                self.said_at = self.loop.now
+                self.trace.append(f"@{self.loop.now}")
+            self.trace.append(" ".join(map(str, (number, *what))))
 
         say.me = number
 
@@ -233,6 +239,19 @@ class World:
 
     async def op_get(self, say, queue):
         say("got", await self.queues[queue].get())
+
+    async def op_resolve(self, say, number):
+        future = self.promises[number]
+        say("resolves", number, str(not future.done()).lower())
+        if not future.done():
+            future.set_result(None)
+
+    async def op_await(self, say, number):
+        if number in self.awaited:
+            return say("may not await", number)
+        self.awaited.add(number)
+        await Watch(self.promises[number])
+        say("has", number)
 
     async def gather(self, say, first_bit, tasks, keep):
         children = [self.child(task, first_bit + n) for n, task in enumerate(tasks)]

@@ -49,6 +49,10 @@ pub(crate) enum Op {
     /// Puts a value into a queue: number 0 has no limit, number 1 has room for one.
     Put(usize, usize),
     Get(usize),
+    /// Sets a promise, once.
+    Resolve(usize),
+    /// Awaits a promise, the first time that somebody wants to.
+    Await(usize),
     /// Gathers tasks, each of which pauses for a *bit* before it gives its outcome: 2 to the power
     /// of this number for the first one, of the next number for the next one, and so on. No other
     /// moment has the same bits, so nothing else happens then by chance.
@@ -63,6 +67,7 @@ pub(crate) enum Op {
 
 pub(crate) const LOCKS: usize = 2;
 pub(crate) const QUEUES: usize = 2;
+pub(crate) const PROMISES: usize = 3;
 /// How many bits there are: all together are less than a tick.
 const BITS: usize = 32;
 
@@ -109,6 +114,8 @@ fn op_text(op: &Op) -> String {
             (vec!["put".into(), queue.to_string(), value.to_string()], &[], &[])
         }
         Op::Get(queue) => (vec!["get".into(), queue.to_string()], &[], &[]),
+        Op::Resolve(promise) => (vec!["resolve".into(), promise.to_string()], &[], &[]),
+        Op::Await(promise) => (vec!["await".into(), promise.to_string()], &[], &[]),
         Op::Gather(bit, tasks) => (vec!["gather".into(), bit.to_string()], tasks, &[]),
         Op::All(bit, tasks) => (vec!["all".into(), bit.to_string()], tasks, &[]),
         Op::Timeout(ticks, bit, body) => {
@@ -174,6 +181,8 @@ fn read_op(text: Text) -> Op {
         "permit" => Op::Permit(parts.map(read_op).collect()),
         "put" => Op::Put(number(parts.next()), number(parts.next())),
         "get" => Op::Get(number(parts.next())),
+        "resolve" => Op::Resolve(number(parts.next())),
+        "await" => Op::Await(number(parts.next())),
         "gather" => Op::Gather(number(parts.next()), parts.map(read_task).collect()),
         "all" => Op::All(number(parts.next()), parts.map(read_task).collect()),
         "timeout" => {
@@ -210,6 +219,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         3 => any::<usize>().prop_map(|id| Op::Stop(0, id)),
         2 => (0..QUEUES).prop_map(|queue| Op::Put(queue, 0)),
         2 => (0..QUEUES).prop_map(Op::Get),
+        2 => (0..PROMISES).prop_map(Op::Resolve),
+        2 => (0..PROMISES).prop_map(Op::Await),
         1 => Just(Op::Fail),
     ];
     leaf.prop_recursive(3, 24, 4, |op| {
