@@ -1,5 +1,7 @@
 //! O34: one runner, several runs.
 
+#![allow(clippy::async_yields_async, reason = "a task's handle is what a run gives back")]
+
 use std::future::pending;
 
 use roundelay::{current_loop, spawn, yield_now};

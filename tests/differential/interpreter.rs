@@ -8,15 +8,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay::{
-    GatherCause, Instant, LoopRef, Promise, PromiseFuture, Queue, Runner, Semaphore, TaskError,
-    gather, gather_all, promise, sleep, spawn, timeout, yield_now,
+    GatherCause, GroupError, Instant, LoopRef, Promise, PromiseFuture, Queue, Runner, Semaphore,
+    TaskError, TaskGroup, gather, gather_all, promise, sleep, spawn, task_group, timeout,
+    yield_now,
 };
 
 use crate::program::{LOCKS, Op, PROMISES, Program, Task};
 
 const TICK: Duration = Duration::from_micros(1 << 32);
 /// How long main waits for the program: longer than any can take.
-const LONG: Duration = Duration::from_micros(1 << 50);
+pub(crate) const LONG: Duration = Duration::from_micros(1 << 50);
 
 /// Plays `program` and gives its trace: "task what" for each line, "@microsecond" where time
 /// has passed, and a semicolon between two lines.
@@ -53,6 +54,8 @@ struct World {
     handles: RefCell<Vec<Option<(Handle, bool)>>>,
     /// Who stands in a line, or gathers.
     occupied: RefCell<HashSet<usize>>,
+    /// Who waits for a group.
+    grouping: RefCell<HashSet<usize>>,
     locks: [Semaphore; LOCKS],
     permits: Semaphore,
     queues: [Queue<usize>; 2],
@@ -70,6 +73,7 @@ impl World {
             said_at: Cell::new(0),
             handles: RefCell::default(),
             occupied: RefCell::default(),
+            grouping: RefCell::default(),
             locks: [Semaphore::new(1), Semaphore::new(1)],
             permits: Semaphore::new(1),
             queues: [Queue::unbounded(), Queue::bounded(1)],
@@ -176,7 +180,10 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
         Op::Cancel(id) => cancel(me, *id),
         Op::Stop(bit, id) => {
             sleep(length_of(*bit)).await;
-            cancel(me, *id);
+            match world.grouping.borrow().contains(id) {
+                true => me.say(format!("may not cancel {id}")),
+                false => cancel(me, *id),
+            }
             sleep(length_of(bit + 1)).await;
         }
         Op::Lock(number, body) => {
@@ -232,6 +239,16 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             let words: Vec<_> = outcomes.iter().map(word).collect();
             me.say(format!("gathered all {}", words.join(" ")).trim_end());
         }
+        Op::Group(bit, tasks) => {
+            me.say("groups");
+            let children = children(me, bit + 1, tasks);
+            let outcome = grouping(me, occupied(me, grouped(children))).await;
+            sleep(length_of(*bit)).await;
+            me.say(match outcome {
+                Ok(()) => "group ok".to_owned(),
+                Err(error) => format!("group failed {}", error.errors().count()),
+            });
+        }
         Op::Timeout(ticks, bit, body) => {
             let limit = TICK * *ticks as u32 + length_of(*bit);
             let guarded = timeout(limit, async {
@@ -264,6 +281,19 @@ fn children(
     children.collect()
 }
 
+async fn grouped<F>(children: Vec<F>) -> Result<(), GroupError<Failed>>
+where
+    F: Future<Output = Result<(), Failed>> + 'static,
+{
+    task_group(async |group: TaskGroup<Failed>| {
+        for child in children {
+            drop(group.spawn(child));
+        }
+        Ok(())
+    })
+    .await
+}
+
 fn length_of(bit: usize) -> Duration {
     Duration::from_micros(1 << bit)
 }
@@ -284,17 +314,35 @@ fn cancel(me: &Me, id: usize) {
     me.say(format!("cancels {id} {asked}"));
 }
 
-/// Awaits something in which a task may be stopped but not cancelled on the spot.
+/// Awaits something in which a task may be stopped, but not cancelled on the spot.
 async fn occupied<T>(me: &Me, future: impl Future<Output = T>) -> T {
-    struct Over<'a>(&'a Me);
-    impl Drop for Over<'_> {
-        fn drop(&mut self) {
-            self.0.world.occupied.borrow_mut().remove(&self.0.id);
-        }
-    }
-    me.world.occupied.borrow_mut().insert(me.id);
-    let _over = Over(me);
+    let _over = Entered::new(&me.world.occupied, me.id);
     future.await
+}
+
+/// Awaits a group, in which a task may not even be stopped.
+async fn grouping<T>(me: &Me, future: impl Future<Output = T>) -> T {
+    let _over = Entered::new(&me.world.grouping, me.id);
+    future.await
+}
+
+/// A task's number in a set, until this is dropped.
+struct Entered<'a> {
+    set: &'a RefCell<HashSet<usize>>,
+    id: usize,
+}
+
+impl Entered<'_> {
+    fn new(set: &RefCell<HashSet<usize>>, id: usize) -> Entered<'_> {
+        set.borrow_mut().insert(id);
+        Entered { set, id }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.set.borrow_mut().remove(&self.id);
+    }
 }
 
 async fn join(me: &Me, id: usize) {

@@ -107,6 +107,16 @@ class Watch:
             raise asyncio.CancelledError
 
 
+class InOrder(dict):
+    """Made equal (O33.2): a group cancels its children in the order of creation."""
+
+    def add(self, task):
+        self[task] = None
+
+    def discard(self, task):
+        self.pop(task, None)
+
+
 def outcome(task):
     if task.cancelled():
         return "cancelled"
@@ -126,6 +136,7 @@ class World:
         self.handles = {}
         self.joined = set()
         self.occupied = set()
+        self.grouping = set()
         self.locks = [asyncio.Lock(), asyncio.Lock()]
         self.permits = asyncio.Semaphore(1)
         self.queues = [asyncio.Queue(), asyncio.Queue(1)]
@@ -173,7 +184,7 @@ class World:
         """Awaits something in which a task may be stopped but not cancelled on the spot."""
         self.occupied.add(say.me)
         try:
-            await awaitable
+            return await awaitable
         finally:
             self.occupied.discard(say.me)
 
@@ -201,7 +212,10 @@ class World:
 
     async def op_stop(self, say, bit, number):
         await asyncio.sleep(1 << bit)
-        self.cancel(say, number)
+        if number in self.grouping:
+            say("may not cancel", number)
+        else:
+            self.cancel(say, number)
         await asyncio.sleep(2 << bit)
 
     async def op_cancel(self, say, number):
@@ -282,6 +296,27 @@ class World:
             else:
                 words.append("failed" if isinstance(value, Failed) else "ok")
         say("gathered all", *words)
+
+    async def op_group(self, say, bit, *tasks):
+        say("groups")
+        self.grouping.add(say.me)
+        try:
+            what = await self.occupied_with(say, self.group(bit, tasks))
+        finally:
+            self.grouping.discard(say.me)
+        await asyncio.sleep(1 << bit)
+        say(what)
+
+    async def group(self, bit, tasks):
+        what = "group ok"
+        try:
+            async with asyncio.TaskGroup() as group:
+                group._tasks = InOrder()
+                for child, task in enumerate(tasks, bit + 1):
+                    group.create_task(self.child(task, child))
+        except* Failed as failed:
+            what = f"group failed {len(failed.exceptions)}"
+        return what
 
     async def op_timeout(self, say, ticks, bit, *body):
         try:

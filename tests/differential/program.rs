@@ -59,6 +59,9 @@ pub(crate) enum Op {
     Gather(usize, Vec<Task>),
     /// A gather that keeps the errors.
     All(usize, Vec<Task>),
+    /// A task group whose body only starts the children. The first bit is a pause after the
+    /// group's end, the next ones are the children's.
+    Group(usize, Vec<Task>),
     /// A limit of so many ticks and a bit.
     Timeout(u64, usize, Vec<Op>),
     /// Ends the task with an error.
@@ -117,6 +120,7 @@ fn op_text(op: &Op) -> String {
         Op::Resolve(promise) => (vec!["resolve".into(), promise.to_string()], &[], &[]),
         Op::Await(promise) => (vec!["await".into(), promise.to_string()], &[], &[]),
         Op::Gather(bit, tasks) => (vec!["gather".into(), bit.to_string()], tasks, &[]),
+        Op::Group(bit, tasks) => (vec!["group".into(), bit.to_string()], tasks, &[]),
         Op::All(bit, tasks) => (vec!["all".into(), bit.to_string()], tasks, &[]),
         Op::Timeout(ticks, bit, body) => {
             (vec!["timeout".into(), ticks.to_string(), bit.to_string()], &[], body)
@@ -185,6 +189,7 @@ fn read_op(text: Text) -> Op {
         "await" => Op::Await(number(parts.next())),
         "gather" => Op::Gather(number(parts.next()), parts.map(read_task).collect()),
         "all" => Op::All(number(parts.next()), parts.map(read_task).collect()),
+        "group" => Op::Group(number(parts.next()), parts.map(read_task).collect()),
         "timeout" => {
             let (ticks, bit) = (number(parts.next()) as u64, number(parts.next()));
             Op::Timeout(ticks, bit, parts.map(read_op).collect())
@@ -201,7 +206,7 @@ pub(crate) fn any_program() -> impl Strategy<Value = Program> {
     vec(any_task(any_op()), 1..5).prop_map(|mut tasks| {
         let mut numbering = Numbering::default();
         numbering.count(&mut tasks, true);
-        numbering.put_right(&mut tasks);
+        numbering.put_right(&mut tasks, true);
         Program(tasks)
     })
 }
@@ -232,6 +237,7 @@ fn any_op() -> impl Strategy<Value = Op> {
             2 => body().prop_map(Op::Permit),
             1 => vec(task(), 0..4).prop_map(|tasks| Op::Gather(0, tasks)),
             1 => vec(task(), 0..4).prop_map(|tasks| Op::All(0, tasks)),
+            2 => vec(task(), 0..4).prop_map(|tasks| Op::Group(0, tasks)),
             2 => (0_u64..4, body()).prop_map(|(ticks, body)| Op::Timeout(ticks, 0, body)),
         ]
     })
@@ -266,7 +272,9 @@ impl Numbering {
         for op in body {
             match op {
                 Op::Spawn(task) => self.count(std::slice::from_mut(task), true),
-                Op::Gather(_, tasks) | Op::All(_, tasks) => self.count(tasks, false),
+                Op::Gather(_, tasks) | Op::All(_, tasks) | Op::Group(_, tasks) => {
+                    self.count(tasks, false);
+                }
                 Op::Lock(_, body) | Op::Permit(body) | Op::Timeout(_, _, body) => {
                     self.count_in(body);
                 }
@@ -275,13 +283,13 @@ impl Numbering {
         }
     }
 
-    fn put_right(&mut self, tasks: &mut [Task]) {
+    fn put_right(&mut self, tasks: &mut [Task], may_group: bool) {
         for task in tasks {
-            self.put_right_in(task.id, &mut task.body);
+            self.put_right_in(task.id, &mut task.body, may_group);
         }
     }
 
-    fn put_right_in(&mut self, me: usize, body: &mut [Op]) {
+    fn put_right_in(&mut self, me: usize, body: &mut [Op], may_group: bool) {
         for op in body {
             match op {
                 Op::Join(id) => {
@@ -313,11 +321,12 @@ impl Numbering {
                     }
                 }
                 Op::Get(queue) => {
-                    if *self.getters[*queue].get_or_insert(me) != me {
+                    let getter = *self.getters[*queue].get_or_insert(me);
+                    if getter != me {
                         *op = Op::Yield;
                     }
                 }
-                Op::Spawn(task) => self.put_right(std::slice::from_mut(task)),
+                Op::Spawn(task) => self.put_right(std::slice::from_mut(task), true),
                 Op::Gather(bit, tasks) | Op::All(bit, tasks) => {
                     *bit = self.bits;
                     self.bits += tasks.len();
@@ -325,7 +334,17 @@ impl Numbering {
                         tasks.clear();
                         continue;
                     }
-                    self.put_right(tasks);
+                    self.put_right(tasks, false);
+                }
+                Op::Group(..) if !may_group => *op = Op::Yield,
+                Op::Group(bit, tasks) => {
+                    *bit = self.bits;
+                    self.bits += 1 + tasks.len();
+                    if self.bits > BITS {
+                        *op = Op::Yield;
+                        continue;
+                    }
+                    self.put_right(tasks, false);
                 }
                 Op::Timeout(_, bit, body) => {
                     *bit = self.bits;
@@ -334,9 +353,9 @@ impl Numbering {
                         *op = Op::Yield;
                         continue;
                     }
-                    self.put_right_in(me, body);
+                    self.put_right_in(me, body, false);
                 }
-                Op::Lock(_, body) | Op::Permit(body) => self.put_right_in(me, body),
+                Op::Lock(_, body) | Op::Permit(body) => self.put_right_in(me, body, may_group),
                 _ => {}
             }
         }
