@@ -13,8 +13,8 @@ use std::thread::ThreadId;
 
 use proptest::prelude::*;
 use roundelay::{
-    Event, Moment, Queue, Runner, Semaphore, Task, TaskEnd, TaskError, current_loop, promise,
-    sleep, spawn, timeout, yield_now,
+    Moment, Queue, Runner, Semaphore, Task, TaskEnd, TaskError, current_loop, promise,
+    runtime::Event, sleep, spawn, timeout, yield_now,
 };
 use support::{Log, ms, must_end, on_drop, reporting_runner, run_virtual};
 

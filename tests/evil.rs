@@ -29,9 +29,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
 use roundelay::{
-    CallHandle, Event, EventLoop, Failure, FailureKind, FailurePolicy, Moment, Permit, Promise,
-    Queue, RunError, Runner, Semaphore, Task, TaskGroup, current_loop, gather, gather_all, promise,
-    sleep, spawn, task_group, timeout, to_thread, yield_now,
+    CallHandle, EventLoop, Failure, FailureKind, FailurePolicy, Moment, Permit, Promise, Queue,
+    RunError, Runner, Semaphore, Task, TaskGroup, current_loop, gather, gather_all, promise,
+    runtime::Event, sleep, spawn, task_group, timeout, to_thread, yield_now,
 };
 use support::{Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual};
 

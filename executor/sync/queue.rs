@@ -21,7 +21,7 @@
 //! - A right or a place that is not used goes to the next in line: nothing is lost, nothing
 //!   doubled.
 //!
-//! Tutorial: chapter 13. Before this: `semaphore.rs`. After this:
+//! Tutorial: chapter 13. Before this: `once_cell.rs`. After this:
 //! `../combinators/gather.rs`.
 
 use std::cell::{Cell, RefCell};
