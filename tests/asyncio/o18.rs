@@ -1,6 +1,6 @@
 //! O18: semaphores.
 
-use roundelay::{Semaphore, Task, gather_all, sleep, spawn};
+use roundelay::{BoundedSemaphore, Semaphore, Task, gather_all, sleep, spawn};
 
 use crate::settle;
 use crate::support::{Log, ms, run_virtual};
@@ -106,5 +106,13 @@ fn o18_5_permits_may_be_added_beyond_the_number_it_began_with() {
         permits.add_permits(1);
         permits.add_permits(1);
         assert_eq!(permits.available_permits(), 2);
+    });
+}
+
+#[test]
+fn o18_5_the_bounded_one_refuses_to_grow() {
+    run_virtual(async {
+        let permits = BoundedSemaphore::new(1);
+        assert!(permits.release().is_err());
     });
 }
