@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay::{
-    GatherCause, GroupError, Instant, LoopRef, Promise, PromiseFuture, Queue, Runner, Semaphore,
-    TaskError, TaskGroup, gather, gather_all, promise, sleep, spawn, task_group, timeout,
-    yield_now,
+    Barrier, Event, GatherCause, GroupError, Instant, Lock, LoopRef, Promise, PromiseFuture, Queue,
+    Runner, Semaphore, TaskError, TaskGroup, gather, gather_all, promise, sleep, spawn, task_group,
+    timeout, yield_now,
 };
 
 use crate::program::{LOCKS, Op, PROMISES, Program, Task};
@@ -56,8 +56,10 @@ struct World {
     occupied: RefCell<HashSet<usize>>,
     /// Who waits for a group.
     grouping: RefCell<HashSet<usize>>,
-    locks: [Semaphore; LOCKS],
+    locks: [Lock<()>; LOCKS],
     permits: Semaphore,
+    event: Event,
+    barrier: Barrier,
     queues: [Queue<usize>; 2],
     promises: RefCell<Vec<Option<Promise<()>>>>,
     awaited: RefCell<Vec<Option<PromiseFuture<()>>>>,
@@ -74,8 +76,10 @@ impl World {
             handles: RefCell::default(),
             occupied: RefCell::default(),
             grouping: RefCell::default(),
-            locks: [Semaphore::new(1), Semaphore::new(1)],
+            locks: [Lock::new(()), Lock::new(())],
             permits: Semaphore::new(1),
+            event: Event::new(),
+            barrier: Barrier::new(2),
             queues: [Queue::unbounded(), Queue::bounded(1)],
             promises: RefCell::new(promises.into_iter().map(Some).collect()),
             awaited: RefCell::new(awaited.into_iter().map(Some).collect()),
@@ -187,7 +191,7 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             sleep(length_of(bit + 1)).await;
         }
         Op::Lock(number, body) => {
-            let _permit = occupied(me, world.locks[*number].acquire()).await;
+            let _guard = occupied(me, world.locks[*number].lock()).await;
             me.say(format!("in lock {number}"));
             let _leave = me.finally(format!("out of lock {number}"));
             run_body(me, body).await?;
@@ -221,6 +225,22 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
                     me.say(format!("has {number}"));
                 }
             }
+        }
+        Op::Set => {
+            world.event.set();
+            me.say("set");
+        }
+        Op::Clear => {
+            world.event.clear();
+            me.say("cleared");
+        }
+        Op::Wait => {
+            world.event.wait().await;
+            me.say("saw the event");
+        }
+        Op::Meet => {
+            let arrival = world.barrier.wait().await.unwrap();
+            me.say(format!("met {arrival}"));
         }
         Op::Gather(bit, tasks) => {
             let outcome = occupied(me, gather(children(me, *bit, tasks))).await;

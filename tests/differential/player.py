@@ -139,6 +139,8 @@ class World:
         self.grouping = set()
         self.locks = [asyncio.Lock(), asyncio.Lock()]
         self.permits = asyncio.Semaphore(1)
+        self.event = asyncio.Event()
+        self.barrier = asyncio.Barrier(2)
         self.queues = [asyncio.Queue(), asyncio.Queue(1)]
         self.promises = [loop.create_future() for _ in range(3)]
         self.awaited = set()
@@ -179,6 +181,21 @@ class World:
     async def run_body(self, say, body):
         for op in body:
             await getattr(self, "op_" + op[0])(say, *op[1:])
+
+    async def op_set(self, say):
+        self.event.set()
+        say("set")
+
+    async def op_clear(self, say):
+        self.event.clear()
+        say("cleared")
+
+    async def op_wait(self, say):
+        await self.event.wait()
+        say("saw the event")
+
+    async def op_meet(self, say):
+        say("met", await self.barrier.wait())
 
     async def occupied_with(self, say, awaitable):
         """Awaits something in which a task may be stopped but not cancelled on the spot."""

@@ -53,6 +53,12 @@ pub(crate) enum Op {
     Resolve(usize),
     /// Awaits a promise, the first time that somebody wants to.
     Await(usize),
+    /// Sets the event, clears it, waits for it.
+    Set,
+    Clear,
+    Wait,
+    /// Meets another at a barrier for two, which is used once.
+    Meet,
     /// Gathers tasks, each of which pauses for a *bit* before it gives its outcome: 2 to the power
     /// of this number for the first one, of the next number for the next one, and so on. No other
     /// moment has the same bits, so nothing else happens then by chance.
@@ -119,6 +125,10 @@ fn op_text(op: &Op) -> String {
         Op::Get(queue) => (vec!["get".into(), queue.to_string()], &[], &[]),
         Op::Resolve(promise) => (vec!["resolve".into(), promise.to_string()], &[], &[]),
         Op::Await(promise) => (vec!["await".into(), promise.to_string()], &[], &[]),
+        Op::Set => (vec!["set".into()], &[], &[]),
+        Op::Clear => (vec!["clear".into()], &[], &[]),
+        Op::Wait => (vec!["wait".into()], &[], &[]),
+        Op::Meet => (vec!["meet".into()], &[], &[]),
         Op::Gather(bit, tasks) => (vec!["gather".into(), bit.to_string()], tasks, &[]),
         Op::Group(bit, tasks) => (vec!["group".into(), bit.to_string()], tasks, &[]),
         Op::All(bit, tasks) => (vec!["all".into(), bit.to_string()], tasks, &[]),
@@ -187,6 +197,10 @@ fn read_op(text: Text) -> Op {
         "get" => Op::Get(number(parts.next())),
         "resolve" => Op::Resolve(number(parts.next())),
         "await" => Op::Await(number(parts.next())),
+        "set" => Op::Set,
+        "clear" => Op::Clear,
+        "wait" => Op::Wait,
+        "meet" => Op::Meet,
         "gather" => Op::Gather(number(parts.next()), parts.map(read_task).collect()),
         "all" => Op::All(number(parts.next()), parts.map(read_task).collect()),
         "group" => Op::Group(number(parts.next()), parts.map(read_task).collect()),
@@ -226,6 +240,10 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => (0..QUEUES).prop_map(Op::Get),
         2 => (0..PROMISES).prop_map(Op::Resolve),
         2 => (0..PROMISES).prop_map(Op::Await),
+        1 => Just(Op::Set),
+        1 => Just(Op::Clear),
+        2 => Just(Op::Wait),
+        2 => Just(Op::Meet),
         1 => Just(Op::Fail),
     ];
     leaf.prop_recursive(3, 24, 4, |op| {
@@ -249,6 +267,7 @@ struct Numbering {
     tasks: usize,
     values: usize,
     bits: usize,
+    meetings: usize,
     /// Those that have a handle.
     spawned: Vec<usize>,
     /// Who may put into a queue, and who may take from it: see `README.md`.
@@ -323,6 +342,12 @@ impl Numbering {
                 Op::Get(queue) => {
                     let getter = *self.getters[*queue].get_or_insert(me);
                     if getter != me {
+                        *op = Op::Yield;
+                    }
+                }
+                Op::Meet => {
+                    self.meetings += 1;
+                    if self.meetings > 2 {
                         *op = Op::Yield;
                     }
                 }
