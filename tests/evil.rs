@@ -554,7 +554,7 @@ impl World {
                 | all(&self.permits)
                 | all(&self.wakers);
             let queues = self.queues.borrow().clone();
-            let items = queues.iter().find_map(Queue::try_get);
+            let items = queues.iter().find_map(|queue| queue.try_get().ok());
             if !any && items.is_none() {
                 return;
             }
@@ -582,7 +582,7 @@ impl World {
             if !queue.is_closed() && room != ROOM {
                 self.complain(format!("a queue has room for {room} of {ROOM}"));
             }
-            while let Some(item) = queue.try_get() {
+            while let Ok(item) = queue.try_get() {
                 drop_with_care(item);
             }
             if !queue.is_empty() {

@@ -10,18 +10,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use roundelay::runtime::{self, Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
-use roundelay::{
-    Abandoned, Acquire, AcquireLock, AcquireRead, AcquireToken, AcquireWrite, Barrier, BarrierWait,
-    BorrowError, Borrower, BoundedSemaphore, BrokenBarrier, CallHandle, CapacityLimiter, Child,
-    ChildEnded, Closed, Condition, ConditionWait, CurrentTask, Elapsed, Event, EventLoop,
-    EventLoopBuilder, EventWait, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
-    GatherCause, GatherError, Get, GroupCause, GroupError, GroupFailure, Instant,
-    LimiterStatistics, LimiterToken, Lock, LockGuard, LoopClosed, LoopProxy, LoopRef, Moment,
-    Notified, Notify, OnceCell, OverReleased, Permit, Promise, PromiseFuture, Put, Queue,
-    ReadGuard, ReadHalf, RunError, Runner, RunnerBuilder, RwLock, Semaphore, SetError, Sleep, Task,
-    TaskBuilder, TaskEnd, TaskError, TaskGroup, TaskPanic, TcpListener, TcpStream, Timeout,
-    ToThread, TryPutError, Work, WriteGuard, WriteHalf, WrongLoop, YieldNow,
-};
+use roundelay::*;
 
 /// Compiles only if each type has the trait.
 macro_rules! has {
@@ -74,7 +63,9 @@ has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u
 has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
 has!(Send: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Sync: BrokenBarrier, OverReleased, SetError<u8>);
+has!(Send: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
+has!(Sync: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 
 // An error that carries what stays, stays.
@@ -99,7 +90,15 @@ has_not!(Send: BoundedSemaphore, CapacityLimiter, AcquireToken, LimiterToken, Bo
 has_not!(Sync: BoundedSemaphore, CapacityLimiter, AcquireToken, LimiterToken, Borrower);
 has_not!(Send: BorrowError, LimiterStatistics);
 has_not!(Sync: BorrowError, LimiterStatistics);
+has_not!(Send: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
+has_not!(Send: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
+has_not!(Send: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
+has_not!(Send: WatchSender<()>, WatchReceiver<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
+has_not!(Sync: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
+has_not!(Sync: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
+has_not!(Sync: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
+has_not!(Sync: WatchSender<()>, WatchReceiver<()>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
 
 // What guards or carries something that stays, stays.
@@ -112,6 +111,8 @@ has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<
 has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Stays, Stays>);
 has!(Unpin: AcquireLock<Stays>, AcquireRead<Stays>, AcquireWrite<Stays>, AcquireToken, EventWait);
 has!(Unpin: ConditionWait<Stays>, BarrierWait, Notified);
+has!(Unpin: GetItem<Stays>, QueueJoin, Sending<'static, Stays>, Receiving<'static, Stays>);
+has!(Unpin: Receiver<Stays>, BroadcastReceiver<Stays>, WatchReceiver<Stays>);
 has!(Unpin: GatherAll<Stays>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
 
 /// Futures that a `Send` program would want to keep in its own.

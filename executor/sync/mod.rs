@@ -32,4 +32,8 @@ pub(crate) mod borrower;
 pub(crate) mod capacity_limiter;
 pub(crate) mod barrier;
 pub(crate) mod once_cell;
+pub(crate) mod closed;
+pub(crate) mod queue_order;
+pub(crate) mod queue_item;
+pub(crate) mod queue_lines;
 pub(crate) mod queue;

@@ -13,7 +13,7 @@
 //! - At most one makes the value at a time. While nobody does, nobody stands in line.
 //! - Once set, the value stays.
 //!
-//! Tutorial: chapter 13. Before this: `barrier.rs`. After this: `queue.rs`.
+//! Tutorial: chapter 13. Before this: `barrier.rs`. After this: `closed.rs`.
 
 use std::cell::{self, Cell};
 use std::convert::Infallible;

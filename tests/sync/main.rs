@@ -1,4 +1,4 @@
-//! Promises about meeting points: locks, semaphores, events, barriers, queues, promises. First
+//! Promises about meeting points: locks, semaphores, events, barriers, promises. First
 //! come, first served; nothing lost, nothing doubled; whoever was given something and is cancelled
 //! passes it on.
 //!
@@ -17,6 +17,5 @@ mod rw_lock;
 mod capacity_limiter;
 mod barrier;
 mod once_cell;
-mod queue;
 mod promise;
 mod bad_company;
