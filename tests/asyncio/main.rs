@@ -31,6 +31,7 @@ mod o23;
 mod o24;
 mod o25;
 mod o31;
+mod o32;
 mod o33;
 mod o34;
 mod table;
