@@ -38,8 +38,9 @@ pub(crate) trait Body {
     /// Polls the future; when it is done, keeps the output in its place.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Moves the output into `into`, an `Option` of the output's type.
-    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any);
+    /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
+    /// output can be taken, and put back.
+    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);
 }
 
 pub(crate) type BoxedBody = Pin<Box<dyn Body>>;
@@ -138,6 +139,13 @@ pub(crate) struct Birth {
 pub(crate) enum Waiter {
     Task(Rc<Tasks>, Key),
     Other(Waker),
+    /// Somebody who waits for several tasks, and knows which one this is.
+    Listener(Rc<dyn Listener>),
+}
+
+/// Who waits for the ends of several tasks, and wants to know which one it was.
+pub(crate) trait Listener {
+    fn hear(&self);
 }
 
 impl Waiter {
@@ -146,6 +154,7 @@ impl Waiter {
     pub(crate) fn wake(self) {
         match self {
             Waiter::Task(tasks, key) => tasks.wake(key),
+            Waiter::Listener(listener) => listener.hear(),
             Waiter::Other(waker) => {
                 if let Err(message) = contain(|| waker.wake()) {
                     let kind = FailureKind::CallbackPanicked;
@@ -296,7 +305,7 @@ impl Tasks {
             Some(None) => return None,
             Some(Some(Stage::Finished(mut body, _))) => {
                 let mut output: Option<T> = None;
-                body.as_mut().take_output(&mut output);
+                body.as_mut().swap_output(&mut output);
                 Ok(output.expect("a finished task holds its output until it is taken"))
             }
             Some(Some(Stage::Failed(error, _))) => Err(error),
@@ -308,18 +317,9 @@ impl Tasks {
         })
     }
 
-    /// When a task ended, compared with others that ended at about the same time.
-    pub(crate) fn end_order(&self, key: Key) -> u32 {
-        let order = self.with(key, |slot| match slot.stage {
-            Stage::Finished(_, order) | Stage::Failed(_, order) => order,
-            _ => self.ended.get(),
-        });
-        order.unwrap_or_else(|| self.ended.get())
-    }
-
-    /// Wakes `waiter` when the task ends. One at a time: a task has one handle.
-    pub(crate) fn set_joiner(&self, key: Key, waiter: Waiter) {
-        let mut waiter = Some(waiter);
+    /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
+    pub(crate) fn set_joiner(&self, key: Key, waiter: impl Into<Option<Waiter>>) {
+        let mut waiter = waiter.into();
         let earlier = self.with(key, |slot| std::mem::replace(&mut slot.joiner, waiter.take()));
         drop((earlier, waiter));
     }
