@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use roundelay::{current_loop, now, sleep, spawn, timeout, timeout_at, yield_now};
+use roundelay::{Deadline, current_loop, now, sleep, spawn, timeout, timeout_at, yield_now};
 
 use crate::support::{Log, ms, run_virtual};
 
@@ -34,11 +34,9 @@ fn o14_2_no_time_at_all_is_enough_for_what_does_not_suspend_and_for_nothing_else
 }
 
 #[test]
-fn o14_2_one_turn_is_a_tie_and_then_the_result_wins() {
-    // asyncio's limit of zero has passed before the turn is over; here the guarded future is
-    // asked first.
+fn o14_2_no_time_at_all_is_over_after_one_turn() {
     run_virtual(async {
-        assert!(timeout(Duration::ZERO, yield_now()).await.is_ok());
+        assert!(timeout(Duration::ZERO, yield_now()).await.is_err());
     });
 }
 
@@ -115,5 +113,18 @@ fn o14_8_somebody_elses_cancel_passes_through_unchanged() {
         inner.cancel();
         let outcome = timeout(ms(9000), inner).await;
         assert!(outcome.unwrap().unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn o14_5_a_deadline_that_is_moved_lets_the_future_end() {
+    run_virtual(async {
+        let deadline = Deadline::after(ms(10));
+        let inside = deadline.clone();
+        let outcome = deadline.guard(async move {
+            inside.reschedule_after(ms(50));
+            sleep(ms(30)).await;
+        });
+        assert!(outcome.await.is_ok() && !deadline.expired());
     });
 }

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use roundelay::{current_loop, current_task, now, promise, spawn, timeout, timeout_at, yield_now};
+use roundelay::{
+    current_loop, current_task, now, promise, spawn, timeout, timeout_at, timeout_join, yield_now,
+};
 
 use crate::support::{Log, ms, run_virtual};
 
@@ -97,4 +99,19 @@ fn o16_1_when_the_limit_comes_out_the_guarded_future_is_gone() {
         assert_eq!(now() - start, ms(10));
     });
     assert_eq!(log.take(), ["inner gone", "limit came out"]);
+}
+
+#[test]
+fn o16_1_the_task_form_waits_until_the_task_has_really_ended() {
+    let log = Log::new();
+    run_virtual(async {
+        let guard = log.on_drop("task unwound");
+        let task = spawn(async move {
+            let _guard = guard;
+            pending::<()>().await;
+        });
+        assert!(timeout_join(ms(10), task).await.is_err());
+        log.add("limit came out");
+    });
+    assert_eq!(log.take(), ["task unwound", "limit came out"]);
 }

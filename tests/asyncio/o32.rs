@@ -1,9 +1,9 @@
 //! O32: what later versions of Python added.
 
-use roundelay::{Closed, Queue, spawn};
+use roundelay::{Closed, Queue, as_completed, sleep, spawn};
 
 use crate::settle;
-use crate::support::run_virtual;
+use crate::support::{ms, run_virtual};
 
 #[test]
 fn o32_2_a_queue_that_is_closed_gives_what_is_in_it_and_one_that_is_closed_now_gives_nothing() {
@@ -30,4 +30,16 @@ fn o32_2_a_queue_that_is_closed_gives_what_is_in_it_and_one_that_is_closed_now_g
             assert_eq!(joins.is_finished(), now);
         });
     }
+}
+
+#[test]
+fn o32_3_as_completed_says_which_of_the_given_tasks_it_was() {
+    run_virtual(async {
+        let mut completed = as_completed([20, 10].map(|delay| spawn(sleep(ms(delay)))));
+        let mut order = Vec::new();
+        while let Some((index, _)) = completed.next().await {
+            order.push(index);
+        }
+        assert_eq!(order, [1, 0]);
+    });
 }

@@ -52,10 +52,10 @@ struct World {
     said_at: Cell<u128>,
     /// Of those that were spawned, by number; and whether somebody has begun to await it.
     handles: RefCell<Vec<Option<(Handle, bool)>>>,
-    /// Who stands in a line, or gathers.
+    /// Who stands in a line, or owns children.
     occupied: RefCell<HashSet<usize>>,
-    /// Who waits for a group.
-    grouping: RefCell<HashSet<usize>>,
+    /// Who gathers, or waits for a group.
+    owning: RefCell<HashSet<usize>>,
     locks: [Lock<()>; LOCKS],
     permits: Semaphore,
     event: Event,
@@ -75,7 +75,7 @@ impl World {
             said_at: Cell::new(0),
             handles: RefCell::default(),
             occupied: RefCell::default(),
-            grouping: RefCell::default(),
+            owning: RefCell::default(),
             locks: [Lock::new(()), Lock::new(())],
             permits: Semaphore::new(1),
             event: Event::new(),
@@ -184,7 +184,7 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
         Op::Cancel(id) => cancel(me, *id),
         Op::Stop(bit, id) => {
             sleep(length_of(*bit)).await;
-            match world.grouping.borrow().contains(id) {
+            match world.owning.borrow().contains(id) {
                 true => me.say(format!("may not cancel {id}")),
                 false => cancel(me, *id),
             }
@@ -243,7 +243,7 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             me.say(format!("met {arrival}"));
         }
         Op::Gather(bit, tasks) => {
-            let outcome = occupied(me, gather(children(me, *bit, tasks))).await;
+            let outcome = owning(me, gather(children(me, *bit, tasks))).await;
             callback_of_the_gather(tasks).await;
             me.say(match outcome {
                 Ok(_) => "gathered",
@@ -254,15 +254,14 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             });
         }
         Op::All(bit, tasks) => {
-            let outcomes = occupied(me, gather_all(children(me, *bit, tasks))).await;
+            let outcomes = owning(me, gather_all(children(me, *bit, tasks))).await;
             callback_of_the_gather(tasks).await;
             let words: Vec<_> = outcomes.iter().map(word).collect();
             me.say(format!("gathered all {}", words.join(" ")).trim_end());
         }
         Op::Group(bit, tasks) => {
-            me.say("groups");
             let children = children(me, bit + 1, tasks);
-            let outcome = grouping(me, occupied(me, grouped(children))).await;
+            let outcome = owning(me, grouped(children)).await;
             sleep(length_of(*bit)).await;
             me.say(match outcome {
                 Ok(()) => "group ok".to_owned(),
@@ -340,10 +339,11 @@ async fn occupied<T>(me: &Me, future: impl Future<Output = T>) -> T {
     future.await
 }
 
-/// Awaits a group, in which a task may not even be stopped.
-async fn grouping<T>(me: &Me, future: impl Future<Output = T>) -> T {
-    let _over = Entered::new(&me.world.grouping, me.id);
-    future.await
+/// Awaits something that owns children, in which a task may not even be stopped.
+async fn owning<T>(me: &Me, future: impl Future<Output = T>) -> T {
+    me.say("owns");
+    let _over = Entered::new(&me.world.owning, me.id);
+    occupied(me, future).await
 }
 
 /// A task's number in a set, until this is dropped.

@@ -28,12 +28,12 @@ fn kept() -> PathBuf {
 }
 
 /// The lines of a trace. What happens when everything that is left is cancelled is compared
-/// without its order if there are groups: `README.md` says why.
+/// without its order if some task has owned others: `README.md` says why.
 fn lines(trace: &str) -> Vec<&str> {
     let mut lines: Vec<_> = trace.split(';').collect();
     let end = format!("@{}", interpreter::LONG.as_micros());
     if let Some(end) = lines.iter().position(|line| *line == end)
-        && lines.iter().any(|line| line.ends_with(" groups"))
+        && lines.iter().any(|line| line.ends_with(" owns"))
     {
         lines[end..].sort_unstable();
     }

@@ -136,7 +136,7 @@ class World:
         self.handles = {}
         self.joined = set()
         self.occupied = set()
-        self.grouping = set()
+        self.owners = set()
         self.locks = [asyncio.Lock(), asyncio.Lock()]
         self.permits = asyncio.Semaphore(1)
         self.event = asyncio.Event()
@@ -205,6 +205,15 @@ class World:
         finally:
             self.occupied.discard(say.me)
 
+    async def owning(self, say, awaitable):
+        """Awaits something that owns children, in which a task may not even be stopped."""
+        say("owns")
+        self.owners.add(say.me)
+        try:
+            return await self.occupied_with(say, awaitable)
+        finally:
+            self.owners.discard(say.me)
+
     async def op_yield(self, say):
         await asyncio.sleep(0)
         say("yielded")
@@ -229,7 +238,7 @@ class World:
 
     async def op_stop(self, say, bit, number):
         await asyncio.sleep(1 << bit)
-        if number in self.grouping:
+        if number in self.owners:
             say("may not cancel", number)
         else:
             self.cancel(say, number)
@@ -287,12 +296,7 @@ class World:
     async def gather(self, say, first_bit, tasks, keep):
         children = [self.child(task, first_bit + n) for n, task in enumerate(tasks)]
         gathering = asyncio.gather(*children, return_exceptions=keep)
-        try:
-            await self.occupied_with(say, Watch(gathering))
-        except asyncio.CancelledError:
-            # Made equal (O10.6): whoever gathers is dropped at once, and asks the children then.
-            gathering.cancel()
-            raise
+        await self.owning(say, Watch(gathering))
         return gathering
 
     async def op_gather(self, say, bit, *tasks):
@@ -315,12 +319,7 @@ class World:
         say("gathered all", *words)
 
     async def op_group(self, say, bit, *tasks):
-        say("groups")
-        self.grouping.add(say.me)
-        try:
-            what = await self.occupied_with(say, self.group(bit, tasks))
-        finally:
-            self.grouping.discard(say.me)
+        what = await self.owning(say, self.group(bit, tasks))
         await asyncio.sleep(1 << bit)
         say(what)
 

@@ -37,9 +37,9 @@ pub(crate) enum Op {
     Spawn(Task),
     /// Awaits a task that was spawned.
     Join(usize),
-    /// Cancels a task on the spot, unless it stands in a line or gathers: see `README.md`.
+    /// Cancels a task on the spot, unless it stands in a line: see `README.md`.
     Cancel(usize),
-    /// Cancels a task, whatever it does, at a moment of its own: one bit before and one after it
+    /// Cancels a task, unless it gathers or waits for a group, at a moment of its own: one bit before and one after it
     /// nothing else happens by chance.
     Stop(usize, usize),
     /// Holds a lock meanwhile.
@@ -302,13 +302,13 @@ impl Numbering {
         }
     }
 
-    fn put_right(&mut self, tasks: &mut [Task], may_group: bool) {
+    fn put_right(&mut self, tasks: &mut [Task], may_own: bool) {
         for task in tasks {
-            self.put_right_in(task.id, &mut task.body, may_group);
+            self.put_right_in(task.id, &mut task.body, may_own);
         }
     }
 
-    fn put_right_in(&mut self, me: usize, body: &mut [Op], may_group: bool) {
+    fn put_right_in(&mut self, me: usize, body: &mut [Op], may_own: bool) {
         for op in body {
             match op {
                 Op::Join(id) => {
@@ -352,6 +352,7 @@ impl Numbering {
                     }
                 }
                 Op::Spawn(task) => self.put_right(std::slice::from_mut(task), true),
+                Op::Gather(..) | Op::All(..) | Op::Group(..) if !may_own => *op = Op::Yield,
                 Op::Gather(bit, tasks) | Op::All(bit, tasks) => {
                     *bit = self.bits;
                     self.bits += tasks.len();
@@ -361,7 +362,6 @@ impl Numbering {
                     }
                     self.put_right(tasks, false);
                 }
-                Op::Group(..) if !may_group => *op = Op::Yield,
                 Op::Group(bit, tasks) => {
                     *bit = self.bits;
                     self.bits += 1 + tasks.len();
@@ -380,7 +380,7 @@ impl Numbering {
                     }
                     self.put_right_in(me, body, false);
                 }
-                Op::Lock(_, body) | Op::Permit(body) => self.put_right_in(me, body, may_group),
+                Op::Lock(_, body) | Op::Permit(body) => self.put_right_in(me, body, may_own),
                 _ => {}
             }
         }
