@@ -197,6 +197,11 @@ impl<T> Task<T> {
     pub(crate) fn drop_now(&self) {
         self.tasks.drop_now(self.key);
     }
+
+    /// Where the task lives, for whoever may cancel it without having its handle.
+    pub(crate) fn address(&self) -> (Rc<Tasks>, Key) {
+        (Rc::clone(&self.tasks), self.key)
+    }
 }
 
 impl<T: 'static> Task<T> {
@@ -282,6 +287,23 @@ impl<T> fmt::Debug for Task<T> {
             .field("finished", &self.is_finished())
             .finish_non_exhaustive()
     }
+}
+
+/// Spawns a cleanup: a task without a handle, which a closing loop waits for.
+pub(crate) fn spawn_cleanup(
+    tasks: &Rc<Tasks>,
+    cleanup: impl Future<Output = ()> + 'static,
+    at: &'static Location<'static>,
+) {
+    let counted = tasks.count_cleanup();
+    let future = async move {
+        let _counted = counted;
+        cleanup.await;
+    };
+    let birth = Birth { name: Some("cleanup".into()), at };
+    let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
+    tasks.mark_cleanup(key);
+    tasks.detach(key);
 }
 
 /// What is known of the task that is running.

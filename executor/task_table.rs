@@ -57,6 +57,8 @@ pub(crate) struct Tasks {
     pub(crate) current: Cell<Option<Current>>,
     /// How many tasks have not ended.
     pub(crate) live: Cell<usize>,
+    /// How many cleanups have not ended.
+    pub(crate) cleanups: Cell<usize>,
     /// How many have ended, counted round and round: tells who ended first.
     pub(crate) ended: Cell<u32>,
     /// Operations of sockets, counted round and round.
@@ -88,6 +90,8 @@ pub(crate) struct Slot {
     pub(crate) cancel_requested: bool,
     /// Nobody holds the task's handle.
     pub(crate) detached: bool,
+    /// It is a cleanup, or was spawned by one: a closing loop leaves it time.
+    pub(crate) cleanup: bool,
     pub(crate) stage: Stage,
     /// Who waits for its end.
     pub(crate) joiner: Option<Waiter>,
@@ -175,6 +179,7 @@ impl Tasks {
             spare_waker: Cell::new(None),
             current: Cell::new(None),
             live: Cell::new(0),
+            cleanups: Cell::new(0),
             ended: Cell::new(0),
             operations: Cell::new(0),
             forgotten: RefCell::default(),
@@ -215,11 +220,13 @@ impl Tasks {
         let generation = id as u32;
         let name = self.loop_ref.is_observed().then(|| display_name(birth.name.as_deref(), id));
         let at = birth.at;
+        let cleanup = self.is_born_of_cleanup();
         let index = self.slots.borrow_mut().insert(Slot {
             generation,
             scheduled: true,
             cancel_requested: false,
             detached: false,
+            cleanup,
             stage,
             joiner: None,
             waker: None,

@@ -55,6 +55,9 @@ has!(Sync: Select<Sleep, Sleep>, Race<Sleep>, RaceOk<Sleep, u8>);
 has!(Send: Timeout<Sleep>, Timeout<std::future::Ready<Travels>>, ToThread<fn() -> u8, u8>);
 has!(Sync: Timeout<Sleep>);
 
+has!(Send: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
+has!(Sync: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
+
 has!(Send: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
 has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
 
@@ -62,6 +65,8 @@ has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
 
 has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
 has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
+has!(Send: Cancelled, StartError<u8>);
+has!(Sync: Cancelled, StartError<u8>);
 has!(Send: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Sync: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Send: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
@@ -83,6 +88,10 @@ has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Chil
 has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Send: TryGather<Vec<Task<Result<(), ()>>>>, RaceTasks<()>, AsCompleted<()>, Wait<'_, ()>);
 has_not!(Send: Deadline, Guarded<Sleep>, TimeoutJoin<()>, Select<Sleep, Task<()>>);
+has_not!(Send: CancelScope, Scoped<Sleep>, Shielded<Sleep>);
+has_not!(Sync: CancelScope, Scoped<Sleep>, Shielded<Sleep>);
+has_not!(Send: CancellableGroup<()>, Room<()>, Start<(), ()>, GroupResults<(), ()>);
+has_not!(Sync: CancellableGroup<()>, Room<()>, Start<(), ()>, GroupResults<(), ()>);
 has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Send: Lock<()>, AcquireLock<()>, LockGuard<()>, Condition<()>, ConditionWait<()>);
