@@ -70,6 +70,12 @@ pub(crate) trait Shared<T>: Send + Sync {
         false
     }
 
+    /// Runs the job on this thread, if that is what a worker that waits for it is to do: see
+    /// [`Job::wait`].
+    fn run_here(self: Arc<Self>) -> bool {
+        false
+    }
+
     /// Where `submit` was called.
     fn submitted_at(&self) -> &'static Location<'static>;
 }
@@ -83,12 +89,18 @@ impl<T> Job<T> {
     ///
     /// On an event loop's thread use `.await`: blocking there stops every task.
     ///
+    /// A job may wait for another one **of its own thread pool**, even if all threads are busy
+    /// waiting: if that one is still queued, the thread that waits for it runs it, here and now
+    /// and out of turn. So a pool of one thread can divide and conquer, as deep as its stack
+    /// goes. (In Python's pools such a job waits for ever.)
+    ///
     /// # Errors
     /// How the job ended without a value; [`JobError::ResultTaken`] if an earlier call has
     /// moved the value out. An error can be asked for again, a value cannot.
     #[doc(alias = "result")]
     #[doc(alias = "join")]
     pub fn wait(&self) -> Result<T, JobError> {
+        self.run_here();
         self.shared.slot().block(None);
         self.outcome().unwrap_or(Err(JobError::ResultTaken))
     }
@@ -98,6 +110,9 @@ impl<T> Job<T> {
     /// # Errors
     /// [`JobError::WaitTimeout`] when the limit comes first: the *job* is not affected, and can
     /// be waited for again. A zero limit looks and does not block.
+    ///
+    /// With a limit nobody runs the job on this thread: a job cannot be broken off when the time
+    /// is up.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -208,6 +223,12 @@ impl<T> Job<T> {
     #[doc(alias = "terminate")]
     pub fn kill(&self) -> bool {
         self.cancel() || self.shared.kill_running()
+    }
+
+    /// If this thread works for the job's pool and the job is still queued: runs it, instead of
+    /// waiting for a thread that may never be free.
+    pub(crate) fn run_here(&self) -> bool {
+        self.is_queued() && Arc::clone(&self.shared).run_here()
     }
 
     /// `true`: it is done. `false`: this waker will be woken when it is.

@@ -283,7 +283,9 @@ impl Team {
         if closed {
             self.door_moved.notify_all();
         }
-        hopeless.into_iter().for_each(|(job, error)| job.fail(error));
+        for (job, error) in hopeless {
+            job.fail(error);
+        }
         if over && !self.ending.has_come() {
             self.ending.raise();
         }

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! # Invariants
-//! - Jobs start in the order of their submission. They may end in any order.
+//! - Jobs start in the order of their submission, except one that another job of the pool waits
+//!   for. They may end in any order.
 //! - A thread is started only while none is idle, and never more than the maximum.
 //! - Nothing here but `shutdown`, `shutdown_timeout` and a `submit` to a full bounded queue
 //!   ever blocks; dropping the pool does not.
@@ -121,7 +122,27 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let job = ThreadJob::new(work, submitted_at);
+        // A job that is cancelled, or run out of turn, keeps its place in the queue until its turn
+        // comes: so what stays there is to be small, however much the closure has captured.
+        if size_of::<F>() > LARGEST_INLINE {
+            let work = Box::new(work);
+            self.queue(move || work(), submitted_at, full)
+        } else {
+            self.queue(work, submitted_at, full)
+        }
+    }
+
+    fn queue<F, T>(
+        &self,
+        work: F,
+        submitted_at: &'static Location<'static>,
+        full: WhenFull,
+    ) -> Result<Job<T>, PoolError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let job = ThreadJob::new(work, submitted_at, self.crew.ending().id());
         self.crew.accept(Arc::clone(&job) as _, full)?;
         Ok(Job::new(job))
     }
@@ -243,8 +264,9 @@ impl ThreadPoolBuilder {
     }
 
     /// At most this many jobs wait in the queue; a `submit` beyond that waits for room, and a
-    /// `try_submit` is refused. Default: no limit, and memory is the limit. A cancelled job
-    /// keeps its place until its turn comes.
+    /// `try_submit` is refused. Default: no limit, and memory is the limit. A job that
+    /// was cancelled, or run out of turn by a thread that waited for it, keeps its place until its
+    /// turn comes.
     pub fn capacity(mut self, jobs: usize) -> Self {
         assert!(jobs > 0, "a queue needs room for at least one job");
         self.capacity = Some(jobs);
@@ -278,6 +300,9 @@ impl ThreadPoolBuilder {
         ThreadPool { crew }
     }
 }
+
+/// Larger closures get an allocation of their own, which a cancel gives back. In bytes.
+const LARGEST_INLINE: usize = 256;
 
 /// What fits into the headcount's word; far more than any system gives.
 const MOST_THREADS: u32 = (1 << 31) - 1;

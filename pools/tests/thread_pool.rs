@@ -281,6 +281,27 @@ fn a_job_that_submits_to_its_own_full_queue_is_refused_instead_of_hanging() {
 }
 
 #[test]
+fn what_a_cancelled_job_leaves_in_the_queue_is_small() {
+    let pool = ThreadPool::new(1);
+    let (_running, door) = held_job(&pool);
+    let before = resident_kib();
+    for _ in 0..1_000 {
+        let large = std::hint::black_box([7_u8; 64 * 1024]);
+        assert!(pool.submit(move || std::hint::black_box(large)[0]).unwrap().cancel());
+    }
+    // 1,000 times 64 KiB are 62 MiB.
+    assert!(resident_kib().saturating_sub(before) < 16 * 1024);
+    assert_eq!(pool.cancel_queued(), 0, "they have been cancelled already");
+    door.send(()).unwrap();
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
 fn an_initializer_runs_once_on_each_thread_before_its_first_job() {
     thread_local!(static READY: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });
     let pool = ThreadPool::builder().threads(2).initializer(|| READY.set(READY.get() + 1)).build();
