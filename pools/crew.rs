@@ -83,6 +83,8 @@ struct Seat {
 pub(crate) enum WhenFull {
     Wait,
     Refuse,
+    /// Wait; and where that is refused, the caller will run the job itself.
+    RunHere,
 }
 
 impl Crew {
@@ -131,7 +133,7 @@ impl Crew {
             return Ok(()); // never disconnected: we hold both ends
         };
         // One of our own threads must not wait for room, which is made by our threads.
-        if full == WhenFull::Wait && !self.ending.is_worker_here() {
+        if full != WhenFull::Refuse && !self.ending.is_worker_here() {
             let _ = self.into_queue.send(job);
             return Ok(());
         }

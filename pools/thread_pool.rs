@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use crate::crew::{Crew, Settings, WhenFull};
 use crate::ending::Ended;
 use crate::error::PoolError;
-use crate::job::Job;
+use crate::job::{Job, Shared};
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
 use crate::thread_job::ThreadJob;
 
@@ -143,7 +143,11 @@ impl ThreadPool {
         T: Send + 'static,
     {
         let job = ThreadJob::new(work, submitted_at, self.crew.ending().id());
-        self.crew.accept(Arc::clone(&job) as _, full)?;
+        match self.crew.accept(Arc::clone(&job) as _, full) {
+            Err(PoolError::QueueFull { .. })
+                if full == WhenFull::RunHere && Arc::clone(&job).run_here() => {}
+            accepted => accepted?,
+        }
         Ok(Job::new(job))
     }
 
@@ -243,6 +247,9 @@ pub struct ThreadPoolBuilder {
 impl ThreadPoolBuilder {
     /// At most this many threads. Default: the number of processors and 4, at most 32 (Python's
     /// default, made for jobs that mostly wait).
+    ///
+    /// # Panics
+    /// If it is zero: no job could ever run.
     #[doc(alias = "max_workers")]
     pub fn threads(mut self, at_most: usize) -> Self {
         assert!(at_most > 0, "a thread pool needs at least one thread, or no job could ever run");
@@ -251,9 +258,14 @@ impl ThreadPoolBuilder {
     }
 
     /// Threads are called `prefix-0`, `prefix-1` and so on. Default: `pool`.
+    ///
+    /// # Panics
+    /// If the prefix contains a zero byte.
     #[doc(alias = "thread_name_prefix")]
     pub fn name(mut self, prefix: impl Into<String>) -> Self {
-        self.name = prefix.into();
+        let prefix = prefix.into();
+        assert!(!prefix.contains('\0'), "the system ends a thread's name at the first zero byte");
+        self.name = prefix;
         self
     }
 
@@ -267,13 +279,20 @@ impl ThreadPoolBuilder {
     /// `try_submit` is refused. Default: no limit, and memory is the limit. A job that
     /// was cancelled, or run out of turn by a thread that waited for it, keeps its place until its
     /// turn comes.
+    ///
+    /// The queue's memory, 24 bytes for a place, is taken when the pool is built; from 16 million
+    /// places on there is no limit instead.
+    ///
+    /// # Panics
+    /// If it is zero.
     pub fn capacity(mut self, jobs: usize) -> Self {
         assert!(jobs > 0, "a queue needs room for at least one job");
-        self.capacity = Some(jobs);
+        self.capacity = (jobs < NO_LIMIT).then_some(jobs);
         self
     }
 
-    /// The size of each thread's stack, in bytes. Default: that of std.
+    /// The size of each thread's stack, in bytes. Default: that of std. One that the system does
+    /// not give makes `submit` fail with [`PoolError::Os`].
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
@@ -303,6 +322,9 @@ impl ThreadPoolBuilder {
 
 /// Larger closures get an allocation of their own, which a cancel gives back. In bytes.
 const LARGEST_INLINE: usize = 256;
+
+/// A queue of as many places would take more memory than most jobs do.
+const NO_LIMIT: usize = 1 << 24;
 
 /// What fits into the headcount's word; far more than any system gives.
 const MOST_THREADS: u32 = (1 << 31) - 1;

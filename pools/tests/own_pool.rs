@@ -87,3 +87,14 @@ fn a_destructor_that_waits_for_a_job_while_its_own_panics_hides_no_place() {
     assert_eq!(report.message(), "outer");
     assert!(report.location().is_some());
 }
+
+#[test]
+fn map_inside_a_job_goes_on_when_the_queue_of_its_pool_is_full() {
+    let pool = Arc::new(ThreadPool::builder().threads(1).capacity(2).build());
+    let inside = Arc::clone(&pool);
+    let sum = pool.submit(move || inside.map(|n| n * 2, 0..40_u64).map(Result::unwrap).sum());
+    let sum: u64 = sum.unwrap().wait().unwrap();
+    assert_eq!(sum, 2 * 39 * 40 / 2);
+    pool.shutdown();
+    assert_eq!(pool.metrics().done, 41);
+}

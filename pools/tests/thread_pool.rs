@@ -302,6 +302,23 @@ fn resident_kib() -> u64 {
 }
 
 #[test]
+fn settings_at_the_edge_work_or_say_why_not() {
+    let run =
+        |pool: ThreadPool| (0..100).all(|n| pool.submit(move || n).unwrap().wait().unwrap() == n);
+    assert!(run(ThreadPool::builder().idle_timeout(Duration::ZERO).build()));
+    assert!(run(ThreadPool::builder().idle_timeout(Duration::MAX).build()));
+    assert!(run(ThreadPool::builder().capacity(usize::MAX).threads(usize::MAX).build()));
+    assert!(run(ThreadPool::builder().stack_size(0).build()));
+
+    let no_stack = ThreadPool::builder().stack_size(usize::MAX).build();
+    assert!(matches!(no_stack.submit(|| ()), Err(PoolError::Os { .. })));
+    no_stack.shutdown();
+
+    let named = std::panic::catch_unwind(|| drop(ThreadPool::builder().name("a\0b")));
+    assert!(named.is_err(), "and not at the first submit, which would have to be undone");
+}
+
+#[test]
 fn an_initializer_runs_once_on_each_thread_before_its_first_job() {
     thread_local!(static READY: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });
     let pool = ThreadPool::builder().threads(2).initializer(|| READY.set(READY.get() + 1)).build();
