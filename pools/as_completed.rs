@@ -124,6 +124,20 @@ impl<T> AsCompleted<T> {
     }
 
     /// The jobs that have not come yet, with their places; for instance to cancel them.
+    ///
+    /// ```
+    /// use roundelay_pools::{ThreadPool, as_completed};
+    ///
+    /// let pool = ThreadPool::new(2);
+    /// let jobs: Vec<_> = (0..10).map(|n| pool.submit(move || n)).collect::<Result<_, _>>()?;
+    /// let mut results = as_completed(jobs);
+    /// let (_, first) = results.next().unwrap();
+    /// assert!(first.is_ok() && results.pending() == 9);
+    /// for (_index, job) in results.into_pending() {
+    ///     job.cancel(); // the first answer is enough
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_pending(self) -> Vec<(usize, Job<T>)> {
         let jobs = self.jobs.into_iter().enumerate();
         jobs.filter_map(|(index, job)| Some((index, job?))).collect()

@@ -140,6 +140,17 @@ impl<T> Job<T> {
     }
 
     /// Takes the result if the job is done; `None` if it is not. Never blocks.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| 6 * 7)?;
+    /// pool.shutdown(); // so it is done
+    /// assert_eq!(job.outcome().unwrap()?, 42);
+    /// assert!(job.outcome().unwrap().is_err()); // the value has been taken
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "try_join")]
     pub fn outcome(&self) -> Option<Result<T, JobError>> {
         self.shared.slot().take()
@@ -149,6 +160,16 @@ impl<T> Job<T> {
     ///
     /// A result of a process job is decoded by whoever takes it, so "the result does not
     /// decode" shows only then.
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| { if true { std::panic::resume_unwind(Box::new("no luck")) } })?;
+    /// pool.shutdown();
+    /// assert!(matches!(job.error(), Some(JobError::Panicked(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "exception")]
     pub fn error(&self) -> Option<JobError> {
         self.shared.slot().error()
@@ -166,12 +187,34 @@ impl<T> Job<T> {
     }
 
     /// It has ended, in whatever way.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| ())?;
+    /// assert!(job.is_queued() || job.is_running() || job.is_done());
+    /// job.wait()?;
+    /// assert_eq!((job.is_queued(), job.is_running(), job.is_done()), (false, false, true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "done")]
     pub fn is_done(&self) -> bool {
         self.shared.slot().is_done()
     }
 
     /// It was cancelled before it started.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let jobs: Vec<_> = (0..100).map(|n| pool.submit(move || n)).collect::<Result<_, _>>()?;
+    /// for job in &jobs {
+    ///     assert_eq!(job.cancel(), job.is_cancelled()); // some had started already
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "cancelled")]
     pub fn is_cancelled(&self) -> bool {
         self.shared.slot().state() == State::Cancelled
@@ -220,6 +263,22 @@ impl<T> Job<T> {
     ///
     /// `true` means that the job's value will not arrive; it counts as done when its worker is
     /// really gone, so wait for it if that matters.
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn for_ever() { loop { std::thread::park() } }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let job = pool.submit(for_ever, ())?;
+    ///     assert!(job.kill());
+    ///     assert!(matches!(job.wait(), Err(JobError::Killed | JobError::Cancelled)));
+    ///     Ok(())
+    /// }
+    /// ```
     #[doc(alias = "terminate")]
     pub fn kill(&self) -> bool {
         self.cancel() || self.shared.kill_running()
@@ -237,6 +296,16 @@ impl<T> Job<T> {
     }
 
     /// Where the job was submitted.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| ())?;
+    /// assert!(job.submitted_at().line() > 0);
+    /// println!("waiting for the job of {}", job.submitted_at());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn submitted_at(&self) -> &'static Location<'static> {
         self.shared.submitted_at()
     }

@@ -9,7 +9,7 @@
 //! - At most `window` items have been taken and not yet been given back as results.
 //! - Dropping the iterator cancels what has not started.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `thread_pool.rs`. After this: `codec.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `thread_pool_builder.rs`. After this: `codec.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;
