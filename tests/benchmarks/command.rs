@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::child;
 use crate::manifest;
+use crate::peers::processes;
 use crate::report::{Results, summary};
 use crate::suite::{self, Plan, find_python};
-use crate::peers::processes;
 use crate::workloads::pools::POOLS;
 use crate::workloads::{self, Workload};
 

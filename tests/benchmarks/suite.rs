@@ -54,7 +54,9 @@ pub fn run(workload: &'static Workload, plan: &Plan) -> Results {
     for round in 0..plan.rounds {
         for turn in 0..names.len() {
             let outcome = &mut outcomes[(round + turn) % names.len()];
-            if outcome.failure.is_some() || (is_python(workload, outcome.peer) && round >= PYTHON_ROUNDS) {
+            if outcome.failure.is_some()
+                || (is_python(workload, outcome.peer) && round >= PYTHON_ROUNDS)
+            {
                 continue;
             }
             match run_once(workload, outcome.peer, plan) {
