@@ -40,7 +40,7 @@ pub use roundelay_executor::*;
 pub use roundelay_pools::*;
 #[doc(inline)]
 pub use roundelay_runtime::{
-    CallHandle, Event, EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Instant,
+    CallHandle, EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Instant,
     LoopClosed, LoopProxy, LoopRef, Moment, Observer, RunError, TaskEnd, Work, WrongLoop,
     current_loop,
 };

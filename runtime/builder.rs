@@ -85,7 +85,7 @@ impl EventLoopBuilder {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let core = Core {
             ready: RefCell::new(ReadyQueue::default()),
-            timers: RefCell::new(Timers::default()),
+            timers: RefCell::new(Timers::new()),
             reactor: RefCell::new(reactor),
             clock: if self.virtual_clock { Clock::virtual_time() } else { Clock::real() },
             inbox: Arc::new(Inbox::new(id, bell)),

@@ -44,6 +44,7 @@ mod error;
 mod failure;
 mod clock;
 mod callback;
+mod far_timers;
 mod timers;
 mod ready;
 mod observer;
