@@ -71,17 +71,17 @@ impl Processes for Procspawn {
     }
 
     fn double(pool: &procspawn::Pool, n: u64) -> impl FnOnce() -> u64 {
-        let job = pool.spawn(n, |n| double(n));
+        let job = pool.spawn(n, *double);
         move || job.join().expect("it is done")
     }
 
     fn echo(pool: &procspawn::Pool, bytes: Bytes) -> impl FnOnce() -> Bytes {
-        let job = pool.spawn(bytes, |bytes| echo(bytes));
+        let job = pool.spawn(bytes, *echo);
         move || job.join().expect("it is done")
     }
 
     fn spin(pool: &procspawn::Pool, steps: u64) -> impl FnOnce() -> u64 {
-        let job = pool.spawn(steps, |steps| spin(steps));
+        let job = pool.spawn(steps, *spin);
         move || job.join().expect("it is done")
     }
 
