@@ -71,6 +71,7 @@ impl Waiter {
         match Waiter::of(cx) {
             Waiter::Task(_, key) => Callback::Notify(key),
             Waiter::Other(waker) => Callback::new(move || waker.wake()),
+            listener => Callback::new(move || listener.wake()),
         }
     }
 }

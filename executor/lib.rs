@@ -8,7 +8,9 @@
 //! ```text
 //!   net, to_thread        sockets, work in threads
 //!      |
-//!   task_group, gather    several at once
+//!   group, gather         several at once
+//!      |
+//!   cancel                giving up: tokens, scopes, cleanup
 //!      |
 //!   channel, sync,        what a task waits for
 //!   promise, time
@@ -32,21 +34,42 @@ mod yield_now;
 mod promise;
 mod sync;
 mod channel;
-mod combinators;
-mod group_error;
-mod task_group;
+pub mod combinators;
+mod cancel;
+mod group;
 mod blocking;
 mod to_thread;
 mod net;
 
+pub use cancel::cleanup::{with_cleanup, with_resource};
+pub use cancel::move_on::{FailAfter, fail_after, fail_at, move_on_after, move_on_at};
+pub use cancel::scope::{CancelScope, Scoped};
+pub use cancel::shield::Shielded;
+pub use cancel::stop::stop_gracefully;
+pub use cancel::token::{CancelOnDrop, CancelToken, Cancelled, RunUntilCancelled, UntilCancelled};
 pub use channel::broadcast::{
     BroadcastError, BroadcastReceiver, BroadcastReceiving, BroadcastSender, broadcast,
 };
 pub use channel::mpsc::{Receiver, Receiving, Sender, Sending, channel, unbounded_channel};
 pub use channel::watch::{Changed, WatchReceiver, WatchSender, watch};
-pub use combinators::gather::{Gather, GatherAll, GatherCause, GatherError, gather, gather_all};
+pub use combinators::as_completed::{AsCompleted, as_completed};
+pub use combinators::concurrent::{for_each_concurrent, map_concurrent};
+pub use combinators::gather::{Gather, GatherAll, gather, gather_all};
+pub use combinators::gather_error::{GatherCause, GatherError};
+pub use combinators::race::{AllFailed, Race, RaceOk, race, race_ok};
+pub use combinators::race_tasks::{RaceTasks, race_tasks};
+pub use combinators::select::{Either, Select, select};
+pub use combinators::shield::shield;
+pub use combinators::try_gather::{TryGather, try_gather};
+pub use combinators::wait::{Wait, When, wait};
+pub use combinators::window::{Window, window};
 pub use error::{Elapsed, TaskError, TaskPanic};
-pub use group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
+pub use group::child::Child;
+pub use group::error::{ChildEnded, GroupCause, GroupError, GroupFailure};
+pub use group::handle::{CancellableGroup, Room, TaskGroup};
+pub use group::results::GroupResults;
+pub use group::start::{Ready, Start, StartError};
+pub use group::whole::{GroupBuilder, cancellable_group, task_group};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
 pub use promise::{Abandoned, Promise, PromiseFuture, promise};
 pub use run::{Runner, RunnerBuilder, run};
@@ -66,8 +89,10 @@ pub use sync::queue_lines::{Get, Put};
 pub use sync::rw_lock::{AcquireRead, AcquireWrite, ReadGuard, RwLock, WriteGuard};
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{CurrentTask, Task, TaskBuilder, current_task, spawn};
-pub use task_group::{Child, TaskGroup, task_group};
+pub use time::deadline::{Deadline, Guarded};
+pub use time::interval::{Interval, MissedTick, interval, interval_at};
 pub use time::sleep::{Sleep, now, sleep, sleep_until};
 pub use time::timeout::{Timeout, timeout, timeout_at};
+pub use time::timeout_join::{TimeoutJoin, timeout_join};
 pub use to_thread::{ToThread, to_thread};
 pub use yield_now::{YieldNow, yield_now};

@@ -3,6 +3,7 @@
 //! ```text
 //!   run(main):  loop, turn after turn, until main has ended
 //!               cancel every other task, and turn until each has unwound
+//!               turn until the cleanups that these have left have ended
 //!               let the thread pool finish its jobs
 //!               close the loop
 //!               return what main returned
@@ -38,8 +39,9 @@ use crate::task_table::Tasks;
 
 /// Runs `main` on a new event loop, and returns its output when everything is cleaned up.
 ///
-/// When `main` has ended, all other tasks are cancelled and unwound, the loop's thread pool
-/// finishes the jobs that it was given, and the loop is closed. `main` may borrow.
+/// When `main` has ended, all other tasks are cancelled and unwound, their
+/// [cleanups](crate::with_cleanup()) end, the loop's thread pool finishes the jobs that it was
+/// given, and the loop is closed. `main` may borrow.
 ///
 /// A panic in `main` comes out of `run` after that.
 ///
@@ -166,18 +168,19 @@ impl Runner {
         self.event_loop.loop_ref()
     }
 
-    /// Cancels all tasks and unwinds them, lets the thread pool finish, closes the loop:
-    /// the same as dropping the runner.
+    /// Cancels all tasks and unwinds them, lets their cleanups and the thread pool finish,
+    /// closes the loop: the same as dropping the runner.
     pub fn close(self) {}
 
     /// Asks every task to end and turns the loop until all have. A task that is born of
     /// another's destructor is asked as well; a family that never dies out is cut off.
+    ///
+    /// Turns in which nobody was asked are not counted: then only cleanups are left, and each
+    /// ends within its limit.
     fn cancel_and_unwind(&self) {
-        for _ in 0..GENERATIONS {
-            if self.tasks.live() == 0 {
-                return;
-            }
-            self.tasks.cancel_all();
+        let mut generations = 0;
+        while self.tasks.live() > 0 && generations < GENERATIONS {
+            generations += usize::from(self.tasks.cancel_all() > 0);
             if self.event_loop.run_once().is_err() {
                 return;
             }

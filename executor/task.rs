@@ -97,8 +97,18 @@ impl TaskBuilder {
         F: Future + 'static,
         F::Output: 'static,
     {
+        self.spawn_from(Location::caller(), future)
+    }
+
+    /// As [`TaskBuilder::spawn`], for a line that asked for the task earlier.
+    #[track_caller]
+    pub(crate) fn spawn_from<F>(self, at: &'static Location<'static>, future: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
         let tasks = expect_tasks("spawn");
-        let birth = Birth { name: self.name, at: Location::caller() };
+        let birth = Birth { name: self.name, at };
         let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
         Task { tasks, key, output: PhantomData }
     }
@@ -174,18 +184,23 @@ impl<T> Task<T> {
     /// Lets the task go its way. The same as dropping the handle, but says so.
     pub fn detach(self) {}
 
-    /// When it ended, compared with others that ended at about the same time.
-    pub(crate) fn end_order(&self) -> u32 {
-        self.tasks.end_order(self.key)
+    /// How many tasks of its loop have ended since it did.
+    pub(crate) fn ended_since(&self) -> u32 {
+        self.tasks.ended_since(self.key)
     }
 
-    /// Wakes `waiter` when the task has ended.
-    pub(crate) fn wake_when_over(&self, waiter: Waiter) {
+    /// Wakes `waiter` when the task has ended; with `None`, nobody.
+    pub(crate) fn wake_when_over(&self, waiter: impl Into<Option<Waiter>>) {
         self.tasks.set_joiner(self.key, waiter);
     }
 
     pub(crate) fn drop_now(&self) {
         self.tasks.drop_now(self.key);
+    }
+
+    /// Where the task lives, for whoever may cancel it without having its handle.
+    pub(crate) fn address(&self) -> (Rc<Tasks>, Key) {
+        (Rc::clone(&self.tasks), self.key)
     }
 }
 
@@ -208,6 +223,11 @@ impl<T: 'static> Task<T> {
     #[doc(alias = "result")]
     pub fn try_outcome(self) -> Result<Result<T, TaskError>, Task<T>> {
         self.tasks.take_outcome(self.key).ok_or(self)
+    }
+
+    /// Looks at the outcome and leaves it where it is; `None` while there is none.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(Result<&T, &TaskError>) -> R) -> Option<R> {
+        self.tasks.peek(self.key, look)
     }
 }
 
@@ -269,6 +289,23 @@ impl<T> fmt::Debug for Task<T> {
     }
 }
 
+/// Spawns a cleanup: a task without a handle, which a closing loop waits for.
+pub(crate) fn spawn_cleanup(
+    tasks: &Rc<Tasks>,
+    cleanup: impl Future<Output = ()> + 'static,
+    at: &'static Location<'static>,
+) {
+    let counted = tasks.count_cleanup();
+    let future = async move {
+        let _counted = counted;
+        cleanup.await;
+    };
+    let birth = Birth { name: Some("cleanup".into()), at };
+    let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
+    tasks.mark_cleanup(key);
+    tasks.detach(key);
+}
+
 /// What is known of the task that is running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -316,10 +353,10 @@ where
         Poll::Ready(())
     }
 
-    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any) {
-        let into = into.downcast_mut::<Option<F::Output>>();
-        if let (Some(into), TaskBodyProjection::Done { output }) = (into, self.project()) {
-            *into = output.take();
+    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any) {
+        let with = with.downcast_mut::<Option<F::Output>>();
+        if let (Some(with), TaskBodyProjection::Done { output }) = (with, self.project()) {
+            std::mem::swap(with, output);
         }
     }
 }

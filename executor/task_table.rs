@@ -38,8 +38,9 @@ pub(crate) trait Body {
     /// Polls the future; when it is done, keeps the output in its place.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Moves the output into `into`, an `Option` of the output's type.
-    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any);
+    /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
+    /// output can be taken, and put back.
+    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);
 }
 
 pub(crate) type BoxedBody = Pin<Box<dyn Body>>;
@@ -56,6 +57,8 @@ pub(crate) struct Tasks {
     pub(crate) current: Cell<Option<Current>>,
     /// How many tasks have not ended.
     pub(crate) live: Cell<usize>,
+    /// How many cleanups have not ended.
+    pub(crate) cleanups: Cell<usize>,
     /// How many have ended, counted round and round: tells who ended first.
     pub(crate) ended: Cell<u32>,
     /// Operations of sockets, counted round and round.
@@ -87,6 +90,8 @@ pub(crate) struct Slot {
     pub(crate) cancel_requested: bool,
     /// Nobody holds the task's handle.
     pub(crate) detached: bool,
+    /// It is a cleanup, or was spawned by one: a closing loop leaves it time.
+    pub(crate) cleanup: bool,
     pub(crate) stage: Stage,
     /// Who waits for its end.
     pub(crate) joiner: Option<Waiter>,
@@ -138,6 +143,13 @@ pub(crate) struct Birth {
 pub(crate) enum Waiter {
     Task(Rc<Tasks>, Key),
     Other(Waker),
+    /// Somebody who waits for several tasks, and knows which one this is.
+    Listener(Rc<dyn Listener>),
+}
+
+/// Who waits for the ends of several tasks, and wants to know which one it was.
+pub(crate) trait Listener {
+    fn hear(&self);
 }
 
 impl Waiter {
@@ -146,6 +158,7 @@ impl Waiter {
     pub(crate) fn wake(self) {
         match self {
             Waiter::Task(tasks, key) => tasks.wake(key),
+            Waiter::Listener(listener) => listener.hear(),
             Waiter::Other(waker) => {
                 if let Err(message) = contain(|| waker.wake()) {
                     let kind = FailureKind::CallbackPanicked;
@@ -166,6 +179,7 @@ impl Tasks {
             spare_waker: Cell::new(None),
             current: Cell::new(None),
             live: Cell::new(0),
+            cleanups: Cell::new(0),
             ended: Cell::new(0),
             operations: Cell::new(0),
             forgotten: RefCell::default(),
@@ -206,11 +220,13 @@ impl Tasks {
         let generation = id as u32;
         let name = self.loop_ref.is_observed().then(|| display_name(birth.name.as_deref(), id));
         let at = birth.at;
+        let cleanup = self.is_born_of_cleanup();
         let index = self.slots.borrow_mut().insert(Slot {
             generation,
             scheduled: true,
             cancel_requested: false,
             detached: false,
+            cleanup,
             stage,
             joiner: None,
             waker: None,
@@ -296,7 +312,7 @@ impl Tasks {
             Some(None) => return None,
             Some(Some(Stage::Finished(mut body, _))) => {
                 let mut output: Option<T> = None;
-                body.as_mut().take_output(&mut output);
+                body.as_mut().swap_output(&mut output);
                 Ok(output.expect("a finished task holds its output until it is taken"))
             }
             Some(Some(Stage::Failed(error, _))) => Err(error),
@@ -308,18 +324,9 @@ impl Tasks {
         })
     }
 
-    /// When a task ended, compared with others that ended at about the same time.
-    pub(crate) fn end_order(&self, key: Key) -> u32 {
-        let order = self.with(key, |slot| match slot.stage {
-            Stage::Finished(_, order) | Stage::Failed(_, order) => order,
-            _ => self.ended.get(),
-        });
-        order.unwrap_or_else(|| self.ended.get())
-    }
-
-    /// Wakes `waiter` when the task ends. One at a time: a task has one handle.
-    pub(crate) fn set_joiner(&self, key: Key, waiter: Waiter) {
-        let mut waiter = Some(waiter);
+    /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
+    pub(crate) fn set_joiner(&self, key: Key, waiter: impl Into<Option<Waiter>>) {
+        let mut waiter = waiter.into();
         let earlier = self.with(key, |slot| std::mem::replace(&mut slot.joiner, waiter.take()));
         drop((earlier, waiter));
     }
