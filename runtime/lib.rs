@@ -49,6 +49,7 @@ mod timers;
 mod ready;
 mod observer;
 mod latch;
+mod fine_wait;
 mod reactor;
 mod inbox;
 mod loop_ref;
