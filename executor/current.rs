@@ -6,7 +6,7 @@
 //! # Invariants
 //! - The note is there exactly while the loop runs or is being closed.
 //!
-//! Tutorial: chapter 8. Before this: `shutdown.rs`. After this: `task.rs`.
+//! Tutorial: chapter 8. Before this: `shutdown.rs`. After this: `task_info.rs`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -70,7 +70,7 @@ impl Waiter {
     pub(crate) fn callback(cx: &Context<'_>) -> Callback {
         match Waiter::of(cx) {
             Waiter::Task(_, key) => Callback::Notify(key),
-            Waiter::Other(waker) => Callback::new(move || waker.wake()),
+            other => Callback::new(move || other.wake()),
         }
     }
 }

@@ -16,7 +16,7 @@
 //!   loop is closed.
 //! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
 //!
-//! Tutorial: chapter 8. Before this: `task.rs`. After this: `time/sleep.rs`.
+//! Tutorial: chapter 8. Before this: `context_scope.rs`. After this: `time/sleep.rs`.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -29,7 +29,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundelay_runtime::{
-    EventLoop, EventLoopBuilder, FailurePolicy, LoopRef, Observer, RunError, TaskEnd,
+    ContextValues, EventLoop, EventLoopBuilder, FailurePolicy, LoopRef, Observer, RunError, TaskEnd,
 };
 
 use crate::blocking::BlockingPool;
@@ -75,6 +75,10 @@ pub fn run<F: Future>(main: F) -> F::Output {
 /// Tasks stay alive between the runs, and are paused then: a loop turns only while it is
 /// run. Dropping the runner, or [`Runner::close`], does the clean-up of [`run`].
 ///
+/// All main futures of one runner share their [context variables](crate::ContextVar): the
+/// first begins with a copy of those that were set when the runner was built, each later one
+/// with what the one before has left. Nothing of that comes back to whoever runs it.
+///
 /// ```
 /// use roundelay_executor::{Runner, spawn};
 ///
@@ -88,6 +92,8 @@ pub struct Runner {
     event_loop: EventLoop,
     tasks: Rc<Tasks>,
     patience: Duration,
+    /// The context variables of its main tasks, kept from run to run.
+    values: Cell<ContextValues>,
 }
 
 impl Runner {
@@ -124,7 +130,7 @@ impl Runner {
         // The loop ends one turn after main has: in that turn asyncio calls the done
         // callbacks, and what was scheduled together with them still runs.
         let over = Cell::new(false);
-        let key = tasks.spawn_main(at);
+        let key = tasks.spawn_main(at, self.values.take());
         let mut step = || {
             if end.is_some() {
                 return over.set(true);
@@ -141,13 +147,13 @@ impl Runner {
                     Err(payload) => MainEnd::Panicked(payload),
                 }
             };
-            tasks.main_ends(key, ended.kind(), || main.set(None));
+            self.values.set(tasks.main_ends(key, ended.kind(), || main.set(None)));
             end = Some(ended);
             self.event_loop.call_main_soon();
         };
         let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
         if end.is_none() {
-            tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None));
+            self.values.set(tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None)));
         }
         if let Err(failed @ RunError::Failed(_)) = outcome {
             return Err(failed);
@@ -290,6 +296,7 @@ impl RunnerBuilder {
         let blocking = BlockingPool::new(self.threads);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn roundelay_runtime::Target>);
-        Ok(Runner { event_loop, tasks, patience: self.patience })
+        let values = Cell::new(ContextValues::current());
+        Ok(Runner { event_loop, tasks, patience: self.patience, values })
     }
 }

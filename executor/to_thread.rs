@@ -22,14 +22,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use roundelay_pools::{Job, JobError};
-use roundelay_runtime::{ClockHold, Event, LoopProxy};
+use roundelay_runtime::{ClockHold, ContextValues, Event, LoopProxy};
 
 use crate::current::expect_tasks;
 
 /// Calls `work` on a thread of the loop's pool, and gives what it returns.
 ///
 /// It is handed to the pool at the first poll; up to that it can be moved about, and
-/// nothing happens. For several at once, spawn or [`gather_all`](crate::gather_all()) them.
+/// nothing happens. It sees the task's [context variables](crate::ContextVar), and what it sets
+/// stays with it. For several at once, spawn or [`gather_all`](crate::gather_all()) them.
 ///
 /// # Errors
 /// [`JobError`]: it panicked, or the pool is closed.
@@ -106,6 +107,8 @@ where
             };
             let tasks = expect_tasks("to_thread");
             let home = tasks.loop_ref.proxy();
+            let mut values = ContextValues::current();
+            let work = move || values.run(work);
             let (number, job) = match tasks.blocking.submit(work) {
                 Ok(submitted) => submitted,
                 Err(refusal) => return Poll::Ready(Err(JobError::Refused(refusal.to_string()))),

@@ -22,7 +22,7 @@
 //!      |
 //!   timers, ready, latch, reactor, inbox          what waits
 //!      |
-//!   error, failure, clock, callback, observer
+//!   error, failure, clock, callback, context, observer
 //! ```
 //!
 //! # How a timer fires
@@ -44,6 +44,7 @@ mod error;
 mod failure;
 mod clock;
 mod callback;
+mod context;
 mod timers;
 mod ready;
 mod observer;
@@ -62,6 +63,7 @@ mod builder;
 pub use builder::EventLoopBuilder;
 pub use callback::{Callback, Key, Target};
 pub use clock::{Instant, Moment};
+pub use context::{ContextValues, ContextVar, Reset};
 pub use error::{LoopClosed, RunError, WrongLoop};
 pub use event_loop::EventLoop;
 pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message, tell_stderr};

@@ -22,7 +22,7 @@
 //! - A timer that has become due leaves the heap but stays in the table until it is called:
 //!   it can be cancelled to the very last moment.
 //!
-//! Tutorial: chapter 3. Before this: `callback.rs`. After this: `ready.rs`.
+//! Tutorial: chapter 3. Before this: `context.rs`. After this: `ready.rs`.
 
 use slab::Slab;
 

@@ -11,13 +11,13 @@ use std::rc::Rc;
 
 use roundelay::runtime::{Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
 use roundelay::{
-    Abandoned, Acquire, CallHandle, Child, ChildEnded, Closed, CurrentTask, Elapsed, Event,
-    EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
+    Abandoned, Acquire, CallHandle, Child, ChildEnded, Closed, Elapsed, Event, EventLoop,
+    EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
     GatherCause, GatherError, Get, GroupCause, GroupError, GroupFailure, Instant, LoopClosed,
     LoopProxy, LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, RunError,
     Runner, RunnerBuilder, Semaphore, Sleep, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
-    TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, Work, WriteHalf, WrongLoop,
-    YieldNow,
+    TaskInfo, TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, Work, WriteHalf,
+    WrongLoop, YieldNow,
 };
 
 /// Compiles only if each type has the trait.
@@ -60,8 +60,8 @@ has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
 has!(Send: Timeout<Sleep>, Timeout<std::future::Ready<Travels>>, ToThread<fn() -> u8, u8>);
 has!(Sync: Timeout<Sleep>);
 
-has!(Send: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
-has!(Sync: Failure, FailureKind, Event, Work, TaskEnd, CurrentTask);
+has!(Send: Failure, FailureKind, Event, Work, TaskEnd, TaskInfo);
+has!(Sync: Failure, FailureKind, Event, Work, TaskEnd, TaskInfo);
 
 // ---- errors: whoever boxes one as `dyn Error + Send + Sync` can -------------------------------
 

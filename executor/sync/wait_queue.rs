@@ -18,7 +18,7 @@
 //! - A waiter that leaves leaves nothing behind: a million cancelled waits use no memory.
 //! - Wakers are cloned, woken and dropped while nothing is borrowed.
 //!
-//! Tutorial: chapter 13. Before this: `../promise.rs`. After this: `semaphore.rs`.
+//! Tutorial: chapter 13. Before this: `../shared.rs`. After this: `semaphore.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
