@@ -85,9 +85,10 @@ impl Tasks {
         let earlier = self.with(key, |slot| {
             let earlier = std::mem::replace(&mut slot.joiner, waiter.take());
             if let Some(extras) = &mut slot.extras
+                && let Some(done) = &mut extras.done
                 && earlier.is_none()
             {
-                extras.done.joiner_arrives();
+                done.joiner_arrives();
             }
             earlier
         });
@@ -116,8 +117,8 @@ impl Tasks {
                 return Err(TaskEnded::new(slot.id, slot.display_name(), how));
             }
             let joined = slot.joiner.is_some();
-            let extras = slot.extras.get_or_insert_default();
-            Ok(callback.take().map(|callback| extras.done.add(callback, joined)))
+            let done = slot.extras.get_or_insert_default().done.get_or_insert_default();
+            Ok(callback.take().map(|callback| done.add(callback, joined)))
         });
         match (known, callback) {
             (Some(Ok(Some(number))), _) => number,
@@ -132,7 +133,8 @@ impl Tasks {
 
     /// Takes back a callback. `false` if it is not there any more.
     pub(crate) fn remove_done_callback(&self, key: Key, number: u64) -> bool {
-        let removed = self.with(key, |slot| slot.extras.as_mut()?.done.remove(number)).flatten();
+        let removed =
+            self.with(key, |slot| slot.extras.as_mut()?.done.as_mut()?.remove(number)).flatten();
         // Dropping it is user code: the table is not borrowed any more.
         removed.is_some()
     }

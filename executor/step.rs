@@ -22,11 +22,13 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{ContextValues, Event, Failure, FailureKind, Key, Target, contain};
+use roundelay_runtime::{
+    ContextValues, Event, Failure, FailureKind, Key, Target, TaskEnd, contain,
+};
 
-use crate::done_callbacks::TaskEnded;
+use crate::done_callbacks::{DoneCallbacks, TaskEnded};
 use crate::error::{TaskError, TaskPanic};
-use crate::task_table::{Begun, BoxedBody, Current, Slot, Stage, Tasks, lost_panic};
+use crate::task_table::{Begun, BoxedBody, Current, Slot, Stage, Tasks, Waiter, lost_panic, who};
 use crate::waker::LentWaker;
 
 /// What a poll gave, or the payload of its panic.
@@ -56,6 +58,7 @@ impl Target for Tasks {
 
 impl Tasks {
     /// One step of a task.
+    #[inline]
     fn step(&self, key: Key) {
         let taken = self.with(key, |slot| {
             slot.scheduled = false;
@@ -112,6 +115,7 @@ impl Tasks {
     ///
     /// An eager task that spawns an eager task lies on top of it on the stack, and so on. From
     /// a certain depth on the first step waits for its turn like any other.
+    #[cold]
     pub(crate) fn first_step(&self, key: Key) {
         let depth = self.eager_depth.get();
         if depth >= DEEPEST_EAGER {
@@ -162,7 +166,9 @@ impl Tasks {
         }
         let mut body = body;
         self.with(key, |slot| {
-            slot.values = mem::take(&mut values);
+            if !values.is_empty() {
+                slot.values = mem::take(&mut values);
+            }
             if kept.is_some() {
                 slot.waker = kept.take();
             }
@@ -190,23 +196,40 @@ impl Tasks {
         let Some(how) = outcome.end() else { return };
         let ended = self.with(key, |slot| {
             slot.stage = outcome;
-            let done = slot.extras.as_mut().map(|extras| mem::take(&mut extras.done));
-            let done = done.map(|done| (done, slot.display_name()));
+            let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
             (slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done)
         });
         let Some((task, detached, joiner, waker, done)) = ended else { return };
         drop(waker);
         self.live.set(self.live.get() - 1);
         self.loop_ref.observe(|| Event::TaskEnded { task, how });
+        if let Some(done) = done {
+            return self.end_with_callbacks(key, how, detached, joiner, *done);
+        }
         if detached {
             self.forget(key);
         }
-        let done = done.map(|(done, name)| (done.split(), TaskEnded::new(task, name, how)));
-        let Some(((before, behind), ended)) = done else {
-            return if let Some(joiner) = joiner {
-                joiner.wake()
-            };
-        };
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+
+    /// The rest of a task's end, if callbacks are to be queued.
+    #[cold]
+    fn end_with_callbacks(
+        &self,
+        key: Key,
+        how: TaskEnd,
+        detached: bool,
+        joiner: Option<Waiter>,
+        done: DoneCallbacks,
+    ) {
+        let ended = self.with(key, |slot| TaskEnded::new(slot.id, slot.display_name(), how));
+        if detached {
+            self.forget(key);
+        }
+        let Some(ended) = ended else { return };
+        let (before, behind) = done.split();
         before.into_iter().for_each(|callback| self.queue_done_callback(callback, &ended));
         if let Some(joiner) = joiner {
             joiner.wake();
@@ -223,19 +246,22 @@ impl Tasks {
         }
     }
 
-    fn drop_outcome(&self, mut slot: Slot) {
-        let (born, spawned_at) = (slot.born, slot.spawned_at);
+    fn drop_outcome(&self, slot: Slot) {
         let tell = |failure: Failure| {
-            let age = self.loop_ref.latest().since(born);
-            self.loop_ref.report(failure.origin(spawned_at).age(age));
+            let age = self.loop_ref.latest().since(slot.born);
+            self.loop_ref.report(failure.origin(slot.spawned_at).age(age));
         };
+        let who = || who(slot.id, slot.extras.as_deref());
         if let Stage::Failed(TaskError::Panicked(panic), _) = &slot.stage {
-            tell(lost_panic(slot.who(), panic));
+            tell(lost_panic(who(), panic));
         }
-        let stage = mem::replace(&mut slot.stage, Stage::Out);
-        let values = mem::take(&mut slot.values);
-        if let Err(message) = drop_with(values, stage) {
-            tell(Failure::new(FailureKind::DestructorPanicked, slot.who(), message));
+        let (stage, mut values) = (slot.stage, slot.values);
+        let dropped = match values.is_empty() {
+            true => contain(|| drop(stage)),
+            false => contain(move || values.run(|| drop(stage))),
+        };
+        if let Err(message) = dropped {
+            tell(Failure::new(FailureKind::DestructorPanicked, who(), message));
         }
     }
 
@@ -325,11 +351,3 @@ const DEEPEST_EAGER: usize = 64;
 
 /// The waker and the context variables that a poll had.
 type Lent = (Box<LentWaker>, ContextValues);
-
-/// Drops something while these context variables are in force, then the variables.
-pub(crate) fn drop_with<T>(mut values: ContextValues, what: T) -> Result<(), String> {
-    contain(move || {
-        values.run(|| drop(what));
-        drop(values);
-    })
-}

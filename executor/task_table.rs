@@ -111,7 +111,7 @@ pub(crate) struct Slot {
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) name: Option<Rc<str>>,
-    pub(crate) done: DoneCallbacks,
+    pub(crate) done: Option<Box<DoneCallbacks>>,
 }
 
 pub(crate) enum Stage {
@@ -141,8 +141,7 @@ impl Slot {
 
     /// How reports call the task.
     pub(crate) fn who(&self) -> String {
-        let id = self.id;
-        self.name().map_or_else(|| format!("task {id}"), |name| format!("task {id} ({name})"))
+        who(self.id, self.extras.as_deref())
     }
 
     /// The task's name, or the number that stands for one.
@@ -333,6 +332,12 @@ impl Tasks {
 /// A task's name, or the number that stands for one.
 fn display_name(name: Option<&str>, id: u64) -> String {
     name.map_or_else(|| format!("Task-{id}"), str::to_owned)
+}
+
+/// How reports call a task.
+pub(crate) fn who(id: u64, extras: Option<&Extras>) -> String {
+    let name = extras.and_then(|extras| extras.name.as_deref());
+    name.map_or_else(|| format!("task {id}"), |name| format!("task {id} ({name})"))
 }
 
 /// A panic that nobody will hear of unless it is reported.

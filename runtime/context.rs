@@ -180,6 +180,20 @@ struct Entry {
 
 thread_local! {
     static CURRENT: Cell<ContextValues> = const { Cell::new(ContextValues { list: None }) };
+    /// A copy of "something is set here". It has no destructor, so reading it is one load: all
+    /// that a spawn, a callback or a step pays in a program without variables.
+    static ANY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Exchanges the thread's values. The one place that writes them.
+fn exchange(values: ContextValues) -> ContextValues {
+    let any = !values.is_empty();
+    let earlier = CURRENT.try_with(|current| {
+        ANY.set(any);
+        current.replace(values)
+    });
+    // A thread that is being taken down has no values any more.
+    earlier.unwrap_or_default()
 }
 
 impl ContextValues {
@@ -188,14 +202,25 @@ impl ContextValues {
     #[must_use]
     #[inline]
     pub fn current() -> ContextValues {
-        let copy = CURRENT.try_with(|current| {
-            let values = current.take();
-            let copy = values.clone();
-            current.set(values);
-            copy
-        });
-        // A thread that is being taken down has no values any more.
-        copy.unwrap_or_default()
+        match ContextValues::any_here() {
+            true => ContextValues::copy(),
+            false => ContextValues::default(),
+        }
+    }
+
+    #[cold]
+    fn copy() -> ContextValues {
+        let values = exchange(ContextValues::default());
+        let copy = values.clone();
+        exchange(values);
+        copy
+    }
+
+    /// Whether any variable is set here and now.
+    #[must_use]
+    #[inline]
+    pub fn any_here() -> bool {
+        ANY.get()
     }
 
     /// Calls `work` with these values in the place of the present ones. What `work` sets
@@ -219,7 +244,14 @@ impl ContextValues {
     /// each step: exchange before, exchange back afterwards, come what may.
     #[inline]
     pub fn swap(&mut self) {
-        let _ = CURRENT.try_with(|current| *self = current.replace(mem::take(self)));
+        if !self.is_empty() || ContextValues::any_here() {
+            self.really_swap();
+        }
+    }
+
+    #[cold]
+    fn really_swap(&mut self) {
+        *self = exchange(mem::take(self));
     }
 
     /// Whether no variable has a value.
@@ -261,20 +293,18 @@ impl ContextValues {
 
 /// Changes one of the present values, and hands out what it was.
 fn change(number: u64, new: Option<Entry>) -> Option<Entry> {
-    let mut new = Some(new);
-    let earlier = CURRENT.try_with(|current| {
-        let mut values = current.take();
-        let earlier = values.replace(number, new.take().flatten());
-        current.set(values);
-        earlier
-    });
-    earlier.ok().flatten()
+    let mut values = exchange(ContextValues::default());
+    let earlier = values.replace(number, new);
+    exchange(values);
+    earlier
 }
 
 /// The values that somebody left behind, taken away; to be dropped with care.
 #[inline]
 pub(crate) fn take_leftovers() -> ContextValues {
-    CURRENT.try_with(Cell::take).unwrap_or_default()
+    let mut leftovers = ContextValues::default();
+    leftovers.swap();
+    leftovers
 }
 
 impl fmt::Debug for ContextValues {

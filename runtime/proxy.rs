@@ -91,10 +91,9 @@ impl LoopProxy {
         &self,
         callback: impl FnOnce() + Send + 'static,
     ) -> Result<(), LoopClosed> {
-        let values = ContextValues::current();
-        let callback: Box<dyn FnOnce() + Send> = match values.is_empty() {
-            true => Box::new(callback),
-            false => Box::new(values.wrap(callback)),
+        let callback: Box<dyn FnOnce() + Send> = match ContextValues::any_here() {
+            true => Box::new(ContextValues::current().wrap(callback)),
+            false => Box::new(callback),
         };
         self.inbox.leave(Message::Call(callback)).map_err(|_| LoopClosed)
     }

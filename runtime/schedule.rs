@@ -124,11 +124,10 @@ impl LoopRef {
 
 /// A callback that will see the context variables as they are now.
 fn with_values(callback: impl FnOnce() + 'static) -> Callback {
-    let values = ContextValues::current();
-    match values.is_empty() {
+    match ContextValues::any_here() {
+        true => Callback::new(ContextValues::current().wrap(callback)),
         // Callbacks are called without values, so there is nothing to pack.
-        true => Callback::new(callback),
-        false => Callback::new(values.wrap(callback)),
+        false => Callback::new(callback),
     }
 }
 

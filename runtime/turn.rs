@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use crate::callback::{Callback, Target};
 use crate::clock::Moment;
-use crate::context::take_leftovers;
+use crate::context::{ContextValues, take_leftovers};
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
@@ -269,7 +269,9 @@ impl EventLoop {
             }
             Some(Callback::Once(callback)) => {
                 let outcome = contain(callback);
-                self.drop_leftovers();
+                if ContextValues::any_here() {
+                    self.drop_leftovers();
+                }
                 match outcome {
                     Ok(()) => true,
                     Err(message) => {
@@ -283,12 +285,10 @@ impl EventLoop {
     }
 
     /// What a callback has set is its own: the next one begins without.
-    #[inline]
+    #[cold]
     fn drop_leftovers(&self) {
         let leftovers = take_leftovers();
-        if !leftovers.is_empty() {
-            self.contain_drop(|| drop(leftovers));
-        }
+        self.contain_drop(|| drop(leftovers));
     }
 }
 
