@@ -41,8 +41,8 @@ pub use roundelay_pools::*;
 #[doc(inline)]
 pub use roundelay_runtime::{
     CallHandle, ContextValues, ContextVar, Event, EventLoop, EventLoopBuilder, Failure,
-    FailureKind, FailurePolicy, Instant, LoopClosed, LoopProxy, LoopRef, Moment, Observer, Reset,
-    RunError, TaskEnd, Work, WrongLoop, current_loop,
+    FailureKind, FailurePolicy, Instant, LoopClosed, LoopProxy, LoopRef, Metrics, MetricsSnapshot,
+    Moment, Observer, Reset, RunError, TaskEnd, Work, WrongLoop, current_loop,
 };
 
 /// The README's example runs with the tests.

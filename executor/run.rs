@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   run(main):  loop, turn after turn, until main has ended
-//!               cancel every other task, and turn until each has unwound
+//!               cancel every other task, and turn until each has unwound and the
+//!               callbacks at their ends have been called
 //!               let the thread pool finish its jobs
 //!               close the loop
 //!               return what main returned
@@ -29,7 +30,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundelay_runtime::{
-    ContextValues, EventLoop, EventLoopBuilder, FailurePolicy, LoopRef, Observer, RunError, TaskEnd,
+    ContextValues, EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, LoopRef,
+    Observer, RunError, TaskEnd,
 };
 
 use crate::blocking::BlockingPool;
@@ -179,14 +181,32 @@ impl Runner {
     /// Asks every task to end and turns the loop until all have. A task that is born of
     /// another's destructor is asked as well; a family that never dies out is cut off.
     fn cancel_and_unwind(&self) {
+        if self.tasks.live() == 0 {
+            return;
+        }
         for _ in 0..GENERATIONS {
-            if self.tasks.live() == 0 {
-                return;
-            }
+            // When nobody is left there is one more turn, for the callbacks that the last ends
+            // have queued. (The empty one sees to it that this turn does not wait.)
+            let last_turn = self.tasks.live() == 0;
             self.tasks.cancel_all();
-            if self.event_loop.run_once().is_err() {
+            let _ = self.event_loop.call_soon(|| ());
+            if self.event_loop.run_once().is_err() || (last_turn && self.tasks.live() == 0) {
                 return;
             }
+        }
+    }
+
+    /// Debug mode tells which tasks have not ended by themselves.
+    fn warn_of_leftovers(&self) {
+        if !self.event_loop.is_debug() {
+            return;
+        }
+        for task in self.tasks.unfinished() {
+            let who = format!("task {} ({})", task.id, task.name);
+            let message = "it had not ended when its loop was closed, and is cancelled; await it, \
+                           cancel it, or put it into a group";
+            let warning = Failure::new(FailureKind::LeftBehind, who, message);
+            self.event_loop.warn(warning.origin(task.spawned_at).age(task.age));
         }
     }
 }
@@ -195,6 +215,7 @@ impl Drop for Runner {
     fn drop(&mut self) {
         let _entered = current::enter(&self.tasks);
         self.event_loop.begin_closing();
+        self.warn_of_leftovers();
         self.cancel_and_unwind();
         self.tasks.blocking.close(self.patience);
         self.tasks.close();
@@ -263,6 +284,28 @@ impl RunnerBuilder {
     /// Who is told of every event.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.event_loop = self.event_loop.observer(observer);
+        self
+    }
+
+    /// Debug mode: warns of steps that hold up the loop, and of tasks that are left when the
+    /// runner is closed. See [`EventLoopBuilder::debug`]. `ROUNDELAY_DEBUG=1` in the environment
+    /// turns it on as well.
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    ///
+    /// let runner = Runner::builder().debug(true).build()?;
+    /// assert!(runner.loop_ref().is_debug());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn debug(mut self, on: bool) -> Self {
+        self.event_loop = self.event_loop.debug(on);
+        self
+    }
+
+    /// How long a step may take before debug mode warns; 100 ms by default.
+    pub fn slow_limit(mut self, limit: Duration) -> Self {
+        self.event_loop = self.event_loop.slow_limit(limit);
         self
     }
 

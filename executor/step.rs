@@ -122,7 +122,7 @@ impl Tasks {
             return self.loop_ref.run_soon(key);
         }
         self.eager_depth.set(depth + 1);
-        self.step(key);
+        self.run(key);
         self.eager_depth.set(depth);
     }
 

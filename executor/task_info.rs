@@ -6,8 +6,9 @@
 //! Tutorial: chapter 6. Before this: `current.rs`. After this: `task.rs`.
 
 use std::panic::Location;
+use std::time::Duration;
 
-use roundelay_runtime::Key;
+use roundelay_runtime::{Key, Moment};
 
 use crate::current::current_tasks;
 use crate::task_table::{Slot, Stage, Tasks};
@@ -24,6 +25,8 @@ pub struct TaskInfo {
     pub name: String,
     /// The line that spawned it; for the main task, the line that called `run`.
     pub spawned_at: &'static Location<'static>,
+    /// How long it had lived, on the loop's clock.
+    pub age: Duration,
     /// What it was doing.
     pub state: TaskState,
     loop_id: u64,
@@ -75,7 +78,7 @@ pub fn current_task() -> Option<TaskInfo> {
     let tasks = current_tasks()?;
     let key = tasks.current()?.key;
     let id = tasks.loop_ref.id();
-    tasks.with(key, |slot| info(slot, key, id))
+    tasks.with(key, |slot| info(slot, key, id, tasks.loop_ref.latest()))
 }
 
 /// All tasks of this thread's loop that have not ended, the oldest first. Empty outside a
@@ -98,19 +101,19 @@ pub fn all_tasks() -> Vec<TaskInfo> {
 impl Tasks {
     /// All that have not ended, the oldest first.
     pub(crate) fn unfinished(&self) -> Vec<TaskInfo> {
-        let loop_id = self.loop_ref.id();
+        let (loop_id, now) = (self.loop_ref.id(), self.loop_ref.latest());
         let mut found: Vec<TaskInfo> = {
             let slots = self.slots.borrow();
             let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
             let key = |index, slot: &Slot| Key::new(index as u32, slot.generation);
-            live.map(|(index, slot)| info(slot, key(index, slot), loop_id)).collect()
+            live.map(|(index, slot)| info(slot, key(index, slot), loop_id, now)).collect()
         };
         found.sort_unstable_by_key(|task| task.id);
         found
     }
 }
 
-fn info(slot: &Slot, key: Key, loop_id: u64) -> TaskInfo {
+fn info(slot: &Slot, key: Key, loop_id: u64, now: Moment) -> TaskInfo {
     let state = match slot.stage {
         Stage::Out => TaskState::Running,
         Stage::Main if slot.main_is_out => TaskState::Running,
@@ -121,6 +124,7 @@ fn info(slot: &Slot, key: Key, loop_id: u64) -> TaskInfo {
         id: slot.id,
         name: slot.display_name(),
         spawned_at: slot.spawned_at,
+        age: now.since(slot.born),
         state,
         loop_id,
         key,

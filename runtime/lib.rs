@@ -16,7 +16,7 @@
 //! picture is read from below; an upper line uses the lower ones.
 //!
 //! ```text
-//!   turn, event_loop, builder                     the turn, and who runs it
+//!   turn, event_loop, builder                     the turn, and who runs it (and watches it)
 //!      |
 //!   loop_ref, schedule, running, proxy, source    who may ask, from where
 //!      |
@@ -58,6 +58,8 @@ mod proxy;
 mod source;
 mod event_loop;
 mod turn;
+mod slow_watch;
+mod metrics;
 mod builder;
 
 pub use builder::EventLoopBuilder;
@@ -68,6 +70,7 @@ pub use error::{LoopClosed, RunError, WrongLoop};
 pub use event_loop::EventLoop;
 pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message, tell_stderr};
 pub use loop_ref::LoopRef;
+pub use metrics::{Metrics, MetricsSnapshot};
 pub use observer::{Event, Observer, TaskEnd, Work};
 pub use proxy::{ClockHold, LoopProxy};
 pub use reactor::{Direction, WaitKey};

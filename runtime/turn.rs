@@ -26,7 +26,7 @@
 //! - A panic in a closure ends that closure; the failure policy decides the rest.
 //! - Context variables that a closure has set are gone when it returns.
 //!
-//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `builder.rs`.
+//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `slow_watch.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
