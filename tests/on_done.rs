@@ -65,7 +65,7 @@ fn a_callback_hears_who_ended_and_how() {
         let finished = named("a").spawn(async {});
         let cancelled = named("b").spawn(pending());
         let panicked = named("c").spawn(async { panic!("no") });
-        [&finished, &cancelled, &panicked].map(told);
+        let _ = [&finished, &cancelled, &panicked].map(told);
         cancelled.cancel();
         yield_now().await;
         yield_now().await;
