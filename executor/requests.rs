@@ -162,9 +162,14 @@ impl Tasks {
         self.with(key, |slot| slot.spawned_at)
     }
 
-    /// A copy of a task's context variables, as its last step left them.
+    /// A copy of a task's context variables, as its last step left them; none while its future
+    /// is out, and the variables with it.
     pub(crate) fn values(&self, key: Key) -> ContextValues {
-        self.with(key, |slot| slot.values.clone()).unwrap_or_default()
+        let copy = self.with(key, |slot| match slot.stage {
+            Stage::Out => ContextValues::default(),
+            _ => slot.values.clone(),
+        });
+        copy.unwrap_or_default()
     }
 
     /// Whose future is being polled.

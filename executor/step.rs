@@ -132,8 +132,8 @@ impl Tasks {
         key: Key,
         begun: Begun,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    ) -> (Polled<T>, Lent) {
-        let Begun { id, waker, mut values } = begun;
+    ) -> (Polled<T>, Box<LentWaker>) {
+        let Begun { id, waker, has_values } = begun;
         let lent = waker.unwrap_or_else(|| {
             let spare = self.spare_waker.take();
             let spare = spare.unwrap_or_else(|| LentWaker::new(self.loop_ref.proxy()));
@@ -142,22 +142,34 @@ impl Tasks {
         });
         self.loop_ref.observe(|| Event::TaskPolled { task: id });
         let outer = self.current.replace(Some(Current { key, id, waker: lent.waker().data() }));
-        values.swap();
+        // Mostly nobody has any context variables, and nothing is exchanged.
+        let exchanged = has_values || ContextValues::any_here();
+        if exchanged {
+            self.exchange_values(key);
+        }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut cx = Context::from_waker(lent.waker());
             poll(&mut cx)
         }));
-        values.swap();
+        if exchanged || ContextValues::any_here() {
+            self.exchange_values(key);
+        }
         self.current.set(outer);
         if matches!(outcome, Ok(Poll::Pending)) {
             self.loop_ref.observe(|| Event::TaskPending { task: id });
         }
-        (outcome, (lent, values))
+        (outcome, lent)
     }
 
-    /// After a poll: the future and its context variables go back into the slot, and so does
-    /// a waker of which somebody holds a clone. Any other waker is the spare one again.
-    fn end_poll(&self, key: Key, (lent, mut values): Lent, body: Option<BoxedBody>) {
+    /// Puts a task's context variables in the place of the present ones, or takes them back.
+    #[cold]
+    fn exchange_values(&self, key: Key) {
+        self.with(key, |slot| slot.values.swap());
+    }
+
+    /// After a poll: the future goes back into its slot, and so does a waker of which
+    /// somebody holds a clone. Any other waker is the spare one again.
+    fn end_poll(&self, key: Key, lent: Box<LentWaker>, body: Option<BoxedBody>) {
         let mut kept = None;
         if lent.was_kept() {
             kept = Some(lent);
@@ -166,9 +178,6 @@ impl Tasks {
         }
         let mut body = body;
         self.with(key, |slot| {
-            if !values.is_empty() {
-                slot.values = mem::take(&mut values);
-            }
             if kept.is_some() {
                 slot.waker = kept.take();
             }
@@ -179,7 +188,7 @@ impl Tasks {
             }
         });
         // Left over only if the slot is gone, swept away while its future was out.
-        drop((kept, body, values));
+        drop((kept, body));
     }
 
     /// Drops a cancelled task's future, then ends the task.
@@ -348,6 +357,3 @@ const DEEPEST_DROP: usize = 64;
 
 /// How many eager first steps may be taken one inside the other.
 const DEEPEST_EAGER: usize = 64;
-
-/// The waker and the context variables that a poll had.
-type Lent = (Box<LentWaker>, ContextValues);

@@ -101,7 +101,8 @@ pub(crate) struct Slot {
     pub(crate) id: u64,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) born: Moment,
-    /// Its context variables; while its future is out, they are out with it.
+    /// Its context variables. While its future is polled they are in force, and those of
+    /// whoever runs it lie here: see [`Tasks::exchange_values`].
     pub(crate) values: ContextValues,
     /// Boxed, because few tasks have any: a million waiting tasks need a slot each.
     pub(crate) extras: Option<Box<Extras>>,
@@ -132,7 +133,8 @@ impl Slot {
     /// What a poll needs of its task.
     #[inline]
     pub(crate) fn begin_poll(&mut self) -> Begun {
-        Begun { id: self.id, waker: self.waker.take(), values: std::mem::take(&mut self.values) }
+        let has_values = !self.values.is_empty();
+        Begun { id: self.id, waker: self.waker.take(), has_values }
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -150,12 +152,12 @@ impl Slot {
     }
 }
 
-/// What a task lends to the poll of its future: its number, the waker that it kept, and its
-/// context variables.
+/// What a poll needs to know of its task: its number, the waker that it kept, and whether it
+/// has context variables.
 pub(crate) struct Begun {
     pub(crate) id: u64,
     pub(crate) waker: Option<Box<LentWaker>>,
-    pub(crate) values: ContextValues,
+    pub(crate) has_values: bool,
 }
 
 impl Stage {
