@@ -60,7 +60,19 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    TaskBuilder::new().spawn(future)
+    let (at, values) = (Location::caller(), ContextValues::current());
+    start(future, Birth { name: None, at, values, eager: false })
+}
+
+#[track_caller]
+fn start<F>(future: F, birth: Birth) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let tasks = expect_tasks("spawn");
+    let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
+    Task { tasks, key, output: PhantomData }
 }
 
 /// Settings of a task that is about to be spawned.
@@ -138,11 +150,8 @@ impl TaskBuilder {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let tasks = expect_tasks("spawn");
         let values = self.values.unwrap_or_else(ContextValues::current);
-        let birth = Birth { name: self.name, at: Location::caller(), values, eager: self.eager };
-        let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
-        Task { tasks, key, output: PhantomData }
+        start(future, Birth { name: self.name, at: Location::caller(), values, eager: self.eager })
     }
 }
 
