@@ -40,9 +40,9 @@ pub use roundelay_executor::*;
 pub use roundelay_pools::*;
 #[doc(inline)]
 pub use roundelay_runtime::{
-    CallHandle, ContextValues, ContextVar, Event, EventLoop, EventLoopBuilder, Failure,
-    FailureKind, FailurePolicy, Instant, LoopClosed, LoopProxy, LoopRef, Metrics, MetricsSnapshot,
-    Moment, Observer, Reset, RunError, TaskEnd, Work, WrongLoop, current_loop,
+    CallHandle, ContextValues, ContextVar, EventLoop, EventLoopBuilder, Failure, FailureKind,
+    FailurePolicy, Instant, LoopClosed, LoopProxy, LoopRef, Metrics, MetricsSnapshot, Moment,
+    Observer, Reset, RunError, TaskEnd, Work, WrongLoop, current_loop,
 };
 
 /// The README's example runs with the tests.

@@ -10,7 +10,8 @@
 //!      |
 //!   task_group, gather    several at once
 //!      |
-//!   sync, promise, time   what a task waits for
+//!   channel, sync,        what a task waits for
+//!   promise, time
 //!      |
 //!   run, task             from outside: start, await, cancel
 //!      |
@@ -36,6 +37,7 @@ mod yield_now;
 mod promise;
 mod shared;
 mod sync;
+mod channel;
 mod combinators;
 mod group_error;
 mod task_group;
@@ -43,6 +45,11 @@ mod blocking;
 mod to_thread;
 mod net;
 
+pub use channel::broadcast::{
+    BroadcastError, BroadcastReceiver, BroadcastReceiving, BroadcastSender, broadcast,
+};
+pub use channel::mpsc::{Receiver, Receiving, Sender, Sending, channel, unbounded_channel};
+pub use channel::watch::{Changed, WatchReceiver, WatchSender, watch};
 pub use combinators::gather::{Gather, GatherAll, GatherCause, GatherError, gather, gather_all};
 pub use context_scope::{ContextScope, Scoped};
 pub use done_callbacks::TaskEnded;
@@ -55,7 +62,20 @@ pub use promise::{Abandoned, Promise, PromiseFuture, promise};
 pub use roundelay_runtime::{ContextValues, ContextVar, Reset};
 pub use run::{Runner, RunnerBuilder, run};
 pub use shared::{OnSettled, Shared};
-pub use sync::queue::{Closed, Finished, Get, Put, Queue, TryPutError};
+pub use sync::barrier::{Barrier, BarrierWait, BrokenBarrier};
+pub use sync::borrower::{BorrowError, Borrower};
+pub use sync::bounded_semaphore::{BoundedSemaphore, OverReleased};
+pub use sync::capacity_limiter::{AcquireToken, CapacityLimiter, LimiterStatistics, LimiterToken};
+pub use sync::closed::{Closed, Finished, NoReceivers, TryGetError, TryPutError};
+pub use sync::condition::{Condition, ConditionWait};
+pub use sync::event::{Event, EventWait};
+pub use sync::lock::{AcquireLock, Lock, LockGuard};
+pub use sync::notify::{Notified, Notify};
+pub use sync::once_cell::{OnceCell, SetError};
+pub use sync::queue::{GetItem, Queue};
+pub use sync::queue_item::{QueueItem, QueueJoin, TaskDoneError};
+pub use sync::queue_lines::{Get, Put};
+pub use sync::rw_lock::{AcquireRead, AcquireWrite, ReadGuard, RwLock, WriteGuard};
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{Task, TaskBuilder, spawn};
 pub use task_group::{Child, TaskGroup, task_group};

@@ -125,7 +125,7 @@ impl EventLoopBuilder {
         }
         let core = Core {
             ready: RefCell::new(ReadyQueue::default()),
-            timers: RefCell::new(Timers::default()),
+            timers: RefCell::new(Timers::new()),
             reactor: RefCell::new(reactor),
             clock: if self.virtual_clock { Clock::virtual_time() } else { Clock::real() },
             inbox: Arc::new(Inbox::new(id, bell)),

@@ -63,6 +63,19 @@ impl Moment {
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// The number itself, to sort by.
+    pub(crate) const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u64) -> Moment {
+        Moment(bits)
+    }
+
+    pub(crate) const fn saturating_add(self, nanoseconds: u64) -> Moment {
+        Moment(self.0.saturating_add(nanoseconds))
+    }
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

@@ -21,7 +21,7 @@
 //! - A value is cloned, dropped and compared while nothing of ours is borrowed.
 //! - Where values are lent for a while, they are put back even if somebody panics.
 //!
-//! Tutorial: chapter 14. Before this: `callback.rs`. After this: `timers.rs`.
+//! Tutorial: chapter 14. Before this: `callback.rs`. After this: `far_timers.rs`.
 
 use std::any::Any;
 use std::cell::Cell;

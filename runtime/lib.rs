@@ -45,6 +45,7 @@ mod failure;
 mod clock;
 mod callback;
 mod context;
+mod far_timers;
 mod timers;
 mod ready;
 mod observer;

@@ -1,33 +1,40 @@
 //! Timers: callbacks with a deadline.
 //!
-//! Two structures hold them. A *heap* answers "who is next?": small nodes, the earliest on
-//! top. A *table* holds the callbacks and remembers where in the heap each timer's node is,
-//! so that cancelling finds it at once. Most timers of a real program are cancelled, since
-//! they guard something that nearly always ends in time: cancelling must be cheap.
+//! A *table* holds the callbacks. Two structures order them. Those whose deadline lies before
+//! the *horizon* are in a heap, the earliest on top. Those beyond it lie in unsorted piles
+//! (`far_timers.rs`); when the heap has run empty, the next pile is poured into it and the
+//! horizon moves to that pile's end.
 //!
 //! ```text
-//!   heap: deadline, #number, slot              table: callback and where its node is
-//!               [3ms #7 s0]                    s0: node 0      s1: node 3
-//!   [5ms #2 s3] [9ms #5 s4] [4ms #6 s1]        s2: due         s3: node 1    s4: node 2
+//!                       horizon
+//!   now ...  heap: sorted  |  far: piles, unsorted          table: callback, and where
+//!      [3ms s0] [4ms s1]   |  | s3 s9 |  | s4 |  | s8 |     s0: near     s3: far, its pile
 //! ```
 //!
-//! Why a heap and not a timing wheel: a wheel is quicker with a million timers, and no
-//! quicker with a thousand; a heap is read in one sitting. Why four children and not two:
-//! half the levels, and the four lie beside each other in memory.
+//! Why not one heap, as asyncio has? Most timers guard something that nearly always ends in
+//! time: they are cancelled long before they are due. In a pile, setting and cancelling cost
+//! the same with ten timers as with a million; and a heap that holds a few thousand stays in
+//! the processor's cache. (Measured with a million timers: ARCHITECTURE.md.)
 //!
 //! # Invariants
-//! - A node is never earlier than its parent; `table[node.slot].at` is the node's index.
+//! - Every deadline in the heap is before every deadline in the piles.
 //! - Equal deadlines leave in the order in which they were set: every timer has a number
 //!   ([`TimerKey`] holds it too, so a key of the past never touches a newer timer).
+//! - Cancelling takes a timer out of its pile. In the heap it would have to be searched; so its
+//!   node stays there, *dead*, until it comes to the top or until most nodes are dead.
 //! - A timer that has become due leaves the heap but stays in the table until it is called:
 //!   it can be cancelled to the very last moment.
 //!
-//! Tutorial: chapter 3. Before this: `context.rs`. After this: `ready.rs`.
+//! Tutorial: chapter 3. Before this: `far_timers.rs`. After this: `ready.rs`.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use slab::Slab;
 
 use crate::callback::Callback;
 use crate::clock::Moment;
+use crate::far_timers::{FarTimers, Node, Spot};
 
 /// Which timer: its slot in the table, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,20 +51,16 @@ impl TimerKey {
 }
 
 /// All timers of one loop.
-#[derive(Default)]
 pub(crate) struct Timers {
-    heap: Vec<Node>,
     table: Slab<Slot>,
+    near: BinaryHeap<Reverse<Node>>,
+    /// How many nodes of the heap are dead.
+    dead: usize,
+    far: FarTimers,
+    /// How many timers wait for their deadline, near and far.
+    waiting: usize,
     /// The number that the next timer gets.
     next_number: u64,
-}
-
-/// What the heap compares: the deadline first, then the order of setting.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Node {
-    deadline: Moment,
-    number: u64,
-    slot: u32,
 }
 
 struct Slot {
@@ -68,21 +71,47 @@ struct Slot {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
-    Node(u32),
+    /// In the heap.
+    Near,
+    Far(Spot),
+    /// Nowhere: its deadline is [`Moment::NEVER`].
+    Nowhere,
     /// The deadline has passed and the timer waits in the ready queue.
     Due,
 }
 
+/// Fewer dead nodes than this are never swept away.
+const FEW: usize = 64;
+
 impl Timers {
+    pub(crate) fn new() -> Timers {
+        Timers {
+            table: Slab::new(),
+            near: BinaryHeap::new(),
+            dead: 0,
+            far: FarTimers::new(),
+            waiting: 0,
+            next_number: 0,
+        }
+    }
+
     /// Sets a timer.
     pub(crate) fn set(&mut self, deadline: Moment, callback: Callback) -> TimerKey {
         let number = self.next_number;
         self.next_number += 1;
-        let node = self.heap.len();
-        let slot = self.table.insert(Slot { number, at: At::Node(node as u32), callback });
-        let slot = u32::try_from(slot).expect("a loop holds fewer than 2^32 timers");
-        self.heap.push(Node { deadline, number, slot });
-        self.sift_up(node);
+        self.waiting += 1;
+        let entry = self.table.vacant_entry();
+        let slot = u32::try_from(entry.key()).expect("a loop holds fewer than 2^32 timers");
+        let node = Node { deadline, number, slot };
+        let at = match deadline {
+            Moment::NEVER => At::Nowhere,
+            near if near < self.far.horizon() => {
+                self.near.push(Reverse(node));
+                At::Near
+            }
+            _ => At::Far(self.far.put(node)),
+        };
+        entry.insert(Slot { number, at, callback });
         TimerKey { slot, number }
     }
 
@@ -91,11 +120,22 @@ impl Timers {
     /// The callback is handed out: its destructor is user code, which may call the loop, and
     /// the loop keeps these timers in a `RefCell` that must not be borrowed then.
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Callback> {
-        let slot = self.slot(key)?;
-        if let At::Node(node) = slot.at {
-            self.remove_node(node as usize);
+        let at = self.slot(key)?.at;
+        let slot = self.table.remove(key.slot as usize);
+        self.waiting -= usize::from(at != At::Due);
+        match at {
+            At::Near => {
+                self.dead += 1;
+                self.sweep();
+            }
+            At::Far(spot) => {
+                if let Some(moved) = self.far.remove(spot) {
+                    self.table[moved as usize].at = At::Far(spot);
+                }
+            }
+            At::Nowhere | At::Due => {}
         }
-        Some(self.table.remove(key.slot as usize).callback)
+        Some(slot.callback)
     }
 
     /// Whether the timer is still to be called.
@@ -111,19 +151,24 @@ impl Timers {
         }
     }
 
-    /// The earliest deadline.
-    pub(crate) fn next_deadline(&self) -> Option<Moment> {
-        self.heap.first().map(|node| node.deadline)
+    /// The earliest deadline, if there is one that will ever be reached.
+    pub(crate) fn next_deadline(&mut self) -> Option<Moment> {
+        self.first().map(|node| node.deadline)
     }
 
     /// Takes the next timer that is due at `now` out of the heap: by deadline, then by the
     /// order of setting. It stays in the table until [`Timers::take_due`].
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<TimerKey> {
-        let first = *self.heap.first()?;
-        if first.deadline > now || first.deadline == Moment::NEVER {
+        // A pile whose time has not come stays a pile.
+        if self.near.is_empty() && !self.far.advance(now) {
             return None;
         }
-        self.remove_node(0);
+        let first = self.first()?;
+        if first.deadline > now {
+            return None;
+        }
+        self.near.pop();
+        self.waiting -= 1;
         self.table[first.slot as usize].at = At::Due;
         Some(TimerKey { slot: first.slot, number: first.number })
     }
@@ -136,71 +181,60 @@ impl Timers {
 
     /// Takes everything out, for closing the loop.
     pub(crate) fn take_all(&mut self) -> Vec<Callback> {
-        self.heap.clear();
+        self.near.clear();
+        self.far.clear();
+        (self.dead, self.waiting) = (0, 0);
         self.table.drain().map(|slot| slot.callback).collect()
     }
 
     /// How many timers wait for their deadline.
     pub(crate) fn len(&self) -> usize {
-        self.heap.len()
+        self.waiting
     }
 
     fn slot(&mut self, key: TimerKey) -> Option<&mut Slot> {
         self.table.get_mut(key.slot as usize).filter(|slot| slot.number == key.number)
     }
 
-    /// Fills the gap at `place` with the last node. That one may belong further down or
-    /// further up, never both: the other call leaves it where it is. Both end with `put`.
-    fn remove_node(&mut self, place: usize) {
-        self.heap.swap_remove(place);
-        if place < self.heap.len() {
-            self.sift_down(place);
-            self.sift_up(place);
-        }
-    }
-
-    /// Moves a node up as long as it is earlier than its parent. (The children of node `p`
-    /// are the nodes `4p + 1` to `4p + 4`.)
-    fn sift_up(&mut self, mut place: usize) {
-        let node = self.heap[place];
-        while place > 0 {
-            let parent = (place - 1) / CHILDREN;
-            if self.heap[parent] <= node {
-                break;
-            }
-            self.put(place, self.heap[parent]);
-            place = parent;
-        }
-        self.put(place, node);
-    }
-
-    /// Moves a node down as long as it is later than the earliest of its children.
-    fn sift_down(&mut self, mut place: usize) {
-        let node = self.heap[place];
+    /// The earliest of all that wait; on the way dead nodes are dropped, and if the heap is
+    /// empty the next pile is poured into it.
+    fn first(&mut self) -> Option<Node> {
         loop {
-            let first = place * CHILDREN + 1;
-            let last = (first + CHILDREN).min(self.heap.len());
-            let Some(least) = (first..last).min_by_key(|&child| self.heap[child]) else {
-                break;
-            };
-            if node <= self.heap[least] {
-                break;
+            match self.near.peek() {
+                Some(&Reverse(node)) if is_alive(&self.table, node) => return Some(node),
+                Some(_) => {
+                    self.near.pop();
+                    self.dead -= 1;
+                }
+                None => self.pour_next_pile()?,
             }
-            self.put(place, self.heap[least]);
-            place = least;
         }
-        self.put(place, node);
     }
 
-    /// Writes a node into the heap, and tells the table where it is.
-    fn put(&mut self, place: usize, node: Node) {
-        self.heap[place] = node;
-        self.table[node.slot as usize].at = At::Node(place as u32);
+    fn pour_next_pile(&mut self) -> Option<()> {
+        let table = &mut self.table;
+        let mut note = |node: Node, at| table[node.slot as usize].at = at;
+        let nodes = self.far.take_first(|node, spot| note(node, At::Far(spot)))?;
+        nodes.iter().for_each(|&node| note(node, At::Near));
+        self.near = nodes.into_iter().map(Reverse).collect();
+        Some(())
+    }
+
+    /// Drops the dead nodes of the heap if they are more than half of it.
+    fn sweep(&mut self) {
+        if self.dead < FEW || self.dead * 2 <= self.near.len() {
+            return;
+        }
+        let table = &self.table;
+        self.near.retain(|&Reverse(node)| is_alive(table, node));
+        self.dead = 0;
     }
 }
 
-/// How many children a node of the heap has.
-const CHILDREN: usize = 4;
+/// Whether a node of the heap stands for a timer that still waits.
+fn is_alive(table: &Slab<Slot>, node: Node) -> bool {
+    table.get(node.slot as usize).is_some_and(|slot| slot.number == node.number)
+}
 
 #[cfg(test)]
 mod tests {
@@ -221,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_due_timer_can_be_cancelled_until_it_is_called() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         let key = timers.set(at(1), nothing());
         assert_eq!(timers.pop_due(at(1)), Some(key));
         assert!(timers.is_set(key));
@@ -231,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_old_key_does_not_touch_the_new_timer_in_its_slot() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         let old = timers.set(at(1), nothing());
         timers.cancel(old);
         let new = timers.set(at(1), nothing());
@@ -241,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_timer_for_never_is_not_due_at_the_end_of_time() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         timers.set(Moment::NEVER, nothing());
         assert_eq!(timers.pop_due(Moment::NEVER), None);
     }
@@ -257,8 +291,10 @@ mod tests {
     fn command() -> impl Strategy<Value = Command> {
         prop_oneof![
             4 => (0_u64..20).prop_map(Command::Set),
+            4 => (0_u64..3000).prop_map(Command::Set),
             3 => any::<usize>().prop_map(Command::Cancel),
             2 => (0_u64..8).prop_map(Command::Advance),
+            1 => (0_u64..800).prop_map(Command::Advance),
             2 => Just(Command::Call),
         ]
     }
@@ -270,7 +306,7 @@ mod tests {
         fn timers_leave_by_deadline_then_by_order_of_setting(
             commands in proptest::collection::vec(command(), 0..200),
         ) {
-            let mut timers = Timers::default();
+            let mut timers = Timers::new();
             let mut now = 10;
             let mut keys = Vec::new();
             let mut model: Vec<(u64, TimerKey)> = Vec::new();

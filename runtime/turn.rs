@@ -33,7 +33,6 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crate::callback::{Callback, Target};
-use crate::clock::Moment;
 use crate::context::{ContextValues, take_leftovers};
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
@@ -72,9 +71,9 @@ impl EventLoop {
         if core.stopping.get() || !core.ready.borrow().is_empty() {
             return Sleep::NotAtAll;
         }
-        let next = core.timers.borrow().next_deadline();
+        let next = core.timers.borrow_mut().next_deadline();
         match next {
-            None | Some(Moment::NEVER) => Sleep::WithoutEnd,
+            None => Sleep::WithoutEnd,
             Some(deadline) if deadline <= core.clock.latest() => Sleep::NotAtAll,
             Some(deadline) => match deadline.since(core.clock.now()) {
                 Duration::ZERO => Sleep::NotAtAll,

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use roundelay::runtime::{Callback, Direction};
 use roundelay::{
-    Event, EventLoop, FailureKind, FailurePolicy, LoopClosed, LoopRef, Moment, RunError,
-    current_loop,
+    EventLoop, FailureKind, FailurePolicy, LoopClosed, LoopRef, Moment, RunError, current_loop,
+    runtime::Event,
 };
 use support::{
     Log, Reports, in_a_process, in_a_process_with, ms, must_end, on_drop, panicking_waker,

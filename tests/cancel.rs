@@ -13,8 +13,8 @@ use std::thread::ThreadId;
 
 use proptest::prelude::*;
 use roundelay::{
-    Event, Moment, Queue, Runner, Semaphore, Task, TaskEnd, TaskError, current_loop, promise,
-    sleep, spawn, timeout, yield_now,
+    Moment, Queue, Runner, Semaphore, Task, TaskEnd, TaskError, current_loop, promise,
+    runtime::Event, sleep, spawn, timeout, yield_now,
 };
 use support::{Log, ms, must_end, on_drop, reporting_runner, run_virtual};
 
@@ -394,7 +394,7 @@ fn a_million_cancelled_waits_leave_nothing_behind() {
         }
         assert_eq!(semaphore.waiting(), 0);
         queue.try_put(1).unwrap();
-        assert_eq!(queue.try_get(), Some(1), "nobody in line has a right to it");
+        assert_eq!(queue.try_get(), Ok(1), "nobody in line has a right to it");
         semaphore.add_permits(1);
         assert!(semaphore.try_acquire().is_some());
     });

@@ -105,9 +105,9 @@ fn several_observers_hear_the_same_and_one_that_panics_does_not_silence_the_othe
     let inner = log.clone();
     let runner = Runner::builder()
         .virtual_clock()
-        .observer(|_, _: &roundelay::Event| panic!("not now"))
-        .observer(move |_, event: &roundelay::Event| {
-            if let roundelay::Event::TaskEnded { task, .. } = event {
+        .observer(|_, _: &roundelay::runtime::Event| panic!("not now"))
+        .observer(move |_, event: &roundelay::runtime::Event| {
+            if let roundelay::runtime::Event::TaskEnded { task, .. } = event {
                 inner.add(format!("task {task} ended"));
             }
         })

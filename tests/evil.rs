@@ -29,9 +29,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
 use roundelay::{
-    CallHandle, Event, EventLoop, Failure, FailureKind, FailurePolicy, Moment, Permit, Promise,
-    Queue, RunError, Runner, Semaphore, Task, TaskGroup, current_loop, gather, gather_all, promise,
-    sleep, spawn, task_group, timeout, to_thread, yield_now,
+    CallHandle, EventLoop, Failure, FailureKind, FailurePolicy, Moment, Permit, Promise, Queue,
+    RunError, Runner, Semaphore, Task, TaskGroup, current_loop, gather, gather_all, promise,
+    runtime::Event, sleep, spawn, task_group, timeout, to_thread, yield_now,
 };
 use support::{Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual};
 
@@ -554,7 +554,7 @@ impl World {
                 | all(&self.permits)
                 | all(&self.wakers);
             let queues = self.queues.borrow().clone();
-            let items = queues.iter().find_map(Queue::try_get);
+            let items = queues.iter().find_map(|queue| queue.try_get().ok());
             if !any && items.is_none() {
                 return;
             }
@@ -582,7 +582,7 @@ impl World {
             if !queue.is_closed() && room != ROOM {
                 self.complain(format!("a queue has room for {room} of {ROOM}"));
             }
-            while let Some(item) = queue.try_get() {
+            while let Ok(item) = queue.try_get() {
                 drop_with_care(item);
             }
             if !queue.is_empty() {

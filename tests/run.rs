@@ -492,8 +492,8 @@ fn the_line_of_run_is_where_the_main_task_was_spawned() {
     let ear = Rc::clone(&told);
     let runner = Runner::builder()
         .virtual_clock()
-        .observer(move |_: roundelay::Moment, event: &roundelay::Event| {
-            if let roundelay::Event::TaskSpawned { at, .. } = event {
+        .observer(move |_: roundelay::Moment, event: &roundelay::runtime::Event| {
+            if let roundelay::runtime::Event::TaskSpawned { at, .. } = event {
                 ear.borrow_mut().get_or_insert(**at);
             }
         })

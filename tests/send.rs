@@ -9,16 +9,8 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use roundelay::runtime::{Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
-use roundelay::{
-    Abandoned, Acquire, CallHandle, Child, ChildEnded, Closed, Elapsed, Event, EventLoop,
-    EventLoopBuilder, Failure, FailureKind, FailurePolicy, Finished, Gather, GatherAll,
-    GatherCause, GatherError, Get, GroupCause, GroupError, GroupFailure, Instant, LoopClosed,
-    LoopProxy, LoopRef, Moment, Permit, Promise, PromiseFuture, Put, Queue, ReadHalf, RunError,
-    Runner, RunnerBuilder, Semaphore, Sleep, Task, TaskBuilder, TaskEnd, TaskError, TaskGroup,
-    TaskInfo, TaskPanic, TcpListener, TcpStream, Timeout, ToThread, TryPutError, Work, WriteHalf,
-    WrongLoop, YieldNow,
-};
+use roundelay::runtime::{self, Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
+use roundelay::*;
 
 /// Compiles only if each type has the trait.
 macro_rules! has {
@@ -60,8 +52,11 @@ has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
 has!(Send: Timeout<Sleep>, Timeout<std::future::Ready<Travels>>, ToThread<fn() -> u8, u8>);
 has!(Sync: Timeout<Sleep>);
 
-has!(Send: Failure, FailureKind, Event, Work, TaskEnd, TaskInfo);
-has!(Sync: Failure, FailureKind, Event, Work, TaskEnd, TaskInfo);
+has!(Send: Failure, FailureKind, runtime::Event, Work, TaskEnd, TaskInfo, TaskEnded, TaskState);
+has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, TaskInfo, TaskEnded, TaskState);
+has!(Send: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, Scoped<u8, Sleep>);
+has!(Sync: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, Scoped<u8, Sleep>);
+has_not!(Send: Shared<u8>, OnDone, OnSettled, Metrics);
 
 // ---- errors: whoever boxes one as `dyn Error + Send + Sync` can -------------------------------
 
@@ -69,7 +64,11 @@ has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Aband
 has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
 has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
 has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
+has!(Send: BrokenBarrier, OverReleased, SetError<u8>);
+has!(Sync: BrokenBarrier, OverReleased, SetError<u8>);
+has!(Send: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
+has!(Sync: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 
 // An error that carries what stays, stays.
@@ -84,7 +83,25 @@ has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Chil
 has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
+has_not!(Send: Lock<()>, AcquireLock<()>, LockGuard<()>, Condition<()>, ConditionWait<()>);
+has_not!(Sync: Lock<()>, AcquireLock<()>, LockGuard<()>, Condition<()>, ConditionWait<()>);
+has_not!(Send: RwLock<()>, AcquireRead<()>, AcquireWrite<()>, ReadGuard<()>, WriteGuard<()>);
+has_not!(Sync: RwLock<()>, AcquireRead<()>, AcquireWrite<()>, ReadGuard<()>, WriteGuard<()>);
+has_not!(Send: Event, EventWait, Notify, Notified, Barrier, BarrierWait, OnceCell<()>);
+has_not!(Sync: Event, EventWait, Notify, Notified, Barrier, BarrierWait, OnceCell<()>);
+has_not!(Send: BoundedSemaphore, CapacityLimiter, AcquireToken, LimiterToken, Borrower);
+has_not!(Sync: BoundedSemaphore, CapacityLimiter, AcquireToken, LimiterToken, Borrower);
+has_not!(Send: BorrowError, LimiterStatistics);
+has_not!(Sync: BorrowError, LimiterStatistics);
+has_not!(Send: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
+has_not!(Send: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
+has_not!(Send: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
+has_not!(Send: WatchSender<()>, WatchReceiver<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
+has_not!(Sync: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
+has_not!(Sync: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
+has_not!(Sync: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
+has_not!(Sync: WatchSender<()>, WatchReceiver<()>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
 
 // What guards or carries something that stays, stays.
@@ -95,6 +112,10 @@ has_not!(Sync: Timeout<std::future::Ready<Travels>>);
 
 has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<Stays>);
 has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Stays, Stays>);
+has!(Unpin: AcquireLock<Stays>, AcquireRead<Stays>, AcquireWrite<Stays>, AcquireToken, EventWait);
+has!(Unpin: ConditionWait<Stays>, BarrierWait, Notified);
+has!(Unpin: GetItem<Stays>, QueueJoin, Sending<'static, Stays>, Receiving<'static, Stays>);
+has!(Unpin: Receiver<Stays>, BroadcastReceiver<Stays>, WatchReceiver<Stays>);
 has!(Unpin: GatherAll<Stays>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
 
 /// Futures that a `Send` program would want to keep in its own.

@@ -20,8 +20,8 @@ use std::task::{Context, Poll, Waker};
 
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, future::block_on};
 use roundelay::{
-    Event, EventLoop, LoopClosed, Moment, RunError, Runner, TaskError, TcpListener, TcpStream,
-    WrongLoop, current_loop, gather_all, promise, sleep, spawn, timeout, yield_now,
+    EventLoop, LoopClosed, Moment, RunError, Runner, TaskError, TcpListener, TcpStream, WrongLoop,
+    current_loop, gather_all, promise, runtime::Event, sleep, spawn, timeout, yield_now,
 };
 use support::{
     Counter, Log, Reports, in_a_process, ms, must_end, on_drop, panicking_waker, reporting_runner,

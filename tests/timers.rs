@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use roundelay::{
-    Event, EventLoop, Moment, RunError, Runner, gather_all, now, sleep, sleep_until, spawn,
-    timeout, timeout_at, yield_now,
+    EventLoop, Moment, RunError, Runner, gather_all, now, runtime::Event, sleep, sleep_until,
+    spawn, timeout, timeout_at, yield_now,
 };
 use support::{Crowd, Log, ms, must_end, run_virtual, virtual_loop, virtual_runner};
 

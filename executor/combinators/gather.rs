@@ -13,7 +13,7 @@
 //! The gather does, until it gives its answer: dropped before that, it cancels those that
 //! still run. After an error the rest are detached.
 //!
-//! Tutorial: chapter 9. Before this: `../sync/queue.rs`. After this: `../group_error.rs`.
+//! Tutorial: chapter 9. Before this: `../channel/watch.rs`. After this: `../group_error.rs`.
 
 use std::fmt;
 use std::future::Future;

@@ -1,41 +1,39 @@
 //! A queue between tasks, with room for so many items.
 //!
 //! ```text
-//!   put waits while it is full          get waits while it is empty
-//!        [ putters ] --> [ items ] --> [ getters ]
+//!   many producers                       many consumers
+//!      put  --+                        +-->  get
+//!      put  --+--> [ items, in order ] +-->  get
+//!      put  --+      at most so many   +-->  get
 //! ```
 //!
-//! A getter that waits is granted the *right* to one item, so nobody can take it away
-//! before the getter's next step. (asyncio wakes the getter and lets others overtake it;
-//! here the line is kept.) Room that comes free is promised to the first putter in the same
-//! way. Items never leave the queue for a waiter that might yet be dropped, and so they
-//! never come back out of order.
+//! This is asyncio's family of queues in one type: in which order items come out is chosen when
+//! the queue is made (`bounded`, `bounded_lifo`, `bounded_priority`); all else is the same.
 //!
 //! Closing replaces the sentinels that asyncio programs send: getters take what is left and
-//! then hear that it is over; putters get their item back.
+//! then hear that it is over; putters get their item back. Where one task receives, a
+//! [`channel`](crate::channel()) does the same and closes by itself.
 //!
 //! # Invariants
-//! - First in, first out; putters and getters each in the order in which they came.
-//! - `items + room promised to putters <= capacity`.
-//! - `rights granted to getters <= items`; while a getter waits, the two are equal.
-//! - A right or a place that is not used goes to the next in line: nothing is lost, nothing
-//!   doubled.
+//! - What is put comes out once, in the order of the queue's kind, or is handed back.
+//! - While an item is left, nobody hears [`Finished`].
 //!
-//! Tutorial: chapter 13. Before this: `semaphore.rs`. After this:
-//! `../combinators/gather.rs`.
+//! Tutorial: chapter 13. Before this: `queue_lines.rs`. After this:
+//! `../channel/pipe.rs`.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::sync::wait_queue::{Left, Ticket, WaitQueue};
-use crate::task_table::Waiter;
+use crate::sync::closed::{Finished, TryGetError, TryPutError};
+use crate::sync::queue_item::{QueueItem, QueueJoin, TaskDoneError};
+use crate::sync::queue_lines::{Get, Lines, Put};
+use crate::sync::queue_order::Items;
 
-/// A first-in-first-out queue for tasks of one thread; clones share it.
+/// A queue for tasks of one thread; clones share it. (Across threads, the channels of the
+/// crates async-channel and flume work here as they do everywhere.)
 ///
 /// ```
 /// use roundelay_executor::{Queue, run, spawn};
@@ -58,115 +56,232 @@ use crate::task_table::Waiter;
 /// });
 /// ```
 pub struct Queue<T> {
-    shared: Rc<Shared<T>>,
+    lines: Rc<Lines<T>>,
 }
 
-struct Shared<T> {
-    capacity: usize,
-    items: RefCell<VecDeque<T>>,
-    getters: WaitQueue<Right>,
-    putters: WaitQueue<Room>,
-    closed: Cell<bool>,
-}
-
-/// The right to take one item, granted to a getter.
-struct Right;
-
-/// A free place that was promised to a putter.
-struct Room;
-
+/// Making one.
 impl<T> Queue<T> {
-    /// A queue with room for `capacity` items: [`Queue::put`] waits while it is full.
+    /// First in, first out, with room for `capacity` items: [`Queue::put`] waits while it is
+    /// full.
     ///
     /// # Panics
     /// If `capacity` is zero: nobody could ever put anything in.
     #[must_use]
     pub fn bounded(capacity: usize) -> Queue<T> {
-        assert!(capacity > 0, "a queue needs room for at least one item");
-        Queue {
-            shared: Rc::new(Shared {
-                capacity,
-                items: RefCell::default(),
-                getters: WaitQueue::new(),
-                putters: WaitQueue::new(),
-                closed: Cell::new(false),
-            }),
-        }
+        Queue::new(capacity, Items::fifo())
     }
 
-    /// A queue without a limit. A producer that is faster than its consumers fills the
-    /// memory; say so only where you know that it cannot be.
+    /// First in, first out, without a limit. A producer that is faster than its consumers
+    /// fills the memory; say so only where you know that it cannot be.
     #[must_use]
     pub fn unbounded() -> Queue<T> {
         Queue::bounded(usize::MAX)
     }
 
-    /// Puts `item` at the back; waits while the queue is full.
+    /// Last in, first out, with room for `capacity` items.
     ///
-    /// # Errors
-    /// [`Closed`] with the item, if the queue was closed before there was room.
+    /// # Panics
+    /// If `capacity` is zero.
     ///
-    /// *Cancel safety: loses its place* in the line, and the item, which is dropped with
-    /// the future. It is in the queue only if the future said so.
-    pub fn put(&self, item: T) -> Put<T> {
-        Put { shared: Rc::clone(&self.shared), item: Some(item), ticket: None }
+    /// ```
+    /// let stack = roundelay_executor::Queue::bounded_lifo(2);
+    /// stack.try_put("below").unwrap();
+    /// stack.try_put("on top").unwrap();
+    /// assert_eq!(stack.try_get(), Ok("on top"));
+    /// ```
+    #[doc(alias = "LifoQueue")]
+    #[must_use]
+    pub fn bounded_lifo(capacity: usize) -> Queue<T> {
+        Queue::new(capacity, Items::lifo())
     }
 
-    /// Puts `item` at the back, if there is room.
+    /// Last in, first out, without a limit.
+    #[doc(alias = "LifoQueue")]
+    #[must_use]
+    pub fn unbounded_lifo() -> Queue<T> {
+        Queue::bounded_lifo(usize::MAX)
+    }
+
+    /// Smallest first, with room for `capacity` items. Equals come out in the order in which
+    /// they were put in, so an item needs no number of its own. (Largest first:
+    /// [`std::cmp::Reverse`].)
+    ///
+    /// `Ord` is called in `put` and `try_put` only, and must not itself put into or take from
+    /// this queue: that panics. If it panics, the item goes down with the panic and the queue
+    /// is as it was.
+    ///
+    /// # Panics
+    /// If `capacity` is zero.
+    ///
+    /// ```
+    /// let queue = roundelay_executor::Queue::bounded_priority(3);
+    /// for job in [(2, "sweep"), (1, "put out the fire"), (2, "dust")] {
+    ///     queue.try_put(job).unwrap();
+    /// }
+    /// assert_eq!(queue.try_get(), Ok((1, "put out the fire")));
+    /// ```
+    #[doc(alias = "PriorityQueue")]
+    #[must_use]
+    pub fn bounded_priority(capacity: usize) -> Queue<T>
+    where
+        T: Ord,
+    {
+        Queue::new(capacity, Items::priority())
+    }
+
+    /// Smallest first, without a limit.
+    #[doc(alias = "PriorityQueue")]
+    #[must_use]
+    pub fn unbounded_priority() -> Queue<T>
+    where
+        T: Ord,
+    {
+        Queue::bounded_priority(usize::MAX)
+    }
+
+    fn new(capacity: usize, items: Items<T>) -> Queue<T> {
+        assert!(
+            capacity > 0,
+            "a queue needs room for at least one item; without a limit it is `unbounded`"
+        );
+        Queue { lines: Rc::new(Lines::new(capacity, items)) }
+    }
+}
+
+/// Putting in and getting out.
+impl<T> Queue<T> {
+    /// Puts `item` in; waits while the queue is full.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::Closed) with the item, if the queue was closed before there was room.
+    ///
+    /// *Cancel safety: loses data.* The item is dropped with the future. It is in the queue
+    /// only if the future said so; a place that was promised to it goes to the next in line.
+    /// Where the item must not be lost, keep the future and poll it again, or use
+    /// [`Queue::try_put`].
+    pub fn put(&self, item: T) -> Put<T> {
+        Put::new(&self.lines, item)
+    }
+
+    /// Puts `item` in, if there is room and nobody waits for it.
     ///
     /// # Errors
     /// The item with the reason: the queue is full, or closed.
     #[doc(alias = "put_nowait")]
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
-        if self.is_closed() {
-            return Err(TryPutError::Closed(item));
-        }
-        if !self.shared.has_room() {
-            return Err(TryPutError::Full(item));
-        }
-        self.shared.add(item);
-        Ok(())
+        self.lines.try_put(item)
     }
 
-    /// Takes the item at the front; waits while the queue is empty.
+    /// Takes the item whose turn it is; waits while the queue is empty.
     ///
     /// # Errors
     /// [`Finished`] when the queue is closed and empty.
     ///
     /// *Cancel safety: loses its place* in the line, and never an item.
     pub fn get(&self) -> Get<T> {
-        Get { shared: Rc::clone(&self.shared), ticket: None }
+        Get::new(&self.lines)
     }
 
-    /// Takes the item at the front, if there is one.
+    /// Takes the item whose turn it is, if there is one that nobody waits for.
+    ///
+    /// # Errors
+    /// Whether there is none at present, or none for ever.
     #[doc(alias = "get_nowait")]
-    #[must_use]
-    pub fn try_get(&self) -> Option<T> {
-        self.shared.take()
+    pub fn try_get(&self) -> Result<T, TryGetError> {
+        self.lines.try_get()
     }
 
+    /// As [`Queue::get`], but the item says when it is done with: for [`Queue::join`].
+    ///
+    /// # Errors
+    /// [`Finished`] when the queue is closed and empty.
+    ///
+    /// *Cancel safety: loses its place* in the line, and never an item.
+    pub fn get_item(&self) -> GetItem<T> {
+        GetItem { get: self.get() }
+    }
+
+    /// As [`Queue::try_get`], but the item says when it is done with.
+    ///
+    /// # Errors
+    /// Whether there is none at present, or none for ever.
+    pub fn try_get_item(&self) -> Result<QueueItem<T>, TryGetError> {
+        self.try_get().map(|item| QueueItem::new(item, &self.lines.unfinished))
+    }
+}
+
+/// Coming to an end.
+impl<T> Queue<T> {
     /// Lets nobody put anything in any more. What is in can still be taken. Putters that
-    /// wait get their items back; getters that wait hear that it is over.
+    /// wait get their items back; getters hear that it is over when the last item is taken,
+    /// and at once if there is none.
     #[doc(alias = "shutdown")]
     pub fn close(&self) {
-        if self.shared.closed.replace(true) {
-            return;
-        }
-        self.shared.putters.dismiss_all();
-        self.shared.getters.dismiss_all();
+        self.lines.close();
+    }
+
+    /// As [`Queue::close`], and hands back what is left, in the order in which it would have
+    /// come out. It counts as done: [`Queue::join`] waits only for what is being worked on.
+    ///
+    /// ```
+    /// use roundelay_executor::{Finished, Queue, run};
+    ///
+    /// run(async {
+    ///     let queue = Queue::unbounded();
+    ///     queue.try_put("left over").unwrap();
+    ///     assert_eq!(queue.close_now(), ["left over"]);
+    ///     assert_eq!(queue.get().await, Err(Finished));
+    ///     queue.join().await;
+    /// });
+    /// ```
+    #[doc(alias = "shutdown(immediate=True)")]
+    pub fn close_now(&self) -> Vec<T> {
+        self.close();
+        self.lines.drain()
     }
 
     /// Whether it was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.shared.closed.get()
+        self.lines.is_closed()
     }
 
+    /// Waits until every item that was put is done: taken with [`Queue::get_item`] and dropped,
+    /// or taken with [`Queue::get`] and said to be done with [`Queue::task_done`]. Returns at
+    /// once if there is nothing to wait for.
+    ///
+    /// It does not return while items are left that nobody takes. Where consumers may fail, put
+    /// them into a [`task_group`](crate::task_group()) and close the queue instead: then there
+    /// is an end to wait for on every way out.
+    ///
+    /// *Cancel safety: safe.*
+    pub fn join(&self) -> QueueJoin {
+        QueueJoin::new(&self.lines.unfinished)
+    }
+
+    /// Says that the work on an item taken with [`Queue::get`] is done. An item taken with
+    /// [`Queue::get_item`] says so itself.
+    ///
+    /// # Errors
+    /// [`TaskDoneError`], and nothing is changed, if there is no unfinished item.
+    pub fn task_done(&self) -> Result<(), TaskDoneError> {
+        self.lines.unfinished.finish(1)
+    }
+
+    /// How many items were put and are not done.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.lines.unfinished.count()
+    }
+}
+
+/// How it stands.
+impl<T> Queue<T> {
     /// How many items are in it.
     #[doc(alias = "qsize")]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.items.borrow().len()
+        self.lines.len()
     }
 
     /// Whether there is nothing in it.
@@ -179,53 +294,20 @@ impl<T> Queue<T> {
     #[doc(alias = "full")]
     #[must_use]
     pub fn is_full(&self) -> bool {
-        !self.shared.has_room()
-    }
-}
-
-impl<T> Shared<T> {
-    fn has_room(&self) -> bool {
-        let taken = self.items.borrow().len() + self.putters.granted();
-        // Nobody overtakes a putter that waits.
-        taken < self.capacity && self.putters.len() == 0
+        !self.lines.has_room()
     }
 
-    fn add(&self, item: T) {
-        self.items.borrow_mut().push_back(item);
-        self.grant_right();
-    }
-
-    /// There is an item to which nobody has a right: the first getter gets it. Refused if
-    /// nobody waits: then whoever asks first may have the item.
-    fn grant_right(&self) {
-        let _ = self.getters.grant(Right);
-    }
-
-    /// Takes the first item, unless others have a right to all there are.
-    fn take(&self) -> Option<T> {
-        let spare = self.items.borrow().len() > self.getters.granted();
-        spare.then(|| self.pop()).flatten()
-    }
-
-    fn pop(&self) -> Option<T> {
-        let item = self.items.borrow_mut().pop_front()?;
-        self.promise_room();
-        Some(item)
-    }
-
-    /// A place has come free, or will not be used: the first putter may have it.
-    fn promise_room(&self) {
-        let taken = self.items.borrow().len() + self.putters.granted();
-        if taken < self.capacity {
-            // Refused if nobody waits: then the place is simply free.
-            let _ = self.putters.grant(Room);
-        }
+    /// How many items it has room for; `None` without a limit.
+    #[doc(alias = "maxsize")]
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        (self.lines.capacity != usize::MAX).then_some(self.lines.capacity)
     }
 }
 
 impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
-        Queue { shared: Rc::clone(&self.shared) }
+        Queue { lines: Rc::clone(&self.lines) }
     }
 }
 
@@ -233,167 +315,29 @@ impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue")
             .field("len", &self.len())
-            .field("capacity", &self.shared.capacity)
+            .field("capacity", &self.capacity())
             .field("closed", &self.is_closed())
             .finish()
     }
 }
 
-/// The future of [`Queue::put`].
-#[must_use = "nothing is put before the future is awaited"]
-pub struct Put<T> {
-    shared: Rc<Shared<T>>,
-    item: Option<T>,
-    ticket: Option<Ticket>,
-}
-
-impl<T> Unpin for Put<T> {}
-
-impl<T> Future for Put<T> {
-    type Output = Result<(), Closed<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut me = None;
-        loop {
-            let promised = self.ticket.and_then(|ticket| self.shared.putters.collect(ticket));
-            if self.shared.closed.get() {
-                self.ticket = None;
-                return Poll::Ready(Err(Closed(self.take_item())));
-            }
-            if promised.is_some() || (self.ticket.is_none() && self.shared.has_room()) {
-                self.ticket = None;
-                let item = self.take_item();
-                self.shared.add(item);
-                return Poll::Ready(Ok(()));
-            }
-            match me.take() {
-                // Cloning a foreign waker is foreign code: look once more after it.
-                None => me = Some(Waiter::of(cx)),
-                Some(me) => {
-                    self.ticket = Some(self.shared.putters.join(self.ticket, me));
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-}
-
-impl<T> Put<T> {
-    fn take_item(&mut self) -> T {
-        self.item.take().expect("a future that has put its item is polled again")
-    }
-}
-
-impl<T> Drop for Put<T> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket
-            && let Left::Granted(Room) = self.shared.putters.leave(ticket)
-        {
-            self.shared.promise_room();
-        }
-    }
-}
-
-/// The future of [`Queue::get`].
+/// The future of [`Queue::get_item`].
 #[must_use = "nothing is taken before the future is awaited"]
-pub struct Get<T> {
-    shared: Rc<Shared<T>>,
-    ticket: Option<Ticket>,
+pub struct GetItem<T> {
+    get: Get<T>,
 }
 
-impl<T> Future for Get<T> {
-    type Output = Result<T, Finished>;
+impl<T> Future for GetItem<T> {
+    type Output = Result<QueueItem<T>, Finished>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut me = None;
-        loop {
-            let granted = self.ticket.and_then(|ticket| self.shared.getters.collect(ticket));
-            let item = match granted {
-                Some(Right) => self.shared.pop(),
-                None => self.shared.take(),
-            };
-            if let Some(item) = item {
-                self.ticket = None;
-                return Poll::Ready(Ok(item));
-            }
-            if self.shared.closed.get() {
-                self.ticket = None;
-                return Poll::Ready(Err(Finished));
-            }
-            match me.take() {
-                // Cloning a foreign waker is foreign code: look once more after it.
-                None => me = Some(Waiter::of(cx)),
-                Some(me) => {
-                    self.ticket = Some(self.shared.getters.join(self.ticket, me));
-                    return Poll::Pending;
-                }
-            }
-        }
+        let got = Pin::new(&mut self.get).poll(cx);
+        got.map_ok(|item| QueueItem::new(item, &self.get.lines.unfinished))
     }
 }
 
-impl<T> Drop for Get<T> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket
-            && let Left::Granted(Right) = self.shared.getters.leave(ticket)
-        {
-            self.shared.grant_right();
-        }
-    }
-}
-
-impl<T> fmt::Debug for Put<T> {
+impl<T> fmt::Debug for GetItem<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Put").finish_non_exhaustive()
+        f.debug_struct("GetItem").finish_non_exhaustive()
     }
 }
-
-impl<T> fmt::Debug for Get<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Get").finish_non_exhaustive()
-    }
-}
-
-/// The queue is closed. Holds the item that was not put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closed<T>(pub T);
-
-impl<T> fmt::Display for Closed<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the queue is closed, so the item was not put; the error holds it")
-    }
-}
-
-impl<T: fmt::Debug> std::error::Error for Closed<T> {}
-
-/// The queue is closed and everything in it has been taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finished;
-
-impl fmt::Display for Finished {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the queue is closed and empty; there is nothing more to take")
-    }
-}
-
-impl std::error::Error for Finished {}
-
-/// Why an item could not be put without waiting. Holds the item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TryPutError<T> {
-    /// There is no room, or others wait for it.
-    Full(T),
-    /// The queue is closed.
-    Closed(T),
-}
-
-impl<T> fmt::Display for TryPutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryPutError::Full(_) => "the queue is full; await `put`, or try again later",
-            TryPutError::Closed(_) => "the queue is closed, so the item was not put",
-        })
-    }
-}
-
-impl<T: fmt::Debug> std::error::Error for TryPutError<T> {}

@@ -6,14 +6,20 @@
 //! ```
 //!
 //! A permit is a guard: it comes back when it is dropped, on every path out, so it cannot
-//! be forgotten or given back twice.
+//! be forgotten or given back twice. One guard may stand for many permits that were asked
+//! for at once; such a request waits at the front of the line until there are enough, and
+//! those behind it wait with it. Else small requests would keep a big one out for ever.
+//!
+//! Whatever lets in by number stands on this file: the bounded semaphore, the
+//! read-write lock (a writer takes all permits), the capacity limiter.
 //!
 //! # Invariants
-//! - `available + held + granted` is the number of permits, always.
+//! - `available + taken` is the number of permits, always (taken: held, or granted).
 //! - First come, first served: while somebody waits, nobody overtakes.
+//! - The first in line asks for more than there is, or there is no line.
 //! - A permit that was granted to a waiter which is dropped goes to the next one.
 //!
-//! Tutorial: chapter 13. Before this: `wait_queue.rs`. After this: `queue.rs`.
+//! Tutorial: chapter 13. Before this: `condition.rs`. After this: `bounded_semaphore.rs`.
 
 use std::cell::Cell;
 use std::fmt;
@@ -22,10 +28,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::sync::wait_queue::{Left, Ticket, WaitQueue};
-use crate::task_table::Waiter;
+use crate::sync::wait_queue::{Left, Place, WaitQueue};
 
 /// Lets at most so many in at a time. For tasks of one thread; clones share the permits.
+///
+/// Waiting futures and permits keep the semaphore alive. If every other handle and permit
+/// is gone while somebody waits, nothing can come any more: when nothing else is left to
+/// happen, the run ends with
+/// [`RunError::Deadlock`](roundelay_runtime::RunError::Deadlock) instead of hanging.
 ///
 /// ```
 /// use roundelay_executor::{Semaphore, run};
@@ -44,19 +54,21 @@ pub struct Semaphore {
 }
 
 struct Shared {
-    available: Cell<usize>,
-    waiting: WaitQueue<Granted>,
+    total: Cell<usize>,
+    /// Held or granted. More than `total` only after the total was lowered.
+    taken: Cell<usize>,
+    line: WaitQueue<Granted, usize>,
 }
 
-/// One permit on its way to a waiter.
+/// A waiter's permits are on their way to it; it knows how many it asked for.
 struct Granted;
 
 impl Semaphore {
     /// A semaphore with so many permits. Zero is allowed: [`Semaphore::add_permits`].
     #[must_use]
     pub fn new(permits: usize) -> Semaphore {
-        let waiting = WaitQueue::new();
-        Semaphore { shared: Rc::new(Shared { available: Cell::new(permits), waiting }) }
+        let (total, taken) = (Cell::new(permits), Cell::new(0));
+        Semaphore { shared: Rc::new(Shared { total, taken, line: WaitQueue::new() }) }
     }
 
     /// Waits for a permit. With one to spare and nobody in line it does not wait at all.
@@ -64,66 +76,133 @@ impl Semaphore {
     /// *Cancel safety: loses its place* in the line. A permit that it was just granted goes
     /// to the next in line.
     pub fn acquire(&self) -> Acquire {
-        Acquire { shared: Rc::clone(&self.shared), stage: Stage::New }
+        self.acquire_many(1)
+    }
+
+    /// Waits for so many permits, and takes them together: one guard for all. Until there
+    /// are enough, those who come later wait behind it, however little they ask for.
+    ///
+    /// It may ask for more than there are, and then waits for [`Semaphore::add_permits`].
+    ///
+    /// *Cancel safety: loses its place* in the line. Permits that it was just granted go to
+    /// the next in line.
+    ///
+    /// # Panics
+    /// If `permits` is zero: a guard of nothing guards nothing.
+    ///
+    /// ```
+    /// use roundelay_executor::{Semaphore, run};
+    ///
+    /// run(async {
+    ///     let megabytes = Semaphore::new(100);
+    ///     let mut large = megabytes.acquire_many(70).await;
+    ///     assert!(megabytes.try_acquire_many(40).is_none());
+    ///     drop(large.split(20));
+    ///     assert_eq!((large.count(), megabytes.available_permits()), (50, 50));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn acquire_many(&self, permits: usize) -> Acquire {
+        assert!(permits > 0, "{NOTHING_ASKED}");
+        Acquire { shared: Rc::clone(&self.shared), wanted: permits, place: Place::Outside }
     }
 
     /// A permit, if one is to be had without waiting.
     #[must_use]
     pub fn try_acquire(&self) -> Option<Permit> {
-        self.shared.take().then(|| Permit::of(&self.shared))
+        self.try_acquire_many(1)
+    }
+
+    /// So many permits, if they are to be had without waiting: enough are free, and nobody
+    /// stands in line.
+    ///
+    /// # Panics
+    /// If `permits` is zero.
+    #[must_use]
+    #[track_caller]
+    pub fn try_acquire_many(&self, permits: usize) -> Option<Permit> {
+        assert!(permits > 0, "{NOTHING_ASKED}");
+        self.shared.take(permits).map(|Granted| Permit::of(&self.shared, permits))
     }
 
     /// Adds permits for good. Waiters get them first.
     ///
     /// # Panics
-    /// If there would be more than `usize::MAX`.
+    /// If there would be more than `usize::MAX`. Nothing is added then.
+    #[track_caller]
     pub fn add_permits(&self, permits: usize) {
-        let mut rest = permits;
-        while rest > 0 && self.shared.waiting.grant(Granted).is_ok() {
-            rest -= 1;
-        }
-        self.shared.keep(rest);
+        let more = self.shared.total.get().checked_add(permits);
+        self.set_total(more.expect("a semaphore holds at most usize::MAX permits"));
     }
 
     /// How many permits are free. One that was granted to a waiter is not.
     #[must_use]
     pub fn available_permits(&self) -> usize {
-        self.shared.available.get()
+        self.shared.free()
     }
 
     /// How many wait in line.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.shared.waiting.len()
+        self.shared.line.len()
     }
 
     /// Whether the next [`acquire`](Semaphore::acquire) would have to wait.
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.available_permits() == 0
+        self.available_permits() == 0 || self.waiting() > 0
+    }
+
+    /// How many permits there are, free or taken.
+    pub(crate) fn total(&self) -> usize {
+        self.shared.total.get()
+    }
+
+    /// How many are held, or granted.
+    pub(crate) fn taken(&self) -> usize {
+        self.shared.taken.get()
+    }
+
+    /// Changes how many permits there are. With fewer than are taken, nobody comes in until
+    /// enough have come back.
+    pub(crate) fn set_total(&self, permits: usize) {
+        self.shared.total.set(permits);
+        self.shared.serve();
     }
 }
 
+const NOTHING_ASKED: &str = "a semaphore was asked for no permits; ask for at least one";
+
 impl Shared {
-    /// A free permit implies an empty line: `give_back` offers it to the line first.
-    fn take(&self) -> bool {
-        let available = self.available.get();
-        if available > 0 {
-            self.available.set(available - 1);
-        }
-        available > 0
+    fn free(&self) -> usize {
+        self.total.get().saturating_sub(self.taken.get())
     }
 
-    fn give_back(&self) {
-        if self.waiting.grant(Granted).is_err() {
-            self.keep(1);
+    /// Takes permits for somebody who comes now. Whoever waits was there first.
+    fn take(&self, wanted: usize) -> Option<Granted> {
+        if self.line.len() > 0 || wanted > self.free() {
+            return None;
         }
+        self.taken.set(self.taken.get() + wanted);
+        Some(Granted)
     }
 
-    fn keep(&self, permits: usize) {
-        let more = self.available.get().checked_add(permits);
-        self.available.set(more.expect("a semaphore holds at most usize::MAX permits"));
+    fn give_back(&self, permits: usize) {
+        self.taken.set(self.taken.get() - permits);
+        self.serve();
+    }
+
+    /// Grants to the first in line, and on, as long as what is free suffices.
+    fn serve(&self) {
+        while let Some(wanted) = self.line.first()
+            && wanted <= self.free()
+        {
+            self.taken.set(self.taken.get() + wanted);
+            // Not refused: there is a first in line. Waking it may run code that comes back
+            // here, so everything is looked at anew.
+            let _ = self.line.grant(Granted);
+        }
     }
 }
 
@@ -136,94 +215,90 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-/// The future of [`Semaphore::acquire`].
+/// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
 #[must_use = "a future does nothing unless awaited"]
 pub struct Acquire {
     shared: Rc<Shared>,
-    stage: Stage,
-}
-
-enum Stage {
-    New,
-    InLine(Ticket),
-    Over,
+    wanted: usize,
+    place: Place,
 }
 
 impl Future for Acquire {
     type Output = Permit;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit> {
-        let granted = match self.stage {
-            Stage::New => self.shared.take(),
-            Stage::InLine(ticket) => self.shared.waiting.collect(ticket).is_some(),
-            Stage::Over => panic!("a future that has given its permit is polled again"),
-        };
-        if !granted {
-            let me = Waiter::of(cx);
-            // Cloning a foreign waker is foreign code: it may just have given a permit back.
-            match self.stage {
-                Stage::New if self.shared.take() => {}
-                Stage::InLine(ticket) if self.shared.waiting.collect(ticket).is_some() => {}
-                Stage::InLine(ticket) => {
-                    self.shared.waiting.join(Some(ticket), me);
-                    return Poll::Pending;
-                }
-                _ => {
-                    self.stage = Stage::InLine(self.shared.waiting.join(None, me));
-                    return Poll::Pending;
-                }
-            }
-        }
-        self.stage = Stage::Over;
-        Poll::Ready(Permit::of(&self.shared))
+        let Acquire { shared, wanted, place } = &mut *self;
+        let got = place.poll(&shared.line, *wanted, cx, || shared.take(*wanted));
+        got.map(|Granted| Permit::of(shared, *wanted))
     }
 }
 
 impl Drop for Acquire {
     fn drop(&mut self) {
-        if let Stage::InLine(ticket) = self.stage
-            && let Left::Granted(Granted) = self.shared.waiting.leave(ticket)
-        {
-            self.shared.give_back();
+        let Place::InLine(_) = self.place else { return };
+        match self.place.leave(&self.shared.line) {
+            Left::Granted(Granted) => self.shared.give_back(self.wanted),
+            // It may have stood in the way of others who ask for less.
+            Left::Nothing => self.shared.serve(),
         }
     }
 }
 
 impl fmt::Debug for Acquire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire").finish_non_exhaustive()
+        f.debug_struct("Acquire").field("permits", &self.wanted).finish_non_exhaustive()
     }
 }
 
-/// A permit of a [`Semaphore`]. Dropping it gives it back, to the first in line if there is
-/// one.
+/// One permit or more of a [`Semaphore`]. Dropping it gives them back, to the first in line
+/// if there is one.
 #[must_use = "dropping a permit gives it back"]
 pub struct Permit {
-    /// Where to give it back; `None` once it is to be kept for ever.
-    shared: Option<Rc<Shared>>,
+    shared: Rc<Shared>,
+    /// Zero once there is nothing to give back.
+    count: usize,
 }
 
 impl Permit {
-    fn of(shared: &Rc<Shared>) -> Permit {
-        Permit { shared: Some(Rc::clone(shared)) }
+    fn of(shared: &Rc<Shared>, count: usize) -> Permit {
+        Permit { shared: Rc::clone(shared), count }
     }
 
-    /// Keeps the permit for ever: the semaphore has one less.
+    /// How many permits it stands for.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Takes so many out of this guard into another one. `None` if at least one could not
+    /// stay here, or if `permits` is zero.
+    #[must_use = "dropping the other guard gives its permits back"]
+    pub fn split(&mut self, permits: usize) -> Option<Permit> {
+        let possible = 0 < permits && permits < self.count;
+        possible.then(|| {
+            self.count -= permits;
+            Permit::of(&self.shared, permits)
+        })
+    }
+
+    /// Keeps the permits for ever: the semaphore has so many fewer.
     pub fn forget(mut self) {
-        self.shared = None;
+        let count = std::mem::take(&mut self.count);
+        self.shared.total.set(self.shared.total.get() - count);
+        self.shared.taken.set(self.shared.taken.get() - count);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.take() {
-            shared.give_back();
+        if self.count > 0 {
+            self.shared.give_back(self.count);
         }
     }
 }
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").finish_non_exhaustive()
+        f.debug_struct("Permit").field("count", &self.count).finish_non_exhaustive()
     }
 }

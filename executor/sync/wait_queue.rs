@@ -1,8 +1,8 @@
 //! The line in which waiters stand.
 //!
-//! Semaphores and queues hand something over: a permit, an item. Whoever waits stands in
-//! line; the one at the front is *granted* the thing itself, not a hint that there may be
-//! one, so nobody can overtake between the grant and the waiter's next step.
+//! Locks, semaphores and queues hand something over: a value, a permit, an item. Whoever
+//! waits stands in line; the one at the front is *granted* the thing itself, not a hint that
+//! there may be one, so nobody can overtake between the grant and the waiter's next step.
 //!
 //! ```text
 //!   leave line when dropped            collect when polled
@@ -12,28 +12,40 @@
 //!                              dropped: the thing comes back, for the next in line
 //! ```
 //!
+//! A future that waits is a [`Place`]: outside, in line, or over. What it does when polled is
+//! the same for every primitive and stands here once, in [`Place::poll`].
+//!
 //! # Invariants
 //! - First come, first granted.
 //! - A thing that was granted is collected or handed back, never lost.
 //! - A waiter that leaves leaves nothing behind: a million cancelled waits use no memory.
-//! - Wakers are cloned, woken and dropped while nothing is borrowed.
+//! - Wakers are cloned, woken and dropped while nothing is borrowed, and if one of them
+//!   panics, that is reported and stops nobody else's work.
 //!
-//! Tutorial: chapter 13. Before this: `../shared.rs`. After this: `semaphore.rs`.
+//! Tutorial: chapter 13. Before this: `../shared.rs`. After this: `event.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::task::{Context, Poll};
+
+use roundelay_runtime::{Failure, FailureKind, contain, report_here};
 
 use crate::task_table::Waiter;
 
-/// Those who wait for a `T`, first come first.
-pub(crate) struct WaitQueue<T> {
-    line: RefCell<BTreeMap<u64, Waiter>>,
-    granted: RefCell<BTreeMap<u64, T>>,
-    next_ticket: Cell<u64>,
+/// Those who wait for a `T`, first come first. Each may have said what it asks for.
+pub(crate) struct WaitQueue<T, Asked = ()> {
+    line: RefCell<BTreeMap<Ticket, Standing<Asked>>>,
+    granted: RefCell<BTreeMap<Ticket, T>>,
+    next_ticket: Cell<Ticket>,
 }
 
 /// A place in the line.
 pub(crate) type Ticket = u64;
+
+struct Standing<Asked> {
+    asked: Asked,
+    waiter: Waiter,
+}
 
 /// What a waiter that gives up leaves.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,7 +57,18 @@ pub(crate) enum Left<T> {
 }
 
 impl<T> WaitQueue<T> {
-    pub(crate) fn new() -> WaitQueue<T> {
+    /// Joins the line at the back; with an earlier ticket, keeps that place and notes who
+    /// polls now.
+    ///
+    /// Making the waiter may run foreign code (cloning a waker), which may grant things: so
+    /// it is made first, and whoever joins has looked once more since.
+    pub(crate) fn join(&self, ticket: Option<Ticket>, waiter: Waiter) -> Ticket {
+        self.join_asking(ticket, (), waiter)
+    }
+}
+
+impl<T, Asked> WaitQueue<T, Asked> {
+    pub(crate) fn new() -> WaitQueue<T, Asked> {
         WaitQueue {
             line: RefCell::default(),
             granted: RefCell::default(),
@@ -53,19 +76,20 @@ impl<T> WaitQueue<T> {
         }
     }
 
-    /// Joins the line at the back; with an earlier ticket, keeps that place and notes who
-    /// polls now.
-    ///
-    /// Making the waiter may run foreign code (cloning a waker), which may grant things: so
-    /// it is made first, and whoever joins has looked once more since.
-    pub(crate) fn join(&self, ticket: Option<Ticket>, waiter: Waiter) -> Ticket {
+    /// As [`WaitQueue::join`], and says what it asks for.
+    pub(crate) fn join_asking(
+        &self,
+        ticket: Option<Ticket>,
+        asked: Asked,
+        waiter: Waiter,
+    ) -> Ticket {
         let ticket = ticket.unwrap_or_else(|| {
             let ticket = self.next_ticket.get();
             self.next_ticket.set(ticket + 1);
             ticket
         });
-        let earlier = self.line.borrow_mut().insert(ticket, waiter);
-        drop(earlier);
+        let earlier = self.line.borrow_mut().insert(ticket, Standing { asked, waiter });
+        let_go(earlier);
         ticket
     }
 
@@ -75,10 +99,27 @@ impl<T> WaitQueue<T> {
     /// The thing, if nobody waits.
     pub(crate) fn grant(&self, thing: T) -> Result<(), T> {
         let first = self.line.borrow_mut().pop_first();
-        let Some((ticket, waiter)) = first else { return Err(thing) };
+        let Some((ticket, standing)) = first else { return Err(thing) };
         self.granted.borrow_mut().insert(ticket, thing);
-        waiter.wake();
+        standing.waiter.wake();
         Ok(())
+    }
+
+    /// Grants something to each of the first `count` in line, and only then lets the caller
+    /// wake them: whoever comes while they are being woken is not among them.
+    ///
+    /// `thing` is told how many stood before the waiter.
+    #[must_use = "those who were granted something must be woken"]
+    pub(crate) fn grant_first(&self, count: usize, thing: impl Fn(usize) -> T) -> Vec<Waiter> {
+        let (mut line, mut granted) = (self.line.borrow_mut(), self.granted.borrow_mut());
+        let mut waiters = Vec::with_capacity(count.min(line.len()));
+        while waiters.len() < count
+            && let Some((ticket, standing)) = line.pop_first()
+        {
+            granted.insert(ticket, thing(waiters.len()));
+            waiters.push(standing.waiter);
+        }
+        waiters
     }
 
     /// What was granted to this ticket, once.
@@ -88,8 +129,8 @@ impl<T> WaitQueue<T> {
 
     /// Leaves the line for good.
     pub(crate) fn leave(&self, ticket: Ticket) -> Left<T> {
-        let waiter = self.line.borrow_mut().remove(&ticket);
-        drop(waiter);
+        let standing = self.line.borrow_mut().remove(&ticket);
+        let_go(standing);
         match self.collect(ticket) {
             Some(thing) => Left::Granted(thing),
             None => Left::Nothing,
@@ -99,8 +140,8 @@ impl<T> WaitQueue<T> {
     /// Wakes everybody in line, in order, and sends them away without a grant.
     pub(crate) fn dismiss_all(&self) {
         let line = self.line.take();
-        for (_, waiter) in line {
-            waiter.wake();
+        for (_, standing) in line {
+            standing.waiter.wake();
         }
     }
 
@@ -112,6 +153,82 @@ impl<T> WaitQueue<T> {
     /// How many things were granted and are not collected yet.
     pub(crate) fn granted(&self) -> usize {
         self.granted.borrow().len()
+    }
+}
+
+impl<T, Asked: Copy> WaitQueue<T, Asked> {
+    /// What the first in line asks for.
+    pub(crate) fn first(&self) -> Option<Asked> {
+        self.line.borrow().first_key_value().map(|(_, standing)| standing.asked)
+    }
+}
+
+/// Drops a waiter: a foreign waker's destructor is foreign code too.
+fn let_go<Asked>(standing: Option<Standing<Asked>>) {
+    let Some(Standing { waiter, .. }) = standing else { return };
+    if let Err(message) = contain(|| drop(waiter)) {
+        let kind = FailureKind::DestructorPanicked;
+        report_here(Failure::new(kind, "a foreign waker", message));
+    }
+}
+
+/// Where somebody who may have to wait stands.
+pub(crate) enum Place {
+    /// It has not had to wait yet.
+    Outside,
+    InLine(Ticket),
+    /// It has got what it came for.
+    Over,
+}
+
+impl Place {
+    /// One poll: takes what was granted; or, coming from outside, what `at_once` gives
+    /// without waiting; or else stands in line.
+    ///
+    /// # Panics
+    /// If it has got its thing already.
+    pub(crate) fn poll<T, Asked: Copy>(
+        &mut self,
+        queue: &WaitQueue<T, Asked>,
+        asked: Asked,
+        cx: &Context<'_>,
+        at_once: impl Fn() -> Option<T>,
+    ) -> Poll<T> {
+        let mut me = None;
+        loop {
+            let got = match self {
+                Place::Outside => at_once(),
+                Place::InLine(ticket) => queue.collect(*ticket),
+                Place::Over => panic!(
+                    "a future that has given its answer is polled again; await it once, and \
+                     make a new one to wait again"
+                ),
+            };
+            if let Some(thing) = got {
+                *self = Place::Over;
+                return Poll::Ready(thing);
+            }
+            match me.take() {
+                // Cloning a foreign waker is foreign code: look once more after it.
+                None => me = Some(Waiter::of(cx)),
+                Some(me) => {
+                    let ticket = match self {
+                        Place::InLine(ticket) => Some(*ticket),
+                        _ => None,
+                    };
+                    *self = Place::InLine(queue.join_asking(ticket, asked, me));
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Gives up. A thing that was granted and not collected must go to somebody else.
+    pub(crate) fn leave<T, Asked>(&mut self, queue: &WaitQueue<T, Asked>) -> Left<T> {
+        match std::mem::replace(self, Place::Over) {
+            Place::InLine(ticket) => queue.leave(ticket),
+            Place::Outside | Place::Over => Left::Nothing,
+        }
     }
 }
 
@@ -145,6 +262,15 @@ mod tests {
         assert_eq!(queue.len(), 2);
         queue.grant(()).unwrap();
         assert_eq!(queue.collect(first), Some(()));
+    }
+
+    #[test]
+    fn several_grants_at_once_go_to_those_who_stood_in_line_and_tell_each_its_number() {
+        let queue = WaitQueue::new();
+        let tickets = [(); 3].map(|()| queue.join(None, nobody()));
+        assert_eq!(queue.grant_first(2, |place| place).len(), 2);
+        assert_eq!(tickets.map(|ticket| queue.collect(ticket)), [Some(0), Some(1), None]);
+        assert_eq!(queue.len(), 1);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! and a process that may die.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
+pub(crate) mod waiting;
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;

@@ -128,7 +128,7 @@ impl<S: Source, K: Sink<Item = S::Item>> Conductor<S, K> {
             let event = self.events.get().await.expect("this queue is never closed");
             self.note(event);
             // What has happened at the same time is answered at the same time.
-            while let Some(event) = self.events.try_get() {
+            while let Ok(event) = self.events.try_get() {
                 self.note(event);
             }
         }
@@ -238,7 +238,7 @@ impl<S: Source, K: Sink<Item = S::Item>> Conductor<S, K> {
 
     /// The run was stopped; what came in together with the reason still counts.
     pub(crate) fn end(mut self, why: Stopped) -> Remains<S::Item> {
-        while let Some(event) = self.events.try_get() {
+        while let Ok(event) = self.events.try_get() {
             self.note(event);
         }
         Remains { why, done: self.done(), rest: self.window.end() }

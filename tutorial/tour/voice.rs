@@ -12,7 +12,8 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use roundelay::{Event, Moment, Observer, TaskEnd, Work};
+use roundelay::runtime::Event;
+use roundelay::{Moment, Observer, TaskEnd, Work};
 
 /// Speaks to whoever watches. Clones speak with the same voice.
 #[derive(Clone)]

@@ -7,7 +7,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use roundelay::{Promise, Queue, Runner, TcpListener, TcpStream, ThreadPool, current_loop};
+use roundelay::{
+    Promise, Receiver, Runner, Sender, TcpListener, TcpStream, ThreadPool, current_loop,
+};
 
 use crate::peer::{Peer, WORKERS};
 
@@ -61,20 +63,19 @@ impl Peer for Roundelay {
         let _ = promise.resolve(value);
     }
 
-    type Sender<T: 'static> = Queue<T>;
-    type Receiver<T: 'static> = Queue<T>;
+    type Sender<T: 'static> = Sender<T>;
+    type Receiver<T: 'static> = Receiver<T>;
 
-    fn channel<T: 'static>(capacity: usize) -> (Queue<T>, Queue<T>) {
-        let queue = Queue::bounded(capacity);
-        (queue.clone(), queue)
+    fn channel<T: 'static>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+        roundelay::channel(capacity)
     }
 
-    async fn send<T: 'static>(sender: &Queue<T>, value: T) {
-        assert!(sender.put(value).await.is_ok(), "the queue is open");
+    async fn send<T: 'static>(sender: &Sender<T>, value: T) {
+        assert!(sender.send(value).await.is_ok(), "the receiver is kept");
     }
 
-    async fn receive<T: 'static>(receiver: &mut Queue<T>) -> T {
-        receiver.get().await.expect("the queue is open")
+    async fn receive<T: 'static>(receiver: &mut Receiver<T>) -> T {
+        receiver.recv().await.expect("the sender is kept")
     }
 
     type Listener = TcpListener;

@@ -1,0 +1,275 @@
+//! Model checks of the wake path: how another thread's word reaches a loop that is about to sleep.
+//!
+//! ```text
+//! cargo test --release --manifest-path runtime/model/Cargo.toml
+//! ```
+//!
+//! A test with real threads sees the few orders that this system happens to choose. [loom] runs
+//! a model again and again until it has seen *every* order of its threads, and every value that
+//! a relaxed load may give. So the models are small: two or three threads, a message or two. (The one model of three threads and
+//! four messages is cut off at three switches at surprising places.)
+//!
+//! What is run are the inbox and the lent wakers, from their own sources: `build.rs` copies them
+//! with loom's locks and atomics in place of the system's. The sources know nothing of this.
+//! Around them stand a bell whose ring is remembered, which is what epoll and kqueue promise,
+//! and a loop of few lines that sleeps in the order of `runtime/turn.rs`.
+//!
+//! Not modelled: the executor's queue (one thread owns it), and, of the fence in
+//! `LentWaker::lend_to`, that it is needed: loom lets every look at an `Arc`'s count synchronise.
+//!
+//! [loom]: https://docs.rs/loom
+#![forbid(unsafe_code)]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "parts of two crates, not all of them")]
+
+mod shim;
+pub(crate) use shim::{reactor, timers};
+
+include!(concat!(env!("OUT_DIR"), "/modules.rs"));
+
+pub(crate) use callback::Key;
+pub(crate) use proxy::LoopProxy;
+
+/// The door, as far as a waker uses it.
+mod proxy {
+    use loom::sync::Arc;
+
+    use crate::callback::Key;
+    use crate::inbox::{Inbox, Message};
+
+    #[derive(Clone)]
+    pub(crate) struct LoopProxy {
+        pub(crate) inbox: Arc<Inbox>,
+    }
+
+    impl LoopProxy {
+        pub(crate) fn notify(&self, key: Key) {
+            drop(self.inbox.leave(Message::Notify(key)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicUsize, Ordering};
+    use loom::thread;
+
+    use crate::callback::Key;
+    use crate::inbox::{Inbox, Message};
+    use crate::proxy::LoopProxy;
+    use crate::reactor::Bell;
+    use crate::waker::LentWaker;
+
+    /// The loop, as far as the inbox sees it.
+    struct Loop {
+        inbox: Arc<Inbox>,
+        bell: Bell,
+    }
+
+    impl Loop {
+        fn new() -> Loop {
+            let bell = Bell::default();
+            Loop { inbox: Arc::new(Inbox::new(1, bell.clone())), bell }
+        }
+
+        fn proxy(&self) -> LoopProxy {
+            LoopProxy { inbox: Arc::clone(&self.inbox) }
+        }
+
+        /// Steps 2 and 3 of a turn that has nothing else to do.
+        fn turn(&self) -> Vec<u32> {
+            if self.inbox.fall_asleep() {
+                self.bell.wait();
+                self.inbox.wake_up();
+            }
+            self.collect()
+        }
+
+        fn collect(&self) -> Vec<u32> {
+            let mut messages = Vec::new();
+            if self.inbox.has_messages() {
+                self.inbox.collect(&mut messages);
+            }
+            messages.iter().map(number).collect()
+        }
+
+        /// Turns until `count` messages have come. loom says so if that never happens.
+        fn hear(&self, count: usize) -> Vec<u32> {
+            let mut heard = Vec::new();
+            while heard.len() < count {
+                heard.extend(self.turn());
+            }
+            heard
+        }
+    }
+
+    fn number(message: &Message) -> u32 {
+        match message {
+            Message::Notify(key) => key.index() as u32,
+            _ => u32::MAX,
+        }
+    }
+
+    fn word(number: u32) -> Message {
+        Message::Notify(Key::new(number, 0))
+    }
+
+    #[test]
+    fn a_word_that_comes_while_the_loop_falls_asleep_wakes_it() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            let door = event_loop.proxy();
+            let other = thread::spawn(move || door.notify(Key::new(7, 0)));
+            assert_eq!(event_loop.hear(1), [7]);
+            other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn two_threads_are_both_heard_and_each_in_its_own_order() {
+        // Every order with up to three switches at a surprising place: all of them take hours.
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let event_loop = Loop::new();
+            let others = [0, 10].map(|base| {
+                let door = event_loop.proxy();
+                thread::spawn(move || {
+                    door.notify(Key::new(base, 0));
+                    door.notify(Key::new(base + 1, 0));
+                })
+            });
+            let heard = event_loop.hear(4);
+            for base in [0, 10] {
+                let place = |n| heard.iter().position(|&h| h == n).expect("heard");
+                assert!(place(base) < place(base + 1), "out of order: {heard:?}");
+            }
+            for other in others {
+                other.join().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn a_burst_rings_no_more_than_once_for_each_time_that_the_loop_fell_asleep() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            let door = event_loop.proxy();
+            let other = thread::spawn(move || {
+                door.notify(Key::new(0, 0));
+                door.notify(Key::new(1, 0));
+            });
+            let mut heard = 0;
+            let mut turns = 0;
+            while heard < 2 {
+                heard += event_loop.turn().len();
+                turns += 1;
+            }
+            other.join().unwrap();
+            assert!(event_loop.bell.times_rung() <= turns);
+        });
+    }
+
+    #[test]
+    fn a_word_for_a_loop_that_is_being_closed_is_handed_out_or_refused_never_lost() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            let inbox = Arc::clone(&event_loop.inbox);
+            let other = thread::spawn(move || inbox.leave(word(1)).is_err());
+            let handed_out = event_loop.inbox.close().len();
+            let refused = other.join().unwrap();
+            assert_eq!(handed_out + usize::from(refused), 1);
+        });
+    }
+
+    #[test]
+    fn what_was_written_before_a_word_is_seen_by_whoever_hears_it() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            let door = event_loop.proxy();
+            let value = Arc::new(AtomicUsize::new(0));
+            let theirs = Arc::clone(&value);
+            let other = thread::spawn(move || {
+                theirs.store(42, Ordering::Relaxed);
+                door.notify(Key::new(1, 0));
+            });
+            event_loop.hear(1);
+            assert_eq!(value.load(Ordering::Relaxed), 42);
+            other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn the_last_hold_on_the_clock_is_let_go_once_and_the_sleeping_loop_hears_of_it() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            event_loop.inbox.hold_clock();
+            event_loop.inbox.hold_clock();
+            let others = [0, 1].map(|_| {
+                let inbox = Arc::clone(&event_loop.inbox);
+                thread::spawn(move || {
+                    let last = inbox.release_clock();
+                    if last {
+                        drop(inbox.leave(Message::ClockFree));
+                    }
+                    last
+                })
+            });
+            assert_eq!(event_loop.hear(1), [u32::MAX]);
+            assert!(!event_loop.inbox.is_clock_held());
+            let lasts = others.map(|other| usize::from(other.join().unwrap()));
+            assert_eq!(lasts[0] + lasts[1], 1);
+        });
+    }
+
+    #[test]
+    fn a_kept_waker_wakes_the_task_that_it_was_lent_to_and_no_later_one() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            let lent = LentWaker::new(event_loop.proxy());
+            lent.lend_to(Key::new(7, 0));
+            let clone = lent.waker().clone();
+            let other = thread::spawn(move || clone.wake());
+            // The executor's rule: lend it to another task only when nobody holds a clone.
+            if !lent.was_kept() {
+                lent.lend_to(Key::new(8, 0));
+            }
+            assert_eq!(event_loop.hear(1), [7]);
+            other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_clone_of_a_clone_on_a_third_thread_still_counts_as_kept() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            let lent = LentWaker::new(event_loop.proxy());
+            lent.lend_to(Key::new(7, 0));
+            let clone = lent.waker().clone();
+            let other = thread::spawn(move || {
+                let second = clone.clone();
+                drop(clone);
+                second.wake();
+            });
+            if !lent.was_kept() {
+                lent.lend_to(Key::new(8, 0));
+            }
+            assert_eq!(event_loop.hear(1), [7]);
+            other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_wake_after_the_loop_is_closed_does_nothing() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            let lent = LentWaker::new(event_loop.proxy());
+            lent.lend_to(Key::new(7, 0));
+            let clone = lent.waker().clone();
+            let other = thread::spawn(move || clone.wake());
+            let handed_out = event_loop.inbox.close().len();
+            other.join().unwrap();
+            assert!(handed_out <= 1 && event_loop.collect().is_empty());
+        });
+    }
+}
