@@ -38,6 +38,10 @@ pub use roundelay_runtime as runtime;
 pub use roundelay_executor::*;
 #[doc(inline)]
 pub use roundelay_pools::*;
+// Tasks and jobs are waited for alike. The plain name is that for tasks; the other is
+// `roundelay::pools::wait`.
+#[doc(inline)]
+pub use roundelay_executor::{AsCompleted, When, as_completed, wait};
 #[doc(inline)]
 pub use roundelay_runtime::{
     CallHandle, ContextValues, ContextVar, EventLoop, EventLoopBuilder, Failure, FailureKind,

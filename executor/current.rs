@@ -70,7 +70,8 @@ impl Waiter {
     pub(crate) fn callback(cx: &Context<'_>) -> Callback {
         match Waiter::of(cx) {
             Waiter::Task(_, key) => Callback::Notify(key),
-            other => Callback::new(move || other.wake()),
+            Waiter::Other(waker) => Callback::new(move || waker.wake()),
+            listener => Callback::new(move || listener.wake()),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! # Invariants
 //! - Failures stand in the order in which they happened; the body's own is last.
 //!
-//! Tutorial: chapters 10 and 12. Before this: `combinators/gather.rs`. After this:
+//! Tutorial: chapters 10 and 12. Before this: `combinators/concurrent.rs`. After this:
 //! `task_group.rs`.
 
 use std::fmt;

@@ -58,7 +58,7 @@ impl Tasks {
             Some(None) => return None,
             Some(Some(Stage::Finished(mut body, _))) => {
                 let mut output: Option<T> = None;
-                body.as_mut().take_output(&mut output);
+                body.as_mut().swap_output(&mut output);
                 Ok(output.expect("a finished task holds its output until it is taken"))
             }
             Some(Some(Stage::Failed(error, _))) => Err(error),
@@ -70,18 +70,9 @@ impl Tasks {
         })
     }
 
-    /// When a task ended, compared with others that ended at about the same time.
-    pub(crate) fn end_order(&self, key: Key) -> u32 {
-        let order = self.with(key, |slot| match slot.stage {
-            Stage::Finished(_, order) | Stage::Failed(_, order) => order,
-            _ => self.ended.get(),
-        });
-        order.unwrap_or_else(|| self.ended.get())
-    }
-
-    /// Wakes `waiter` when the task ends. One at a time: a task has one handle.
-    pub(crate) fn set_joiner(&self, key: Key, waiter: Waiter) {
-        let mut waiter = Some(waiter);
+    /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
+    pub(crate) fn set_joiner(&self, key: Key, waiter: impl Into<Option<Waiter>>) {
+        let mut waiter = waiter.into();
         let earlier = self.with(key, |slot| {
             let earlier = std::mem::replace(&mut slot.joiner, waiter.take());
             if let Some(extras) = &mut slot.extras

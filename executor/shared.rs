@@ -32,7 +32,7 @@ use crate::current::expect_tasks;
 use crate::error::TaskError;
 use crate::promise::{Abandoned, PromiseFuture};
 use crate::task::Task;
-use crate::task_table::{Crowd, Waiter};
+use crate::task_table::{Listener, Waiter};
 
 /// A handle to an outcome that several may have: clone it, and await each clone.
 ///
@@ -118,7 +118,7 @@ impl<T: 'static> Source<Result<T, TaskError>> for Task<T> {
 impl<O: Clone + 'static> Shared<O> {
     fn new(source: Box<dyn Source<O>>) -> Shared<O> {
         let line = Rc::new(Line::default());
-        source.wake(Waiter::Many(Rc::clone(&line) as Rc<dyn Crowd>));
+        source.wake(Waiter::Listener(Rc::clone(&line) as Rc<dyn Listener>));
         let source = RefCell::new(Some(source));
         let outcome = Rc::new(Outcome { source, value: OnceCell::new(), line });
         Shared { outcome, ticket: None }
@@ -226,8 +226,8 @@ impl Line {
     }
 }
 
-impl Crowd for Line {
-    fn wake_all(&self) {
+impl Listener for Line {
+    fn hear(&self) {
         self.dismissed.set(true);
         let entries = self.entries.take();
         for (_, entry) in entries {

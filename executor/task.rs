@@ -108,11 +108,9 @@ impl TaskBuilder {
     /// The first step is taken inside `spawn`, up to the first await that really waits. A task
     /// that never waits is finished when `spawn` returns.
     ///
-    /// That saves a turn and a trip through the ready queue where the answer is often there
-    /// already, in a cache for example. The price is that `spawn` runs the new task's code before
-    /// it returns, so do not hold a `RefCell`'s borrow across it. A panic or a cancel in that
-    /// first step is the new task's, not the spawner's; inside,
-    /// [`current_task`](crate::current_task) is the new one.
+    /// That saves a turn where the answer is often there already, in a cache for example. The
+    /// price: `spawn` runs the new task's code, so hold no `RefCell`'s borrow across it. A panic
+    /// or a cancel in that first step is the new task's, not the spawner's.
     ///
     /// Eager tasks that spawn eager tasks lie one above the other on the stack. From the 64th on
     /// the first step waits for the next turn instead.
@@ -150,8 +148,18 @@ impl TaskBuilder {
         F: Future + 'static,
         F::Output: 'static,
     {
+        self.spawn_from(Location::caller(), future)
+    }
+
+    /// As [`TaskBuilder::spawn`], for a line that asked for the task earlier.
+    #[track_caller]
+    pub(crate) fn spawn_from<F>(self, at: &'static Location<'static>, future: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
         let values = self.values.unwrap_or_else(ContextValues::current);
-        start(future, Birth { name: self.name, at: Location::caller(), values, eager: self.eager })
+        start(future, Birth { name: self.name, at, values, eager: self.eager })
     }
 }
 
@@ -236,13 +244,13 @@ impl<T> Task<T> {
     /// Lets the task go its way. The same as dropping the handle, but says so.
     pub fn detach(self) {}
 
-    /// When it ended, compared with others that ended at about the same time.
-    pub(crate) fn end_order(&self) -> u32 {
-        self.tasks.end_order(self.key)
+    /// How many tasks of its loop have ended since it did.
+    pub(crate) fn ended_since(&self) -> u32 {
+        self.tasks.ended_since(self.key)
     }
 
-    /// Wakes `waiter` when the task has ended.
-    pub(crate) fn wake_when_over(&self, waiter: Waiter) {
+    /// Wakes `waiter` when the task has ended; with `None`, nobody.
+    pub(crate) fn wake_when_over(&self, waiter: impl Into<Option<Waiter>>) {
         self.tasks.set_joiner(self.key, waiter);
     }
 
@@ -292,6 +300,11 @@ impl<T: 'static> Task<T> {
     #[doc(alias = "result")]
     pub fn try_outcome(self) -> Result<Result<T, TaskError>, Task<T>> {
         self.tasks.take_outcome(self.key).ok_or(self)
+    }
+
+    /// Looks at the outcome and leaves it where it is; `None` while there is none.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(Result<&T, &TaskError>) -> R) -> Option<R> {
+        self.tasks.peek(self.key, look)
     }
 }
 
@@ -377,10 +390,10 @@ where
         Poll::Ready(())
     }
 
-    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any) {
-        let into = into.downcast_mut::<Option<F::Output>>();
-        if let (Some(into), TaskBodyProjection::Done { output }) = (into, self.project()) {
-            *into = output.take();
+    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any) {
+        let with = with.downcast_mut::<Option<F::Output>>();
+        if let (Some(with), TaskBodyProjection::Done { output }) = (with, self.project()) {
+            std::mem::swap(with, output);
         }
     }
 }

@@ -41,8 +41,9 @@ pub(crate) trait Body {
     /// Polls the future; when it is done, keeps the output in its place.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Moves the output into `into`, an `Option` of the output's type.
-    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any);
+    /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
+    /// output can be taken, and put back.
+    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);
 }
 
 pub(crate) type BoxedBody = Pin<Box<dyn Body>>;
@@ -194,13 +195,13 @@ pub(crate) struct Birth {
 pub(crate) enum Waiter {
     Task(Rc<Tasks>, Key),
     Other(Waker),
-    /// Several who wait for one thing.
-    Many(Rc<dyn Crowd>),
+    /// Somebody who waits for several tasks, and knows which one this is.
+    Listener(Rc<dyn Listener>),
 }
 
-/// Several who are woken together.
-pub(crate) trait Crowd {
-    fn wake_all(&self);
+/// Who waits for the ends of several tasks, and wants to know which one it was.
+pub(crate) trait Listener {
+    fn hear(&self);
 }
 
 impl Waiter {
@@ -209,7 +210,7 @@ impl Waiter {
     pub(crate) fn wake(self) {
         match self {
             Waiter::Task(tasks, key) => tasks.wake(key),
-            Waiter::Many(crowd) => crowd.wake_all(),
+            Waiter::Listener(listener) => listener.hear(),
             Waiter::Other(waker) => {
                 if let Err(message) = contain(|| waker.wake()) {
                     let kind = FailureKind::CallbackPanicked;

@@ -3,7 +3,7 @@
 //! `.await` does not give way by itself: a future that is ready goes straight on. A task
 //! that computes for long is polite on purpose.
 //!
-//! Tutorial: chapter 5. Before this: `time/timeout.rs`. After this: `promise.rs`.
+//! Tutorial: chapter 5. Before this: `time/interval.rs`. After this: `promise.rs`.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -2,10 +2,14 @@
 
 mod support;
 
-use std::future::pending;
+use std::cell::RefCell;
+use std::future::{Future, pending};
+use std::rc::Rc;
+use std::task::Poll;
 
 use roundelay::{
-    GatherCause, Task, TaskError, gather, gather_all, promise, sleep, spawn, timeout, yield_now,
+    GatherCause, Task, TaskError, gather, gather_all, promise, sleep, spawn, timeout, try_gather,
+    yield_now,
 };
 use support::{Census, Log, ms, reporting_runner, run_virtual};
 
@@ -272,4 +276,271 @@ fn ten_thousand_gathered_futures_leave_nothing_behind() {
         assert!(outcomes.into_iter().map(Result::unwrap).eq(0..10_000));
         assert_eq!(census.alive(), 0);
     });
+}
+
+// ---- tuples -------------------------------------------------------------------------------
+
+#[test]
+fn a_tuple_of_different_types_gives_a_tuple_of_values() {
+    run_virtual(async {
+        let late = async {
+            sleep(ms(5)).await;
+            Ok::<_, String>("late")
+        };
+        assert_eq!(gather((late, async { Ok(7_u8) })).await.unwrap(), ("late", 7));
+        let (number, word) = gather_all((async { 7 }, async { "seven" })).await;
+        assert_eq!((number.unwrap(), word.unwrap()), (7, "seven"));
+        let eight = try_gather((
+            async { Ok::<_, ()>(0_u8) },
+            async { Ok(1_i8) },
+            async { Ok(2_u16) },
+            async { Ok(3_i16) },
+            async { Ok('4') },
+            async { Ok("5") },
+            async { Ok(6.0) },
+            async { Ok(Some(7)) },
+        ));
+        assert_eq!(eight.await.unwrap(), (0, 1, 2, 3, '4', "5", 6.0, Some(7)));
+    });
+}
+
+#[test]
+fn the_first_error_in_a_tuple_comes_out_with_its_place_and_the_others_go_on() {
+    let log = Log::new();
+    run_virtual(async {
+        let seen = log.clone();
+        let slow = async move {
+            sleep(ms(20)).await;
+            seen.add("slow went on");
+            Ok(())
+        };
+        let error = gather((slow, async { Err::<u8, _>("first") })).await.unwrap_err();
+        assert_eq!(error.index, 1);
+        assert!(matches!(error.cause, GatherCause::Failed("first")));
+        log.add("caught");
+        sleep(ms(30)).await;
+    });
+    assert_eq!(log.take(), ["caught", "slow went on"]);
+}
+
+#[test]
+fn every_outcome_of_a_tuple_keeps_its_place_panics_too() {
+    let (runner, reports) = reporting_runner();
+    runner
+        .run(async {
+            let (a, b, c) = gather_all((
+                async { Err::<(), _>("no") },
+                async {
+                    yield_now().await;
+                    panic!("bad luck");
+                },
+                async { 'c' },
+            ))
+            .await;
+            assert_eq!((a.unwrap(), c.unwrap()), (Err("no"), 'c'));
+            assert!(matches!(b, Err(TaskError::Panicked(_))));
+        })
+        .unwrap();
+    drop(runner);
+    assert_eq!(reports.take(), [""; 0]);
+}
+
+#[test]
+fn a_dropped_gather_has_dropped_its_children_when_the_drop_returns() {
+    let census = Census::new();
+    run_virtual(async {
+        let forever = |census: &Census| {
+            let guard = census.born();
+            async move {
+                let _guard = guard;
+                pending::<Result<(), ()>>().await
+            }
+        };
+        let gathered = gather((forever(&census), forever(&census)));
+        let nested = {
+            let census = census.clone();
+            gather_all([async move { gather_all([forever(&census)]).await }])
+        };
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(census.alive(), 3);
+        drop(gathered);
+        drop(nested);
+        assert_eq!(census.alive(), 0, "without a turn, and the grandchild too");
+    });
+}
+
+// ---- all or nothing -------------------------------------------------------------------------
+
+#[test]
+fn the_first_error_of_try_gather_comes_out_when_the_others_have_unwound() {
+    let log = Log::new();
+    run_virtual(async {
+        let start = roundelay::now();
+        let seen = log.clone();
+        let waits = [(60, "a"), (10, "b"), (60, "c")].map(|(delay, name)| {
+            let guard = seen.on_drop(format!("{name} is gone"));
+            async move {
+                let _guard = guard;
+                sleep(ms(delay)).await;
+                Err::<(), _>(name)
+            }
+        });
+        let error = try_gather(waits).await.unwrap_err();
+        log.add("caught");
+        assert_eq!((error.index, roundelay::now() - start), (1, ms(10)));
+        assert!(matches!(error.cause, GatherCause::Failed("b")));
+    });
+    assert_eq!(log.take(), ["b is gone", "a is gone", "c is gone", "caught"]);
+}
+
+#[test]
+fn try_gather_gives_all_values_in_order_and_nothing_for_nothing() {
+    run_virtual(async {
+        let waits = [30, 10, 20].map(|delay| async move {
+            sleep(ms(delay)).await;
+            Ok::<_, ()>(delay)
+        });
+        assert_eq!(try_gather(waits).await.unwrap(), [30, 10, 20]);
+        let none: [std::future::Ready<Result<(), ()>>; 0] = [];
+        assert!(try_gather(none).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_a_cancelled_sibling_is_reported_and_the_first_error_stays() {
+    let (runner, reports) = reporting_runner();
+    runner
+        .run(async {
+            let bomb = async {
+                let _bomb = support::on_drop(|| panic!("on the way out"));
+                pending::<Result<(), _>>().await
+            };
+            let quick = async {
+                yield_now().await;
+                Err::<(), _>("first")
+            };
+            let error = try_gather((bomb, quick)).await.unwrap_err();
+            assert!(matches!(error.cause, GatherCause::Failed("first")));
+        })
+        .unwrap();
+    drop(runner);
+    assert_eq!(reports.take(), ["DestructorPanicked: on the way out"]);
+}
+
+#[test]
+fn a_child_may_drop_the_gather_that_owns_it() {
+    let log = Log::new();
+    run_virtual(async {
+        let owner = Rc::new(RefCell::new(None));
+        let inside = Rc::clone(&owner);
+        let guard = log.on_drop("the child is gone");
+        let seen = log.clone();
+        let child = async move {
+            let _guard = guard;
+            yield_now().await;
+            drop(inside.take());
+            seen.add("goes on to its next wait");
+            pending::<()>().await;
+        };
+        *owner.borrow_mut() = Some(gather_all([child]));
+        for _ in 0..4 {
+            yield_now().await;
+        }
+        log.add("end");
+    });
+    assert_eq!(log.take(), ["goes on to its next wait", "the child is gone", "end"]);
+}
+
+#[test]
+fn a_thousand_gathers_one_inside_the_other_are_dropped_without_overflowing_the_stack() {
+    fn nested(census: Census, depth: u32) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
+        let guard = census.born();
+        Box::pin(async move {
+            let _guard = guard;
+            match depth {
+                0 => pending().await,
+                _ => drop(gather_all([nested(census, depth - 1)]).await),
+            }
+        })
+    }
+    let census = Census::new();
+    run_virtual(async {
+        let outermost = gather_all([nested(census.clone(), 1000)]);
+        for _ in 0..1001 {
+            yield_now().await;
+        }
+        assert_eq!(census.alive(), 1001);
+        drop(outermost);
+        assert_eq!(census.alive(), 0, "the deepest too");
+    });
+}
+
+#[test]
+fn a_gather_polled_with_ever_new_foreign_wakers_wakes_the_last_of_them() {
+    run_virtual(async {
+        let (promise, value) = promise::<()>();
+        let mut gathered = gather_all([value]);
+        let (counter, _first) = support::Counter::new();
+        let mut last = counter;
+        for _ in 0..3 {
+            let (counter, waker) = support::Counter::new();
+            assert!(support::poll_once(&mut gathered, &waker).is_pending());
+            last = counter;
+        }
+        yield_now().await;
+        promise.resolve(()).unwrap();
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        assert_eq!(last.wakes(), 1);
+        assert!(gathered.await[0].as_ref().unwrap().is_ok());
+    });
+}
+
+#[test]
+fn a_foreign_waker_that_panics_hurts_neither_the_children_nor_the_loop() {
+    let (runner, reports) = reporting_runner();
+    runner
+        .run(async {
+            let mut gathered = gather_all([yield_now(), yield_now()]);
+            let waker = support::panicking_waker();
+            assert!(support::poll_once(&mut gathered, &waker).is_pending());
+            sleep(ms(5)).await;
+            assert_eq!(gathered.await.len(), 2);
+        })
+        .unwrap();
+    assert_eq!(reports.take(), ["CallbackPanicked: a waker that panics"]);
+}
+
+#[test]
+fn what_is_gathered_on_a_loop_that_is_closed_counts_as_cancelled() {
+    /// Its destructor gathers; as long as the loop still takes tasks, it leaves an heir there.
+    fn heir(log: Log) -> support::OnDrop {
+        support::on_drop(move || {
+            let mut all = gather_all([std::future::ready(7)]);
+            let mut first_error = gather([std::future::ready(Ok::<_, ()>(7))]);
+            let waker = std::task::Waker::noop();
+            let polled =
+                (support::poll_once(&mut all, waker), support::poll_once(&mut first_error, waker));
+            let (Poll::Ready(all), Poll::Ready(first_error)) = polled else {
+                let heir = heir(log);
+                return spawn(async move {
+                    let _heir = heir;
+                    pending::<()>().await;
+                })
+                .detach();
+            };
+            assert!(matches!(all[..], [Err(TaskError::Cancelled)]));
+            let cause = first_error.unwrap_err().cause;
+            assert!(matches!(cause, GatherCause::Task(TaskError::Cancelled)));
+            log.add("cancelled");
+        })
+    }
+    let log = Log::new();
+    let (runner, reports) = reporting_runner();
+    let first = heir(log.clone());
+    runner.run(async { drop(first) }).unwrap();
+    drop(runner);
+    assert_eq!((log.take(), reports.take()), (vec!["cancelled".to_owned()], vec![]));
 }

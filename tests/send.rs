@@ -46,8 +46,11 @@ type Travels = Cell<u8>;
 has!(Send: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
 has!(Sync: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
 
-has!(Send: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
-has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow);
+has!(Send: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow, Interval, MissedTick);
+has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow, Interval, MissedTick);
+
+has!(Send: Select<Sleep, Sleep>, Race<Sleep>, RaceOk<Sleep, u8>, Either<Travels, Travels>);
+has!(Sync: Select<Sleep, Sleep>, Race<Sleep>, RaceOk<Sleep, u8>);
 
 has!(Send: Timeout<Sleep>, Timeout<std::future::Ready<Travels>>, ToThread<fn() -> u8, u8>);
 has!(Sync: Timeout<Sleep>);
@@ -62,11 +65,11 @@ has_not!(Send: Shared<u8>, OnDone, OnSettled, Metrics);
 
 has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
 has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
-has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
-has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>);
 has!(Send: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Sync: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Send: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
+has!(Send: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>, AllFailed<u8>);
+has!(Sync: Closed<u8>, Finished, TryPutError<u8>, GatherError<u8>, GatherCause<u8>, AllFailed<u8>);
 has!(Send: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 has!(Sync: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
 has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
@@ -81,6 +84,8 @@ has_not!(Send: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, Failu
 has_not!(Sync: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, FailurePolicy);
 has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
+has_not!(Send: TryGather<Vec<Task<Result<(), ()>>>>, RaceTasks<()>, AsCompleted<()>, Wait<'_, ()>);
+has_not!(Send: Deadline, Guarded<Sleep>, TimeoutJoin<()>, Select<Sleep, Task<()>>);
 has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Send: Lock<()>, AcquireLock<()>, LockGuard<()>, Condition<()>, ConditionWait<()>);
@@ -97,12 +102,12 @@ has_not!(Send: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
 has_not!(Send: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
 has_not!(Send: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
 has_not!(Send: WatchSender<()>, WatchReceiver<()>);
-has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
 has_not!(Sync: GetItem<()>, QueueItem<()>, QueueJoin, Sender<()>, Receiver<()>);
 has_not!(Sync: Sending<'static, ()>, Receiving<'static, ()>, Changed<'static, ()>);
 has_not!(Sync: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'static, ()>);
 has_not!(Sync: WatchSender<()>, WatchReceiver<()>);
-has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<(), ()>, GatherAll<()>);
+has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
+has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
 
 // What guards or carries something that stays, stays.
 has_not!(Send: Timeout<Task<()>>, Timeout<PromiseFuture<()>>, ToThread<Stays, ()>);
@@ -111,12 +116,13 @@ has_not!(Sync: Timeout<std::future::Ready<Travels>>);
 // ---- needs no pin -----------------------------------------------------------------------------
 
 has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<Stays>);
-has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Stays, Stays>);
 has!(Unpin: AcquireLock<Stays>, AcquireRead<Stays>, AcquireWrite<Stays>, AcquireToken, EventWait);
 has!(Unpin: ConditionWait<Stays>, BarrierWait, Notified);
 has!(Unpin: GetItem<Stays>, QueueJoin, Sending<'static, Stays>, Receiving<'static, Stays>);
 has!(Unpin: Receiver<Stays>, BroadcastReceiver<Stays>, WatchReceiver<Stays>);
-has!(Unpin: GatherAll<Stays>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
+has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Vec<Task<Result<Stays, Stays>>>>);
+has!(Unpin: Interval, TryGather<Vec<Task<Result<Stays, Stays>>>>, AsCompleted<Stays>, RaceTasks<Stays>);
+has!(Unpin: GatherAll<Vec<Task<Stays>>>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
 
 /// Futures that a `Send` program would want to keep in its own.
 #[test]

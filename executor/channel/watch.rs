@@ -18,7 +18,7 @@
 //! - User code (dropping a value, changing one) runs while nothing is borrowed.
 //!
 //! Tutorial: chapter 14. Before this: `broadcast.rs`. After this:
-//! `../combinators/gather.rs`.
+//! `../combinators/peek.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

@@ -1,4 +1,7 @@
-//! Futures of the clock: [`sleep`](fn@sleep::sleep) and [`timeout`](fn@timeout::timeout).
+//! Futures of the clock: sleeping, time limits, ticks.
 
 pub(crate) mod sleep;
 pub(crate) mod timeout;
+pub(crate) mod timeout_join;
+pub(crate) mod deadline;
+pub(crate) mod interval;

@@ -113,6 +113,17 @@ impl Sleep {
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
     }
+
+    /// Whether it was for no time at all: asked before its first poll.
+    pub(crate) fn is_over_before_it_begins(&self) -> bool {
+        let Stage::New(until) = self.stage else { return false };
+        match until {
+            Until::Passed(delay) => delay.is_zero(),
+            Until::Reached(_) => {
+                current_loop().is_some_and(|home| until.deadline(&home) <= home.latest())
+            }
+        }
+    }
 }
 
 impl Until {

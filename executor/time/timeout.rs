@@ -4,11 +4,14 @@
 //! there wins over a limit that has passed. Cancelling is dropping: the guarded future is
 //! dropped before the error comes out, and nothing in it can swallow that.
 //!
+//! A limit that had passed before the first poll leaves the future that one poll: what needs
+//! no waiting gets its result, and the first wait is too long. asyncio's rule.
+//!
 //! # Invariants
 //! - No timer is set for a future that is ready at its first poll.
 //! - When `Elapsed` comes out, the guarded future is gone.
 //!
-//! Tutorial: chapter 11. Before this: `sleep.rs`. After this: `../yield_now.rs`.
+//! Tutorial: chapter 11. Before this: `sleep.rs`. After this: `timeout_join.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,11 +26,23 @@ use crate::time::sleep::{Sleep, sleep, sleep_until};
 
 /// Awaits `future`, but not longer than `limit`.
 ///
-/// The time counts from the first poll. With a zero limit the future is polled once and
-/// gets every ready task's turn as time.
+/// The time counts from the first poll. With a limit of zero the future is polled once: what
+/// is ready gives its result, what is not has been given up in the next turn. A limit that no
+/// clock can hold never passes.
+///
+/// This is asyncio's `wait_for` as it is since 3.12, and its `timeout`: the future stays in
+/// the caller's task. Differences: a result that is ready in the turn of the deadline wins
+/// (asyncio raises `TimeoutError`); a zero limit polls once (`wait_for` does not begin at
+/// all); and the guarded future cannot refuse, delay or replace the error, since it is
+/// dropped. For a task that is to be waited for until it has really ended, use
+/// [`timeout_join`](crate::timeout_join()); for a limit that can be moved, a
+/// [`Deadline`](crate::Deadline).
+///
+/// To stop the waiting and not the work, guard a borrowed future: `timeout(limit, &mut task)`.
 ///
 /// # Errors
-/// [`Elapsed`]; the future has been dropped then.
+/// [`Elapsed`]; the future has been dropped then. Of nested limits, exactly the one that
+/// passed gives it.
 ///
 /// *Cancel safety:* that of `future`.
 ///
@@ -46,7 +61,7 @@ use crate::time::sleep::{Sleep, sleep, sleep_until};
 /// ```
 #[doc(alias = "wait_for")]
 pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
-    Timeout { future: Some(future), sleep: sleep(limit), limit: Some(limit) }
+    Timeout { future: Some(future), sleep: sleep(limit), limit: Some(limit), spent: false }
 }
 
 /// Awaits `future` until the loop's clock shows `deadline`: one deadline for many steps.
@@ -71,7 +86,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
 /// });
 /// ```
 pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
-    Timeout { future: Some(future), sleep: sleep_until(deadline), limit: None }
+    Timeout { future: Some(future), sleep: sleep_until(deadline), limit: None, spent: false }
 }
 
 pin_project! {
@@ -84,6 +99,8 @@ pin_project! {
         future: Option<F>,
         sleep: Sleep,
         limit: Option<Duration>,
+        // The limit had passed before the first poll, and that has been.
+        spent: bool,
     }
 }
 
@@ -96,11 +113,14 @@ impl<F: Future> Future for Timeout<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(Err(elapsed));
         };
-        if let Poll::Ready(output) = future.poll(cx) {
-            return Poll::Ready(Ok(output));
-        }
-        if Pin::new(this.sleep).poll(cx).is_pending() {
-            return Poll::Pending;
+        if !*this.spent {
+            if let Poll::Ready(output) = future.poll(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            *this.spent = this.sleep.is_over_before_it_begins();
+            if Pin::new(this.sleep).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
         }
         this.future.set(None);
         Poll::Ready(Err(elapsed))

@@ -1,0 +1,132 @@
+//! The finish line: who of many tasks has ended, in the order in which they did.
+//!
+//! A task tells one waiter of its end. Here that waiter is a line that all tasks run to,
+//! each with a number. Whoever stands at the line is woken by the first that arrives, and
+//! then takes them one by one: he need not ask the others, so an end costs the same among
+//! three tasks as among thirty thousand.
+//!
+//! ```text
+//!   task 0 ......................
+//!   task 1 ............>|              [ 1  2 ] --> whoever polls: 1, then 2
+//!   task 2 ................>|
+//! ```
+//!
+//! # Invariants
+//! - A task arrives once, after its future has been dropped.
+//! - The order of arrival is the order of ending, also among those that had ended before
+//!   they were watched.
+//! - Who stands at the line is woken while nothing is borrowed.
+//!
+//! Tutorial: chapter 9. Before this: `peek.rs`. After this: `children.rs`.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::task::Task;
+use crate::task_table::{Listener, Waiter};
+
+/// Where tasks arrive when they have ended.
+#[derive(Default)]
+pub(crate) struct FinishLine {
+    arrived: RefCell<VecDeque<usize>>,
+    waiter: RefCell<Option<Waiter>>,
+}
+
+impl FinishLine {
+    /// Watches several tasks, numbered as they come.
+    pub(crate) fn watch_all<'a>(self: &Rc<Self>, tasks: impl Iterator<Item = &'a dyn AnyTask>) {
+        let mut ended = Vec::new();
+        for (number, task) in tasks.enumerate() {
+            match task.is_over() {
+                true => ended.push((Reverse(task.ended_ago()), number)),
+                false => task.tell(Some(self.waiter_for(number))),
+            }
+        }
+        ended.sort();
+        self.arrived.borrow_mut().extend(ended.into_iter().map(|(_, number)| number));
+    }
+
+    /// Watches one more task.
+    pub(crate) fn watch(self: &Rc<Self>, number: usize, task: &dyn AnyTask) {
+        match task.is_over() {
+            true => self.arrived.borrow_mut().push_back(number),
+            false => task.tell(Some(self.waiter_for(number))),
+        }
+    }
+
+    /// The next that has ended.
+    pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Poll<usize> {
+        if let Some(number) = self.next_arrived() {
+            return Poll::Ready(number);
+        }
+        // Cloning and dropping a waker may be foreign code, which may end a task: look again.
+        let earlier = self.waiter.replace(Some(Waiter::of(cx)));
+        drop(earlier);
+        self.next_arrived().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// The next that has ended, if one has.
+    pub(crate) fn next_arrived(&self) -> Option<usize> {
+        self.arrived.borrow_mut().pop_front()
+    }
+
+    fn waiter_for(self: &Rc<Self>, number: usize) -> Waiter {
+        Waiter::Listener(Rc::new(Lane { line: Rc::clone(self), number }))
+    }
+}
+
+/// A task's way to the line, with its number. An allocation of its own for each task that is
+/// watched, so that the many that are not need no room for a number.
+struct Lane {
+    line: Rc<FinishLine>,
+    number: usize,
+}
+
+impl Listener for Lane {
+    fn hear(&self) {
+        self.line.arrived.borrow_mut().push_back(self.number);
+        let waiter = self.line.waiter.take();
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+}
+
+/// A task of whatever output.
+pub(crate) trait AnyTask {
+    fn is_over(&self) -> bool;
+    /// How many tasks of its loop have ended since it did.
+    fn ended_ago(&self) -> u32;
+    /// Who is to be told of its end.
+    fn tell(&self, waiter: Option<Waiter>);
+    fn ask_to_end(&self);
+    /// Drops its future before this returns.
+    fn end_now(&self);
+}
+
+impl<T> AnyTask for Task<T> {
+    fn is_over(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn ended_ago(&self) -> u32 {
+        self.ended_since()
+    }
+
+    fn tell(&self, waiter: Option<Waiter>) {
+        self.wake_when_over(waiter);
+    }
+
+    fn ask_to_end(&self) {
+        self.cancel();
+    }
+
+    fn end_now(&self) {
+        if !self.is_finished() {
+            self.drop_now();
+        }
+    }
+}
