@@ -7,7 +7,7 @@
 //! - When a closed runner lets go, every thread has ended, or standard error says which
 //!   job did not.
 //!
-//! Tutorial: chapter 15. Before this: `task_group.rs`. After this: `to_thread.rs`.
+//! Tutorial: chapter 15. Before this: `group/results.rs`. After this: `to_thread.rs`.
 
 use std::cell::{Cell, OnceCell};
 use std::thread::available_parallelism;

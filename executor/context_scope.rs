@@ -17,7 +17,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use roundelay_runtime::ContextVar;
+use roundelay_runtime::{ContextValues, ContextVar};
+
+use crate::task::Task;
 
 /// Adds [`scope`](ContextScope::scope) to [`ContextVar`].
 pub trait ContextScope<T: Clone + Send + Sync + 'static> {
@@ -40,12 +42,22 @@ pub trait ContextScope<T: Clone + Send + Sync + 'static> {
     ///     assert_eq!((inner.await, REQUEST.get()), (Some(7), None));
     /// });
     /// ```
-    fn scope<F: Future>(&'static self, value: T, future: F) -> Scoped<T, F>;
+    fn scope<F: Future>(&'static self, value: T, future: F) -> WithVariable<T, F>;
 }
 
 impl<T: Clone + Send + Sync + 'static> ContextScope<T> for ContextVar<T> {
-    fn scope<F: Future>(&'static self, value: T, future: F) -> Scoped<T, F> {
-        Scoped { variable: self, value: Some(value), future: Some(future) }
+    fn scope<F: Future>(&'static self, value: T, future: F) -> WithVariable<T, F> {
+        WithVariable { variable: self, value: Some(value), future: Some(future) }
+    }
+}
+
+/// The variables of another task.
+impl<T> Task<T> {
+    /// A copy of the task's [context variables](crate::ContextVar), as its last step has left
+    /// them; empty while it takes a step.
+    #[must_use]
+    pub fn context(&self) -> ContextValues {
+        self.tasks.values(self.key)
     }
 }
 
@@ -53,7 +65,7 @@ pin_project! {
     /// The future of [`ContextScope::scope`].
     #[derive(Debug)]
     #[must_use = "a future does nothing unless awaited"]
-    pub struct Scoped<T, F>
+    pub struct WithVariable<T, F>
     where
         T: Clone,
         T: Send,
@@ -66,7 +78,7 @@ pin_project! {
         future: Option<F>,
     }
 
-    impl<T, F> PinnedDrop for Scoped<T, F>
+    impl<T, F> PinnedDrop for WithVariable<T, F>
     where
         T: Clone,
         T: Send,
@@ -82,7 +94,7 @@ pin_project! {
     }
 }
 
-impl<T, F> Future for Scoped<T, F>
+impl<T, F> Future for WithVariable<T, F>
 where
     T: Clone + Send + Sync + 'static,
     F: Future,

@@ -8,7 +8,9 @@
 //! ```text
 //!   net, to_thread        sockets, work in threads
 //!      |
-//!   task_group, gather    several at once
+//!   group, gather         several at once
+//!      |
+//!   cancel                giving up: tokens, scopes, cleanup
 //!      |
 //!   channel, sync,        what a task waits for
 //!   promise, time
@@ -39,12 +41,18 @@ mod shared;
 mod sync;
 mod channel;
 pub mod combinators;
-mod group_error;
-mod task_group;
+mod cancel;
+mod group;
 mod blocking;
 mod to_thread;
 mod net;
 
+pub use cancel::cleanup::{with_cleanup, with_resource};
+pub use cancel::move_on::{FailAfter, fail_after, fail_at, move_on_after, move_on_at};
+pub use cancel::scope::{CancelScope, Scoped};
+pub use cancel::shield::Shielded;
+pub use cancel::stop::stop_gracefully;
+pub use cancel::token::{CancelOnDrop, CancelToken, Cancelled, RunUntilCancelled, UntilCancelled};
 pub use channel::broadcast::{
     BroadcastError, BroadcastReceiver, BroadcastReceiving, BroadcastSender, broadcast,
 };
@@ -61,10 +69,15 @@ pub use combinators::shield::shield;
 pub use combinators::try_gather::{TryGather, try_gather};
 pub use combinators::wait::{Wait, When, wait};
 pub use combinators::window::{Window, window};
-pub use context_scope::{ContextScope, Scoped};
+pub use context_scope::{ContextScope, WithVariable};
 pub use done_callbacks::TaskEnded;
 pub use error::{Elapsed, TaskError, TaskPanic};
-pub use group_error::{ChildEnded, GroupCause, GroupError, GroupFailure};
+pub use group::child::Child;
+pub use group::error::{ChildEnded, GroupCause, GroupError, GroupFailure};
+pub use group::handle::{CancellableGroup, Room, TaskGroup};
+pub use group::results::GroupResults;
+pub use group::start::{Ready, Start, StartError};
+pub use group::whole::{GroupBuilder, cancellable_group, task_group};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
 pub use on_done::OnDone;
 pub use promise::{Abandoned, Promise, PromiseFuture, promise};
@@ -88,7 +101,6 @@ pub use sync::queue_lines::{Get, Put};
 pub use sync::rw_lock::{AcquireRead, AcquireWrite, ReadGuard, RwLock, WriteGuard};
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{Task, TaskBuilder, spawn};
-pub use task_group::{Child, TaskGroup, task_group};
 pub use task_info::{TaskInfo, TaskState, all_tasks, current_task};
 pub use time::deadline::{Deadline, Guarded};
 pub use time::interval::{Interval, MissedTick, interval, interval_at};

@@ -1,6 +1,7 @@
-//! Being called when a task ends.
+//! Hearing that a task has really ended.
 //!
-//! Awaiting is for tasks. A callback needs none: it is queued when the task ends.
+//! Awaiting is for tasks. A callback needs none: it is queued when the task ends. Both hear of
+//! the end only when the task's future has been dropped, so whoever cancels can wait for that.
 //!
 //! # Invariants
 //! - The callback is never called inside `on_done`, nor inside the task's last step: always
@@ -14,6 +15,7 @@ use std::rc::Rc;
 use roundelay_runtime::{ContextValues, Key};
 
 use crate::done_callbacks::TaskEnded;
+use crate::error::TaskError;
 use crate::task::Task;
 use crate::task_table::Tasks;
 
@@ -44,6 +46,30 @@ impl<T> Task<T> {
         let callback = Box::new(move |ended| values.run(|| callback(ended)));
         let number = self.tasks.add_done_callback(self.key, callback);
         OnDone { tasks: Rc::clone(&self.tasks), key: self.key, number }
+    }
+}
+
+impl<T: 'static> Task<T> {
+    /// Asks the task to end and waits until its future has really been dropped.
+    ///
+    /// # Errors
+    /// [`TaskError::Cancelled`], as a rule. The task may have ended before it was asked: then
+    /// this is its outcome, output or panic.
+    ///
+    /// *Cancel safety: safe.* The task stays cancelled; nobody waits for its end any more.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, spawn};
+    ///
+    /// run(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     assert!(task.cancel_and_wait().await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    #[doc(alias = "abort_and_wait")]
+    pub async fn cancel_and_wait(self) -> Result<T, TaskError> {
+        self.cancel();
+        self.await
     }
 }
 

@@ -4,6 +4,7 @@
 //!   run(main):  loop, turn after turn, until main has ended
 //!               cancel every other task, and turn until each has unwound and the
 //!               callbacks at their ends have been called
+//!               turn until the cleanups that these have left have ended
 //!               let the thread pool finish its jobs
 //!               close the loop
 //!               return what main returned
@@ -40,8 +41,9 @@ use crate::task_table::Tasks;
 
 /// Runs `main` on a new event loop, and returns its output when everything is cleaned up.
 ///
-/// When `main` has ended, all other tasks are cancelled and unwound, the loop's thread pool
-/// finishes the jobs that it was given, and the loop is closed. `main` may borrow.
+/// When `main` has ended, all other tasks are cancelled and unwound, their
+/// [cleanups](crate::with_cleanup()) end, the loop's thread pool finishes the jobs that it was
+/// given, and the loop is closed. `main` may borrow.
 ///
 /// A panic in `main` comes out of `run` after that.
 ///
@@ -174,22 +176,28 @@ impl Runner {
         self.event_loop.loop_ref()
     }
 
-    /// Cancels all tasks and unwinds them, lets the thread pool finish, closes the loop:
-    /// the same as dropping the runner.
+    /// Cancels all tasks and unwinds them, lets their cleanups and the thread pool finish,
+    /// closes the loop: the same as dropping the runner.
     pub fn close(self) {}
 
     /// Asks every task to end and turns the loop until all have. A task that is born of
     /// another's destructor is asked as well; a family that never dies out is cut off.
+    ///
+    /// Turns in which nobody was asked are not counted: then only cleanups are left, and each
+    /// ends within its limit.
     fn cancel_and_unwind(&self) {
         if self.tasks.live() == 0 {
             return;
         }
-        for _ in 0..GENERATIONS {
+        let mut generations = 0;
+        while generations < GENERATIONS {
             // When nobody is left there is one more turn, for the callbacks that the last ends
             // have queued. (The empty one sees to it that this turn does not wait.)
             let last_turn = self.tasks.live() == 0;
-            self.tasks.cancel_all();
-            let _ = self.event_loop.call_soon(|| ());
+            if last_turn {
+                let _ = self.event_loop.call_soon(|| ());
+            }
+            generations += usize::from(self.tasks.cancel_all() > 0);
             if self.event_loop.run_once().is_err() || (last_turn && self.tasks.live() == 0) {
                 return;
             }

@@ -2,22 +2,25 @@
 //!
 //! ```text
 //!   main ends --> all others are asked to end, oldest first, and unwind in their own steps
+//!             --> their cleanups run, each up to its limit
 //!             --> the table is closed: what is left is dropped, what still comes is buried
 //! ```
 //!
 //! # Invariants
 //! - A closed table holds no future, and takes none.
+//! - While a cleanup runs, neither it nor what it has spawned is asked to end.
 //! - Destructors that spawn are served one after the other, never one inside the other.
 //!
 //! Tutorial: chapter 8. Before this: `step.rs`. After this: `current.rs`.
 
 use std::mem;
+use std::rc::Rc;
 
 use roundelay_runtime::{
     ContextValues, Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr,
 };
 
-use crate::task_table::{BoxedBody, Stage, Tasks};
+use crate::task_table::{BoxedBody, Slot, Stage, Tasks};
 
 impl Tasks {
     /// The main task's turn has come. Says whether its end was asked for.
@@ -49,17 +52,21 @@ impl Tasks {
         values
     }
 
-    /// Asks every task that has not ended to end, oldest first.
-    pub(crate) fn cancel_all(&self) {
+    /// Asks every task that has not ended to end, oldest first; but as long as any cleanup
+    /// runs, not the cleanups and what they have spawned. Says how many it asked.
+    pub(crate) fn cancel_all(&self) -> usize {
+        let spared = self.cleanups.get() > 0;
         let mut keys: Vec<(u64, Key)> = {
             let slots = self.slots.borrow();
-            let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
+            let is_asked = |slot: &Slot| !slot.stage.has_ended() && (!spared || !slot.cleanup);
+            let live = slots.iter().filter(|(_, slot)| is_asked(slot));
             live.map(|(index, slot)| (slot.id, Key::new(index as u32, slot.generation))).collect()
         };
         keys.sort_unstable_by_key(|&(id, _)| id);
-        for (_, key) in keys {
+        for &(_, key) in &keys {
             self.cancel(key);
         }
+        keys.len()
     }
 
     /// Drops every future that is left, and refuses new ones.
@@ -100,6 +107,38 @@ impl Tasks {
             std::mem::forget(rest);
         }
         self.burying.set(false);
+    }
+}
+
+/// Cleanups: tasks that a closing loop waits for.
+impl Tasks {
+    /// Counts one more cleanup, until the guard is dropped with the cleanup's future.
+    pub(crate) fn count_cleanup(self: &Rc<Tasks>) -> CountedCleanup {
+        self.cleanups.set(self.cleanups.get() + 1);
+        CountedCleanup { tasks: Rc::clone(self) }
+    }
+
+    /// From now on this task, and every task that it spawns, belongs to a cleanup.
+    pub(crate) fn mark_cleanup(&self, key: Key) {
+        self.with(key, |slot| slot.cleanup = true);
+    }
+
+    /// Whether a task that is spawned now is spawned by a cleanup, or by what one has spawned.
+    /// Costs nothing while there is no cleanup.
+    pub(crate) fn is_born_of_cleanup(&self) -> bool {
+        let parent = if self.cleanups.get() > 0 { self.current() } else { None };
+        parent.and_then(|parent| self.with(parent.key, |slot| slot.cleanup)).unwrap_or(false)
+    }
+}
+
+/// One cleanup that has not ended.
+pub(crate) struct CountedCleanup {
+    tasks: Rc<Tasks>,
+}
+
+impl Drop for CountedCleanup {
+    fn drop(&mut self) {
+        self.tasks.cleanups.set(self.tasks.cleanups.get() - 1);
     }
 }
 

@@ -100,14 +100,11 @@ impl Tasks {
         key: Key,
         poll_main: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Polled<T> {
-        let begun = self.with(key, |slot| {
-            slot.main_is_out = true;
-            slot.begin_poll()
-        });
-        let Some(begun) = begun else { return Ok(Poll::Pending) };
+        let Some(begun) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
+        self.main_is_out.set(true);
         let (outcome, lent) = self.poll(key, begun, poll_main);
         self.end_poll(key, lent, None);
-        self.with(key, |slot| slot.main_is_out = false);
+        self.main_is_out.set(false);
         outcome
     }
 

@@ -61,16 +61,14 @@ where
     F::Output: 'static,
 {
     let (at, values) = (Location::caller(), ContextValues::current());
-    start(future, Birth { name: None, at, values, eager: false })
+    start(expect_tasks("spawn"), future, Birth { name: None, at, values, eager: false })
 }
 
-#[track_caller]
-fn start<F>(future: F, birth: Birth) -> Task<F::Output>
+fn start<F>(tasks: Rc<Tasks>, future: F, birth: Birth) -> Task<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let tasks = expect_tasks("spawn");
     let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
     Task { tasks, key, output: PhantomData }
 }
@@ -159,7 +157,8 @@ impl TaskBuilder {
         F::Output: 'static,
     {
         let values = self.values.unwrap_or_else(ContextValues::current);
-        start(future, Birth { name: self.name, at, values, eager: self.eager })
+        let birth = Birth { name: self.name, at, values, eager: self.eager };
+        start(expect_tasks("spawn"), future, birth)
     }
 }
 
@@ -234,13 +233,6 @@ impl<T> Task<T> {
         self.tasks.spawned_at(self.key)
     }
 
-    /// A copy of the task's [context variables](crate::ContextVar), as its last step has left
-    /// them; empty while it takes a step.
-    #[must_use]
-    pub fn context(&self) -> ContextValues {
-        self.tasks.values(self.key)
-    }
-
     /// Lets the task go its way. The same as dropping the handle, but says so.
     pub fn detach(self) {}
 
@@ -257,31 +249,14 @@ impl<T> Task<T> {
     pub(crate) fn drop_now(&self) {
         self.tasks.drop_now(self.key);
     }
+
+    /// Where the task lives, for whoever may cancel it without having its handle.
+    pub(crate) fn address(&self) -> (Rc<Tasks>, Key) {
+        (Rc::clone(&self.tasks), self.key)
+    }
 }
 
 impl<T: 'static> Task<T> {
-    /// Asks the task to end and waits until its future has really been dropped.
-    ///
-    /// # Errors
-    /// [`TaskError::Cancelled`], as a rule. The task may have ended before it was asked: then
-    /// this is its outcome, output or panic.
-    ///
-    /// *Cancel safety: safe.* The task stays cancelled; nobody waits for its end any more.
-    ///
-    /// ```
-    /// use roundelay_executor::{run, spawn};
-    ///
-    /// run(async {
-    ///     let task = spawn(std::future::pending::<()>());
-    ///     assert!(task.cancel_and_wait().await.unwrap_err().is_cancelled());
-    /// });
-    /// ```
-    #[doc(alias = "abort_and_wait")]
-    pub async fn cancel_and_wait(self) -> Result<T, TaskError> {
-        self.cancel();
-        self.await
-    }
-
     /// The outcome, if the task has ended.
     ///
     /// # Errors
@@ -364,6 +339,24 @@ impl<T> fmt::Debug for Task<T> {
             .field("finished", &self.is_finished())
             .finish_non_exhaustive()
     }
+}
+
+/// Spawns a cleanup: a task without a handle, which a closing loop waits for.
+pub(crate) fn spawn_cleanup(
+    tasks: &Rc<Tasks>,
+    cleanup: impl Future<Output = ()> + 'static,
+    at: &'static Location<'static>,
+) {
+    let counted = tasks.count_cleanup();
+    let future = async move {
+        let _counted = counted;
+        cleanup.await;
+    };
+    let values = ContextValues::current();
+    let birth = Birth { name: Some("cleanup".into()), at, values, eager: false };
+    let task = start(Rc::clone(tasks), future, birth);
+    tasks.mark_cleanup(task.key);
+    task.detach();
 }
 
 pin_project! {

@@ -8,7 +8,7 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use roundelay_runtime::{Key, Moment};
+use roundelay_runtime::Key;
 
 use crate::current::current_tasks;
 use crate::task_table::{Slot, Stage, Tasks};
@@ -77,8 +77,7 @@ impl TaskInfo {
 pub fn current_task() -> Option<TaskInfo> {
     let tasks = current_tasks()?;
     let key = tasks.current()?.key;
-    let id = tasks.loop_ref.id();
-    tasks.with(key, |slot| info(slot, key, id, tasks.loop_ref.latest()))
+    tasks.with(key, |slot| tasks.info(slot, key))
 }
 
 /// All tasks of this thread's loop that have not ended, the oldest first. Empty outside a
@@ -101,32 +100,31 @@ pub fn all_tasks() -> Vec<TaskInfo> {
 impl Tasks {
     /// All that have not ended, the oldest first.
     pub(crate) fn unfinished(&self) -> Vec<TaskInfo> {
-        let (loop_id, now) = (self.loop_ref.id(), self.loop_ref.latest());
         let mut found: Vec<TaskInfo> = {
             let slots = self.slots.borrow();
             let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
             let key = |index, slot: &Slot| Key::new(index as u32, slot.generation);
-            live.map(|(index, slot)| info(slot, key(index, slot), loop_id, now)).collect()
+            live.map(|(index, slot)| self.info(slot, key(index, slot))).collect()
         };
         found.sort_unstable_by_key(|task| task.id);
         found
     }
-}
 
-fn info(slot: &Slot, key: Key, loop_id: u64, now: Moment) -> TaskInfo {
-    let state = match slot.stage {
-        Stage::Out => TaskState::Running,
-        Stage::Main if slot.main_is_out => TaskState::Running,
-        _ if slot.scheduled => TaskState::Scheduled,
-        _ => TaskState::Waiting,
-    };
-    TaskInfo {
-        id: slot.id,
-        name: slot.display_name(),
-        spawned_at: slot.spawned_at,
-        age: now.since(slot.born),
-        state,
-        loop_id,
-        key,
+    fn info(&self, slot: &Slot, key: Key) -> TaskInfo {
+        let state = match slot.stage {
+            Stage::Out => TaskState::Running,
+            Stage::Main if self.main_is_out.get() => TaskState::Running,
+            _ if slot.scheduled => TaskState::Scheduled,
+            _ => TaskState::Waiting,
+        };
+        TaskInfo {
+            id: slot.id,
+            name: slot.display_name(),
+            spawned_at: slot.spawned_at,
+            age: self.loop_ref.latest().since(slot.born),
+            state,
+            loop_id: self.loop_ref.id(),
+            key,
+        }
     }
 }

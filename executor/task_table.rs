@@ -58,8 +58,12 @@ pub(crate) struct Tasks {
     pub(crate) spare_waker: Cell<Option<Box<LentWaker>>>,
     /// Whose future is being polled, and the waker that it was lent.
     pub(crate) current: Cell<Option<Current>>,
+    /// The main task's future is being polled.
+    pub(crate) main_is_out: Cell<bool>,
     /// How many tasks have not ended.
     pub(crate) live: Cell<usize>,
+    /// How many cleanups have not ended.
+    pub(crate) cleanups: Cell<usize>,
     /// How many have ended, counted round and round: tells who ended first.
     pub(crate) ended: Cell<u32>,
     /// Operations of sockets, counted round and round.
@@ -90,11 +94,11 @@ pub(crate) struct Slot {
     pub(crate) generation: u32,
     /// It is in the ready queue.
     pub(crate) scheduled: bool,
-    /// It is the main task, and its future is being polled.
-    pub(crate) main_is_out: bool,
     pub(crate) cancel_requested: bool,
     /// Nobody holds the task's handle.
     pub(crate) detached: bool,
+    /// It is a cleanup, or was spawned by one: a closing loop leaves it time.
+    pub(crate) cleanup: bool,
     pub(crate) stage: Stage,
     /// Who waits for its end.
     pub(crate) joiner: Option<Waiter>,
@@ -230,7 +234,9 @@ impl Tasks {
             next_id: Cell::new(1),
             spare_waker: Cell::new(None),
             current: Cell::new(None),
+            main_is_out: Cell::new(false),
             live: Cell::new(0),
+            cleanups: Cell::new(0),
             ended: Cell::new(0),
             operations: Cell::new(0),
             forgotten: RefCell::default(),
@@ -279,12 +285,13 @@ impl Tasks {
         let at = birth.at;
         let extras =
             birth.name.map(|name| Box::new(Extras { name: Some(name), ..Extras::default() }));
+        let cleanup = self.is_born_of_cleanup();
         let index = self.slots.borrow_mut().insert(Slot {
             generation,
             scheduled: true,
-            main_is_out: false,
             cancel_requested: false,
             detached: false,
+            cleanup,
             stage,
             joiner: None,
             waker: None,

@@ -29,9 +29,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
 use roundelay::{
-    CallHandle, EventLoop, Failure, FailureKind, FailurePolicy, Moment, Permit, Promise, Queue,
-    RunError, Runner, Semaphore, Task, TaskGroup, current_loop, gather, gather_all, promise,
-    runtime::Event, sleep, spawn, task_group, timeout, to_thread, yield_now,
+    CallHandle, CancellableGroup, EventLoop, Failure, FailureKind, FailurePolicy, Moment, Permit,
+    Promise, Queue, RunError, Runner, Semaphore, Task, TaskGroup, cancellable_group, current_loop,
+    gather, gather_all, promise, runtime::Event, sleep, spawn, task_group, timeout, to_thread,
+    yield_now,
 };
 use support::{Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual};
 
@@ -245,7 +246,7 @@ struct World {
     /// Of every task that the observer heard of: how often it has ended.
     ends: RefCell<BTreeMap<u64, usize>>,
     tasks: RefCell<Vec<Task<Evil>>>,
-    groups: RefCell<Vec<TaskGroup<Evil>>>,
+    groups: RefCell<Vec<CancellableGroup<Evil>>>,
     calls: RefCell<Vec<CallHandle>>,
     futures: RefCell<Vec<Leaf>>,
     promises: RefCell<Vec<Promise<Evil>>>,
@@ -811,9 +812,9 @@ fn children(n: u8, generation: u8) -> Vec<impl Future<Output = Result<Evil, Evil
 
 /// A group with some children, which leaves none behind.
 async fn group(n: u8, generation: u8) {
-    let handle: Rc<RefCell<Option<TaskGroup<Evil>>>> = Rc::default();
+    let handle: Rc<RefCell<Option<CancellableGroup<Evil>>>> = Rc::default();
     let inside = Rc::clone(&handle);
-    let outcome = task_group(async move |group: TaskGroup<Evil>| {
+    let outcome = cancellable_group(async move |group: CancellableGroup<Evil>| {
         inside.replace(Some(group.clone()));
         if let Some(world) = world() {
             keep(&world.groups, group.clone());

@@ -55,16 +55,21 @@ has!(Sync: Select<Sleep, Sleep>, Race<Sleep>, RaceOk<Sleep, u8>);
 has!(Send: Timeout<Sleep>, Timeout<std::future::Ready<Travels>>, ToThread<fn() -> u8, u8>);
 has!(Sync: Timeout<Sleep>);
 
+has!(Send: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
+has!(Sync: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
+
 has!(Send: Failure, FailureKind, runtime::Event, Work, TaskEnd, TaskInfo, TaskEnded, TaskState);
 has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, TaskInfo, TaskEnded, TaskState);
-has!(Send: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, Scoped<u8, Sleep>);
-has!(Sync: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, Scoped<u8, Sleep>);
+has!(Send: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, WithVariable<u8, Sleep>);
+has!(Sync: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, WithVariable<u8, Sleep>);
 has_not!(Send: Shared<u8>, OnDone, OnSettled, Metrics);
 
 // ---- errors: whoever boxes one as `dyn Error + Send + Sync` can -------------------------------
 
 has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
 has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
+has!(Send: Cancelled, StartError<u8>);
+has!(Sync: Cancelled, StartError<u8>);
 has!(Send: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Sync: BrokenBarrier, OverReleased, SetError<u8>);
 has!(Send: NoReceivers<u8>, TryGetError, TaskDoneError, BroadcastError);
@@ -86,6 +91,10 @@ has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Chil
 has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Send: TryGather<Vec<Task<Result<(), ()>>>>, RaceTasks<()>, AsCompleted<()>, Wait<'_, ()>);
 has_not!(Send: Deadline, Guarded<Sleep>, TimeoutJoin<()>, Select<Sleep, Task<()>>);
+has_not!(Send: CancelScope, Scoped<Sleep>, Shielded<Sleep>);
+has_not!(Sync: CancelScope, Scoped<Sleep>, Shielded<Sleep>);
+has_not!(Send: CancellableGroup<()>, Room<()>, Start<(), ()>, GroupResults<(), ()>);
+has_not!(Sync: CancellableGroup<()>, Room<()>, Start<(), ()>, GroupResults<(), ()>);
 has_not!(Send: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Sync: Semaphore, Acquire, Permit, Queue<()>, Put<()>, Get<()>);
 has_not!(Send: Lock<()>, AcquireLock<()>, LockGuard<()>, Condition<()>, ConditionWait<()>);

@@ -11,7 +11,7 @@
 //! # Who owns the children
 //! Their window does, inside of the future: no child is left when it ends or is dropped.
 //!
-//! Tutorial: chapter 9. Before this: `window.rs`. After this: `../group_error.rs`.
+//! Tutorial: chapter 9. Before this: `window.rs`. After this: `../cancel/token_tree.rs`.
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;

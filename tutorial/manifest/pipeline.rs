@@ -25,7 +25,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-use roundelay::{GroupCause, GroupError, Queue, TaskGroup, sleep, task_group};
+use roundelay::{GroupCause, GroupError, Queue, TaskGroup, cancellable_group, sleep};
 
 use super::conductor::{Conductor, Event, Remains, Setting, answer, tell};
 use super::ends::{Shared, Sink, Source, Stopped};
@@ -45,7 +45,7 @@ where
     K: Sink<Item = S::Item>,
 {
     let mut conductor = Conductor::new(source, sink, setting);
-    let conducted = task_group(async |group| {
+    let conducted = cancellable_group(async |group| {
         watch(&group, setting);
         if let Some(amount) = amount {
             count(&group, setting, amount);
@@ -58,7 +58,7 @@ where
     })
     .await;
     match conducted {
-        Ok(()) => Ok(conductor.done()),
+        Ok(_) => Ok(conductor.done()),
         Err(error) => Err(conductor.end(why(error))),
     }
 }
@@ -103,10 +103,10 @@ async fn tick<S: Source>(events: Queue<Event<S>>) -> Result<Infallible, Stopped>
 
 /// The first failure is the reason; others were on their way at the same time.
 fn why(error: GroupError<Stopped>) -> Stopped {
-    match error.failures.into_iter().next().map(|failure| failure.cause) {
+    match error.flatten().failures.into_iter().next().map(|failure| failure.cause) {
         Some(GroupCause::Failed(why)) => why,
         Some(GroupCause::Panicked(panic)) => Stopped::Broken(panic.message().to_owned()),
-        None => Stopped::Broken("the run was cancelled".to_owned()),
+        Some(GroupCause::Group(_)) | None => unreachable!("a flat group error has no groups"),
     }
 }
 
