@@ -7,7 +7,7 @@
 //! - When a closed runner lets go, every thread has ended, or standard error says which
 //!   job did not.
 //!
-//! Tutorial: chapter 15. Before this: `group/results.rs`. After this: `to_thread.rs`.
+//! Tutorial: chapter 15. Before this: `group/results.rs`. After this: `host.rs`.
 
 use std::cell::{Cell, OnceCell};
 use std::thread::available_parallelism;
@@ -28,18 +28,22 @@ impl BlockingPool {
         BlockingPool { threads, pool: OnceCell::new(), jobs: Cell::new(0) }
     }
 
-    /// Hands over a job. Returns its number on this loop with it.
+    /// Hands over a job.
     pub(crate) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<(u64, Job<T>), PoolError> {
+    ) -> Result<Job<T>, PoolError> {
         let pool = self.pool.get_or_init(|| {
             let threads = self.threads.unwrap_or_else(default_threads);
             ThreadPool::builder().threads(threads).name("roundelay").build()
         });
-        let job = pool.submit(work)?;
+        pool.submit(work)
+    }
+
+    /// The number of the next job that a task of this loop awaits, whichever pool runs it.
+    pub(crate) fn next_number(&self) -> u64 {
         self.jobs.set(self.jobs.get() + 1);
-        Ok((self.jobs.get(), job))
+        self.jobs.get()
     }
 
     /// Lets queued jobs run, and waits until all threads have ended, but not for ever.

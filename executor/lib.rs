@@ -6,7 +6,13 @@
 //! are listed here.
 //!
 //! ```text
-//!   net, to_thread        sockets, work in threads
+//!   testing               for tests of all this
+//!      |
+//!   net, patterns         sockets; small machines that many programs need
+//!      |
+//!   bridge                from other threads into the loop
+//!      |
+//!   to_thread, run_on     from the loop into other threads
 //!      |
 //!   group, gather         several at once
 //!      |
@@ -44,9 +50,23 @@ pub mod combinators;
 mod cancel;
 mod group;
 mod blocking;
+mod host;
+mod awaited_job;
 mod to_thread;
+mod run_on;
+mod bridge;
+mod random;
+mod patterns;
 mod net;
+pub mod testing;
+mod attributes;
 
+pub use attributes::{__run_main, main, test};
+pub use bridge::from_thread::{FromThreadError, from_thread, is_host_gone};
+pub use bridge::loop_thread::{LoopThread, LoopThreadBuilder, LoopThreadError};
+pub use bridge::remote_error::RemoteError;
+pub use bridge::remote_task::RemoteTask;
+pub use bridge::spawner::{Spawner, spawner};
 pub use cancel::cleanup::{with_cleanup, with_resource};
 pub use cancel::move_on::{FailAfter, fail_after, fail_at, move_on_after, move_on_at};
 pub use cancel::scope::{CancelScope, Scoped};
@@ -80,10 +100,17 @@ pub use group::start::{Ready, Start, StartError};
 pub use group::whole::{GroupBuilder, cancellable_group, task_group};
 pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
 pub use on_done::OnDone;
+pub use patterns::pipeline::{Feed, pipeline};
+pub use patterns::rate_limit::RateLimiter;
+pub use patterns::resource_pool::{Pooled, ResourcePool};
+pub use patterns::retry::{GaveUp, RetryError, retry, retry_if};
+pub use patterns::retry_policy::RetryPolicy;
 pub use promise::{Abandoned, Promise, PromiseFuture, promise};
+pub use random::{Random, with_seed};
 #[doc(inline)]
 pub use roundelay_runtime::{ContextValues, ContextVar, Reset};
 pub use run::{Runner, RunnerBuilder, run};
+pub use run_on::{RunOn, run_on};
 pub use shared::{OnSettled, Shared};
 pub use sync::barrier::{Barrier, BarrierWait, BrokenBarrier};
 pub use sync::borrower::{BorrowError, Borrower};

@@ -180,6 +180,10 @@ impl Runner {
     /// closes the loop: the same as dropping the runner.
     pub fn close(self) {}
 
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
     /// Asks every task to end and turns the loop until all have. A task that is born of
     /// another's destructor is asked as well; a family that never dies out is cut off.
     ///
@@ -225,8 +229,11 @@ impl Drop for Runner {
         self.event_loop.begin_closing();
         self.warn_of_leftovers();
         self.cancel_and_unwind();
-        self.tasks.blocking.close(self.patience);
+        // A job in a thread may be waiting for an answer of this loop. It gets none any more, and
+        // hears so, before the loop waits for the job.
         self.tasks.close();
+        self.event_loop.close_door();
+        self.tasks.blocking.close(self.patience);
     }
 }
 

@@ -64,7 +64,8 @@ where
     start(expect_tasks("spawn"), future, Birth { name: None, at, values, eager: false })
 }
 
-fn start<F>(tasks: Rc<Tasks>, future: F, birth: Birth) -> Task<F::Output>
+/// Starts a task on a certain loop.
+pub(crate) fn start<F>(tasks: Rc<Tasks>, future: F, birth: Birth) -> Task<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
@@ -241,6 +242,15 @@ impl<T> Task<T> {
         self.tasks.ended_since(self.key)
     }
 
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Gives it a step although nothing happened that it waits for.
+    pub(crate) fn wake(&self) {
+        self.tasks.wake(self.key);
+    }
+
     /// Wakes `waiter` when the task has ended; with `None`, nobody.
     pub(crate) fn wake_when_over(&self, waiter: impl Into<Option<Waiter>>) {
         self.tasks.set_joiner(self.key, waiter);
@@ -339,24 +349,6 @@ impl<T> fmt::Debug for Task<T> {
             .field("finished", &self.is_finished())
             .finish_non_exhaustive()
     }
-}
-
-/// Spawns a cleanup: a task without a handle, which a closing loop waits for.
-pub(crate) fn spawn_cleanup(
-    tasks: &Rc<Tasks>,
-    cleanup: impl Future<Output = ()> + 'static,
-    at: &'static Location<'static>,
-) {
-    let counted = tasks.count_cleanup();
-    let future = async move {
-        let _counted = counted;
-        cleanup.await;
-    };
-    let values = ContextValues::current();
-    let birth = Birth { name: Some("cleanup".into()), at, values, eager: false };
-    let task = start(Rc::clone(tasks), future, birth);
-    tasks.mark_cleanup(task.key);
-    task.detach();
 }
 
 pin_project! {

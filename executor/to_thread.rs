@@ -7,30 +7,43 @@
 //! ```
 //!
 //! A thread cannot be stopped. So giving up on the await frees the *task*; the function, if
-//! it has begun, runs to its end and its value is dropped.
+//! it has begun, runs to its end and its value is dropped. Who must not forget the thread
+//! chooses one of these:
+//!
+//! | who gives up wants... | and writes |
+//! |---|---|
+//! | to go on at once (asyncio's rule) | `to_thread(f).await`, and drops it |
+//! | a permit to come back only when the thread is free | [`to_thread(f).holding(permit)`](ToThread::holding) |
+//! | to wait for the thread after a time limit (trio's rule) | `timeout(limit, &mut job).await`, then `job.await` |
+//! | the function to stop by itself | asks [`is_host_gone`](crate::is_host_gone) in it |
 //!
 //! # Invariants
 //! - A job that has not begun when its future is dropped never begins.
 //! - While a job is awaited, a virtual clock does not jump over it.
 //!
-//! Tutorial: chapter 15. Before this: `blocking.rs`. After this: `net/readiness.rs`.
+//! Tutorial: chapter 15. Before this: `awaited_job.rs`. After this: `run_on.rs`.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use roundelay_pools::{Job, JobError};
-use roundelay_runtime::{ClockHold, ContextValues, Event, LoopProxy};
+use roundelay_pools::JobError;
+use roundelay_runtime::ContextValues;
 
+use crate::awaited_job::AwaitedJob;
 use crate::current::expect_tasks;
+use crate::host::Host;
+use crate::promise::promise;
+use crate::task::{Task, TaskBuilder};
 
 /// Calls `work` on a thread of the loop's pool, and gives what it returns.
 ///
 /// It is handed to the pool at the first poll; up to that it can be moved about, and
-/// nothing happens. It sees the task's [context variables](crate::ContextVar), and what it sets
-/// stays with it. For several at once, spawn or [`gather_all`](crate::gather_all()) them.
+/// nothing happens. For several at once, spawn or [`gather_all`](crate::gather_all()) them.
+/// Inside, [`from_thread`](crate::from_thread()) calls back into the loop. It sees the task's
+/// [context variables](crate::ContextVar), and what it sets stays with it.
 ///
 /// # Errors
 /// [`JobError`]: it panicked, or the pool is closed.
@@ -48,7 +61,6 @@ use crate::current::expect_tasks;
 /// });
 /// ```
 #[doc(alias = "spawn_blocking")]
-#[doc(alias = "run_in_executor")]
 pub fn to_thread<F, T>(work: F) -> ToThread<F, T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -65,32 +77,95 @@ pub struct ToThread<F, T> {
 
 enum Stage<F, T> {
     New(F),
-    Awaited { job: Job<T>, number: u64, home: LoopProxy, ring: Arc<Ring> },
+    Awaited(AwaitedJob<T>),
     Over,
 }
 
 impl<F, T> Unpin for ToThread<F, T> {}
 
-/// Wakes whoever awaits the job, then lets the clock go: not when the result is taken, for
-/// nobody may ever come for it, and not before the wake-up is on its way.
-struct Ring {
-    clock: Mutex<Option<ClockHold>>,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Wake for Ring {
-    fn wake(self: Arc<Self>) {
-        let waker = lock(&self.waker).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        let clock = lock(&self.clock).take();
-        drop(clock);
+impl<F, T> ToThread<F, T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    /// Keeps `held` until the thread is free again, whoever gives up meanwhile.
+    ///
+    /// A limit on threads at work is no limit if a cancelled task gives its permit back while
+    /// its function still runs. So the permit goes with the job: a task of its own awaits the
+    /// job, and drops `held` on the loop's thread when the function has ended or will never
+    /// begin.
+    ///
+    /// # Errors
+    /// Those of [`to_thread`].
+    ///
+    /// *Cancel safety: loses data.* A function that has not begun never will, and `held` is
+    /// dropped soon. One that runs goes on to its end; `held` is dropped then, and so is its
+    /// value. If the loop is closed before that, `held` is dropped with the loop's tasks.
+    ///
+    /// # Panics
+    /// When first polled where no event loop runs.
+    ///
+    /// ```
+    /// use roundelay_executor::{Semaphore, run, to_thread};
+    ///
+    /// run(async {
+    ///     let drives = Semaphore::new(2);
+    ///     let permit = drives.acquire().await;
+    ///     let size = to_thread(|| "pretend that this reads a disk".len()).holding(permit).await;
+    ///     assert_eq!(size.unwrap(), 30);
+    ///     assert_eq!(drives.available_permits(), 2);
+    /// });
+    /// ```
+    #[doc(alias = "abandon_on_cancel")]
+    pub async fn holding<H: 'static>(self, held: H) -> Result<T, JobError> {
+        let Stage::New(work) = self.stage else {
+            panic!("`holding` belongs before the first await: `to_thread(f).holding(permit)`")
+        };
+        let mut job = submit(work)?;
+        let (answer, outcome) = promise();
+        let warden = TaskBuilder::new().name("to_thread, holding").spawn(async move {
+            let outcome = poll_fn(|cx| {
+                if !answer.is_awaited() {
+                    job.give_up();
+                }
+                job.poll(cx)
+            });
+            let outcome = outcome.await;
+            drop(held);
+            // Refused if nobody waits any more: then the value is dropped.
+            drop(answer.resolve(outcome));
+        });
+        // Dropped after the promise's future below: then the warden sees that nobody waits.
+        let _leaving = Leaving { warden };
+        outcome.await.unwrap_or(Err(JobError::Cancelled))
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Makes the warden look when whoever awaited its answer has left.
+struct Leaving {
+    warden: Task<()>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.warden.wake();
+    }
+}
+
+/// Hands `work` to the loop's own pool, with a way back into the loop.
+fn submit<F, T>(work: F) -> Result<AwaitedJob<T>, JobError>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let tasks = expect_tasks("to_thread");
+    let host = Host::new(tasks.loop_ref.proxy());
+    let inside = Arc::clone(&host);
+    let mut values = ContextValues::current();
+    match tasks.blocking.submit(move || values.run(|| inside.run(work))) {
+        Ok(job) => Ok(AwaitedJob::new(&tasks, job, host)),
+        Err(refusal) => Err(JobError::Refused(refusal.to_string())),
+    }
 }
 
 impl<F, T> Future for ToThread<F, T>
@@ -105,49 +180,19 @@ where
             let Stage::New(work) = std::mem::replace(&mut self.stage, Stage::Over) else {
                 unreachable!("just seen");
             };
-            let tasks = expect_tasks("to_thread");
-            let home = tasks.loop_ref.proxy();
-            let mut values = ContextValues::current();
-            let work = move || values.run(work);
-            let (number, job) = match tasks.blocking.submit(work) {
-                Ok(submitted) => submitted,
-                Err(refusal) => return Poll::Ready(Err(JobError::Refused(refusal.to_string()))),
-            };
-            tasks.loop_ref.observe(|| Event::JobSubmitted { job: number });
-            let ring = Arc::new(Ring {
-                clock: Mutex::new(Some(home.hold_clock())),
-                waker: Mutex::default(),
-            });
-            self.stage = Stage::Awaited { job, number, home, ring };
-        }
-        let Stage::Awaited { job, number, home, ring } = &mut self.stage else {
-            panic!("a future that has given the job's result is polled again");
-        };
-        // Cloning and dropping a waker may be foreign code: not under the lock.
-        let new = cx.waker().clone();
-        let earlier = lock(&ring.waker).replace(new);
-        drop(earlier);
-        let waker = Waker::from(Arc::clone(ring));
-        let Poll::Ready(outcome) = Pin::new(job).poll(&mut Context::from_waker(&waker)) else {
-            return Poll::Pending;
-        };
-        if let Ok(home) = home.local() {
-            home.observe(|| Event::JobEnded { job: *number });
-        }
-        self.stage = Stage::Over;
-        Poll::Ready(outcome)
-    }
-}
-
-impl<F, T> Drop for ToThread<F, T> {
-    fn drop(&mut self) {
-        if let Stage::Awaited { job, number, home, ring } = &self.stage {
-            job.cancel();
-            drop(lock(&ring.clock).take());
-            if let Ok(home) = home.local() {
-                home.observe(|| Event::JobAbandoned { job: *number });
+            match submit(work) {
+                Ok(job) => self.stage = Stage::Awaited(job),
+                Err(refused) => return Poll::Ready(Err(refused)),
             }
         }
+        let Stage::Awaited(job) = &mut self.stage else {
+            panic!("a future that has given the job's result is polled again");
+        };
+        let outcome = job.poll(cx);
+        if outcome.is_ready() {
+            self.stage = Stage::Over;
+        }
+        outcome
     }
 }
 
@@ -155,7 +200,7 @@ impl<F, T> fmt::Debug for ToThread<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.stage {
             Stage::New(_) => "ToThread(new)",
-            Stage::Awaited { .. } => "ToThread(awaited)",
+            Stage::Awaited(_) => "ToThread(awaited)",
             Stage::Over => "ToThread(over)",
         })
     }

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
-use crate::bell::Bell;
+use crate::bell::{Bell, run_one};
 use crate::error::JobError;
 use crate::job::Job;
 
@@ -33,7 +33,8 @@ use crate::job::Job;
 ///
 /// Jobs of both pools can be mixed. A job cannot be given twice: a [`Job`] is not `Clone`.
 ///
-/// On an event loop's thread use [`into_stream`](AsCompleted::into_stream).
+/// On an event loop's thread use [`into_stream`](AsCompleted::into_stream). A job may iterate over
+/// jobs of its own pool: see [`Job::wait`].
 ///
 /// ```
 /// use roundelay_pools::{ThreadPool, as_completed};
@@ -60,7 +61,7 @@ pub fn as_completed<T>(jobs: impl IntoIterator<Item = Job<T>>) -> AsCompleted<T>
         Some(job)
     });
     let jobs: Vec<_> = jobs.collect();
-    AsCompleted { open: jobs.len(), jobs, ended, bell }
+    AsCompleted { open: jobs.len(), jobs, ended, bell, offered: 0 }
 }
 
 /// The iterator of [`as_completed`].
@@ -77,6 +78,8 @@ pub struct AsCompleted<T> {
     ended: VecDeque<usize>,
     bell: Arc<Bell>,
     open: usize,
+    /// Those before this place have started, or cannot be run by this thread.
+    offered: usize,
 }
 
 impl<T> AsCompleted<T> {
@@ -121,6 +124,20 @@ impl<T> AsCompleted<T> {
     }
 
     /// The jobs that have not come yet, with their places; for instance to cancel them.
+    ///
+    /// ```
+    /// use roundelay_pools::{ThreadPool, as_completed};
+    ///
+    /// let pool = ThreadPool::new(2);
+    /// let jobs: Vec<_> = (0..10).map(|n| pool.submit(move || n)).collect::<Result<_, _>>()?;
+    /// let mut results = as_completed(jobs);
+    /// let (_, first) = results.next().unwrap();
+    /// assert!(first.is_ok() && results.pending() == 9);
+    /// for (_index, job) in results.into_pending() {
+    ///     job.cancel(); // the first answer is enough
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_pending(self) -> Vec<(usize, Job<T>)> {
         let jobs = self.jobs.into_iter().enumerate();
         jobs.filter_map(|(index, job)| Some((index, job?))).collect()
@@ -146,7 +163,10 @@ impl<T> Iterator for AsCompleted<T> {
         if self.open == 0 {
             return None;
         }
-        let index = self.ended.pop_front().or_else(|| self.bell.listen(None))?;
+        let AsCompleted { jobs, ended, bell, offered, .. } = self;
+        let index = ended.pop_front().or_else(|| {
+            bell.listen_or_work(|| run_one(jobs.iter().map(Option::as_ref), offered))
+        })?;
         Some(self.give(index))
     }
 

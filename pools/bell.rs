@@ -70,6 +70,20 @@ impl Bell {
         }
     }
 
+    /// Like [`listen`](Bell::listen) without a deadline, for a thread that may be a worker of the
+    /// pool that these jobs are in: before it sleeps, `work` may run one of them. `false`: there
+    /// is none that it can run.
+    pub(crate) fn listen_or_work(&self, mut work: impl FnMut() -> bool) -> Option<usize> {
+        loop {
+            if let Some(number) = self.rung.lock().by.pop_front() {
+                return Some(number);
+            }
+            if !work() {
+                return self.listen(None);
+            }
+        }
+    }
+
     pub(crate) fn poll_listen(&self, cx: &Context<'_>) -> Poll<usize> {
         // A waker's clone and drop are the executor's code, so they happen outside the lock.
         let new = cx.waker().clone();
@@ -83,6 +97,21 @@ impl Bell {
         drop(old);
         Poll::Pending
     }
+}
+
+/// Runs the first of these jobs that this thread can run while it waits for them (see
+/// [`Job::wait`]). `offered`: how many it has been offered before; none of those is queued again.
+pub(crate) fn run_one<'a, T: 'a>(
+    jobs: impl Iterator<Item = Option<&'a Job<T>>>,
+    offered: &mut usize,
+) -> bool {
+    for job in jobs.skip(*offered) {
+        *offered += 1;
+        if job.is_some_and(Job::run_here) {
+            return true;
+        }
+    }
+    false
 }
 
 impl Wake for Rope {

@@ -10,12 +10,13 @@
 //!
 //! Tutorial: the chapter on process pools. Before this: `thread_map.rs`. After this: `bytes.rs`.
 
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Appends a value to `out`.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), String> {
-    postcard::to_extend(value, Appending(out)).map(drop).map_err(|error| match error {
+    postcard::serialize_with_flavor(value, Appending(out)).map_err(|error| match error {
         postcard::Error::WontImplement | postcard::Error::SerializeSeqLengthUnknown => {
             "the type uses `#[serde(flatten)]`, `untagged` or a sequence of unknown length, which a \
              compact format cannot carry; send it as a JSON `String`, or give it a plain shape"
@@ -63,12 +64,26 @@ pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, S
     Ok(value)
 }
 
-/// Postcard extends a collection that it owns; this one is lent.
+/// Where postcard writes: the end of a `Vec` that is lent to it. (Its own `to_extend` wants one
+/// that it can keep, and hands over megabytes byte by byte; only an optimised build makes that a
+/// copy.)
 struct Appending<'a>(&'a mut Vec<u8>);
 
-impl Extend<u8> for Appending<'_> {
-    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
-        self.0.extend(bytes);
+impl Flavor for Appending<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

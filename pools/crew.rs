@@ -35,7 +35,7 @@ use crate::error::{JobError, PoolError};
 use crate::headcount::{Headcount, Hire, Leave};
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
 use crate::panics::{contain, watch_this_thread};
-use crate::thread_job::{Ran, Runnable};
+use crate::thread_job::{Ran, Runnable, take_ran_while_waiting};
 
 pub(crate) struct Crew {
     settings: Settings,
@@ -83,6 +83,8 @@ struct Seat {
 pub(crate) enum WhenFull {
     Wait,
     Refuse,
+    /// Wait; and where that is refused, the caller will run the job itself.
+    RunHere,
 }
 
 impl Crew {
@@ -131,7 +133,7 @@ impl Crew {
             return Ok(()); // never disconnected: we hold both ends
         };
         // One of our own threads must not wait for room, which is made by our threads.
-        if full == WhenFull::Wait && !self.ending.is_worker_here() {
+        if full != WhenFull::Refuse && !self.ending.is_worker_here() {
             let _ = self.into_queue.send(job);
             return Ok(());
         }
@@ -181,7 +183,7 @@ impl Crew {
         let mut last_place: Option<&'static Location<'static>> = None;
         while let Some(job) = self.next_job(seat) {
             let Some(place) = job.start() else {
-                self.headcount.is_free(); // it was cancelled
+                self.headcount.is_free(); // it was cancelled, or run by a thread that waited for it
                 continue;
             };
             // Many jobs come from one place: only another one is worth the lock.
@@ -192,11 +194,11 @@ impl Crew {
             seat.busy.store(true, Ordering::Release);
             let ran = job.run(&|| {
                 seat.busy.store(false, Ordering::Release);
-                add(&seat.done);
+                add(&seat.done, 1 + take_ran_while_waiting());
                 self.headcount.is_free();
             });
             if ran == Ran::Abandoned {
-                add(&seat.abandoned);
+                add(&seat.abandoned, 1);
             }
         }
     }
@@ -270,9 +272,9 @@ impl Seat {
     }
 }
 
-/// Adds one to a number that only this thread writes: no other write can come between.
-fn add(number: &AtomicU64) {
-    number.store(number.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+/// Adds to a number that only this thread writes: no other write can come between.
+fn add(number: &AtomicU64, more: u64) {
+    number.store(number.load(Ordering::Relaxed) + more, Ordering::Relaxed);
 }
 
 // ---- the end --------------------------------------------------------------------------------
@@ -309,8 +311,7 @@ impl Crew {
         for _ in 0..self.out_of_queue.len() {
             match self.out_of_queue.try_recv() {
                 Ok(Some(job)) => {
-                    job.fail(JobError::Cancelled);
-                    cancelled += 1;
+                    cancelled += usize::from(job.fail(JobError::Cancelled));
                     self.headcount.job_goes();
                     self.nudge();
                 }

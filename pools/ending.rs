@@ -72,9 +72,14 @@ impl Ending {
         EMPLOYER.set(self.id);
     }
 
+    /// The number that no other pool of this process has.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Is this thread a worker of the pool?
     pub(crate) fn is_worker_here(&self) -> bool {
-        EMPLOYER.get() == self.id
+        employer() == self.id
     }
 
     /// The last worker is gone.
@@ -118,6 +123,11 @@ impl Ending {
     pub(crate) fn future(self: &Arc<Ending>) -> Ended {
         Ended { ending: Arc::clone(self), ticket: None }
     }
+}
+
+/// The number of the pool that this thread works for; zero: it works for none.
+pub(crate) fn employer() -> u64 {
+    EMPLOYER.get()
 }
 
 impl Future for Ended {

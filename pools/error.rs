@@ -25,6 +25,20 @@ use crate::panic_report::PanicReport;
 use crate::worker_exit::WorkerExit;
 
 /// Why a job has no value.
+///
+/// ```
+/// use roundelay_pools::{JobError, ThreadPool};
+///
+/// let pool = ThreadPool::new(1);
+/// let job = pool.submit(|| 42)?;
+/// match job.wait() {
+///     Ok(value) => assert_eq!(value, 42),
+///     Err(JobError::Panicked(report)) => eprintln!("a bug in the job: {report}"),
+///     Err(JobError::WorkerDied { pid, .. }) => eprintln!("process {pid} is gone"),
+///     Err(other) => eprintln!("{other}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum JobError {
@@ -68,6 +82,17 @@ pub enum JobError {
 }
 
 /// Why a pool did not accept something.
+///
+/// ```
+/// use roundelay_pools::{PoolError, ThreadPool};
+///
+/// let pool = ThreadPool::new(1);
+/// pool.close();
+/// match pool.submit(|| 42) {
+///     Err(error @ PoolError::ShutDown) => assert!(error.to_string().contains("has been closed")),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[non_exhaustive]
 pub enum PoolError {
     /// `worker_entry()` has not run in this process, so a process pool cannot be made.

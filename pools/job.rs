@@ -70,6 +70,12 @@ pub(crate) trait Shared<T>: Send + Sync {
         false
     }
 
+    /// Runs the job on this thread, if that is what a worker that waits for it is to do: see
+    /// [`Job::wait`].
+    fn run_here(self: Arc<Self>) -> bool {
+        false
+    }
+
     /// Where `submit` was called.
     fn submitted_at(&self) -> &'static Location<'static>;
 }
@@ -83,12 +89,18 @@ impl<T> Job<T> {
     ///
     /// On an event loop's thread use `.await`: blocking there stops every task.
     ///
+    /// A job may wait for another one **of its own thread pool**, even if all threads are busy
+    /// waiting: if that one is still queued, the thread that waits for it runs it, here and now
+    /// and out of turn. So a pool of one thread can divide and conquer, as deep as its stack
+    /// goes. (In Python's pools such a job waits for ever.)
+    ///
     /// # Errors
     /// How the job ended without a value; [`JobError::ResultTaken`] if an earlier call has
     /// moved the value out. An error can be asked for again, a value cannot.
     #[doc(alias = "result")]
     #[doc(alias = "join")]
     pub fn wait(&self) -> Result<T, JobError> {
+        self.run_here();
         self.shared.slot().block(None);
         self.outcome().unwrap_or(Err(JobError::ResultTaken))
     }
@@ -98,6 +110,9 @@ impl<T> Job<T> {
     /// # Errors
     /// [`JobError::WaitTimeout`] when the limit comes first: the *job* is not affected, and can
     /// be waited for again. A zero limit looks and does not block.
+    ///
+    /// With a limit nobody runs the job on this thread: a job cannot be broken off when the time
+    /// is up.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -125,6 +140,17 @@ impl<T> Job<T> {
     }
 
     /// Takes the result if the job is done; `None` if it is not. Never blocks.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| 6 * 7)?;
+    /// pool.shutdown(); // so it is done
+    /// assert_eq!(job.outcome().unwrap()?, 42);
+    /// assert!(job.outcome().unwrap().is_err()); // the value has been taken
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "try_join")]
     pub fn outcome(&self) -> Option<Result<T, JobError>> {
         self.shared.slot().take()
@@ -134,6 +160,16 @@ impl<T> Job<T> {
     ///
     /// A result of a process job is decoded by whoever takes it, so "the result does not
     /// decode" shows only then.
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| { if true { std::panic::resume_unwind(Box::new("no luck")) } })?;
+    /// pool.shutdown();
+    /// assert!(matches!(job.error(), Some(JobError::Panicked(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "exception")]
     pub fn error(&self) -> Option<JobError> {
         self.shared.slot().error()
@@ -151,12 +187,34 @@ impl<T> Job<T> {
     }
 
     /// It has ended, in whatever way.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| ())?;
+    /// assert!(job.is_queued() || job.is_running() || job.is_done());
+    /// job.wait()?;
+    /// assert_eq!((job.is_queued(), job.is_running(), job.is_done()), (false, false, true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "done")]
     pub fn is_done(&self) -> bool {
         self.shared.slot().is_done()
     }
 
     /// It was cancelled before it started.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let jobs: Vec<_> = (0..100).map(|n| pool.submit(move || n)).collect::<Result<_, _>>()?;
+    /// for job in &jobs {
+    ///     assert_eq!(job.cancel(), job.is_cancelled()); // some had started already
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "cancelled")]
     pub fn is_cancelled(&self) -> bool {
         self.shared.slot().state() == State::Cancelled
@@ -205,9 +263,31 @@ impl<T> Job<T> {
     ///
     /// `true` means that the job's value will not arrive; it counts as done when its worker is
     /// really gone, so wait for it if that matters.
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn for_ever() { loop { std::thread::park() } }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let job = pool.submit(for_ever, ())?;
+    ///     assert!(job.kill());
+    ///     assert!(matches!(job.wait(), Err(JobError::Killed | JobError::Cancelled)));
+    ///     Ok(())
+    /// }
+    /// ```
     #[doc(alias = "terminate")]
     pub fn kill(&self) -> bool {
         self.cancel() || self.shared.kill_running()
+    }
+
+    /// If this thread works for the job's pool and the job is still queued: runs it, instead of
+    /// waiting for a thread that may never be free.
+    pub(crate) fn run_here(&self) -> bool {
+        self.is_queued() && Arc::clone(&self.shared).run_here()
     }
 
     /// `true`: it is done. `false`: this waker will be woken when it is.
@@ -216,6 +296,16 @@ impl<T> Job<T> {
     }
 
     /// Where the job was submitted.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| ())?;
+    /// assert!(job.submitted_at().line() > 0);
+    /// println!("waiting for the job of {}", job.submitted_at());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn submitted_at(&self) -> &'static Location<'static> {
         self.shared.submitted_at()
     }

@@ -63,6 +63,7 @@ mod headcount;
 mod thread_job;
 mod crew;
 mod thread_pool;
+mod thread_pool_builder;
 mod thread_map;
 
 // The process pool.
@@ -120,7 +121,8 @@ pub use roundelay_pools_macros::remote;
 pub use scripted::ScriptedPool;
 pub use team::OnWorkerDeath;
 pub use thread_map::ThreadMap;
-pub use thread_pool::{ThreadPool, ThreadPoolBuilder};
+pub use thread_pool::ThreadPool;
+pub use thread_pool_builder::ThreadPoolBuilder;
 pub use wait::{WaitJobs, Waited, When, wait, wait_async};
 pub use worker_exit::WorkerExit;
 

@@ -14,8 +14,9 @@ use std::panic::Location;
 pub struct PoolMetrics {
     /// Threads, or worker processes, that are there (idle ones too).
     pub workers: usize,
-    /// Jobs that wait for a worker. A cancelled one is counted until its turn would have come, or
-    /// until it is swept out of a long queue.
+    /// Jobs that wait for a worker. One that was cancelled, or run out of turn by a thread that
+    /// waited for it, is counted until its turn would have come, or until it is swept out of a long
+    /// queue.
     pub queued: usize,
     /// Jobs that a worker has now.
     pub running: usize,

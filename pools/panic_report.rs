@@ -15,6 +15,19 @@ use parking_lot::Mutex;
 ///
 /// The original payload of a panic in the *same* process is kept: [`resume`](Self::resume)
 /// lets it go on in the thread of whoever asks for the result.
+///
+/// ```
+/// use roundelay_pools::{Job, JobError, ThreadPool};
+///
+/// let pool = ThreadPool::new(1);
+/// let job: Job<()> = pool.submit(|| panic!("no luck"))?;
+/// let Err(JobError::Panicked(report)) = job.wait() else { panic!("it panicked") };
+/// assert_eq!(report.message(), "no luck");
+/// assert!(report.location().is_some()); // file:line:column
+/// let lived_on = std::thread::spawn(move || report.resume()).join();
+/// assert!(lived_on.is_err()); // the panic went on there
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct PanicReport {
     // Behind one pointer: every job has room for an error, and this one is rare.

@@ -14,6 +14,8 @@
 //! # Invariants
 //! - Threads that run no jobs are left as they were: our hook looks at one flag of theirs.
 //! - The place belongs to this call of the job: what an earlier one left is wiped first.
+//! - With `panic = "abort"` there is no call that goes on and no report. Then the old hook prints
+//!   everywhere, or the reason would be lost with the process.
 //!
 //! Not done: a place for a panic raised after the program replaced the hook without calling
 //! the one before. The report then has none.
@@ -25,14 +27,20 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
+use std::thread;
 
 use crate::panic_report::PanicReport;
 
 /// Calls user code; a panic in it ends here.
 pub(crate) fn contain<T>(user_code: impl FnOnce() -> T) -> Result<T, PanicReport> {
-    PLACE.with(|place| place.take());
+    let earlier = PLACE.take();
     // AssertUnwindSafe: what the closure captured is gone after a panic, nobody sees it broken.
-    panic::catch_unwind(AssertUnwindSafe(user_code)).map_err(report)
+    let outcome = panic::catch_unwind(AssertUnwindSafe(user_code)).map_err(report);
+    if thread::panicking() {
+        // A destructor waits for a job and runs it here: the panic that goes on is not this one.
+        PLACE.set(earlier);
+    }
+    outcome
 }
 
 /// Calls user code whose panic has nowhere to go (the hook has printed it).
@@ -50,7 +58,7 @@ pub(crate) fn watch_this_thread() {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             note_place(info);
-            if !SILENT.get() {
+            if !SILENT.get() || cfg!(panic = "abort") {
                 previous(info);
             }
         }));

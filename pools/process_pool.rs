@@ -102,6 +102,21 @@ impl ProcessPool {
     /// [`PoolError::Encode`] or [`PoolError::TooLarge`] when the arguments cannot travel;
     /// [`PoolError::ShutDown`] after `close`; [`PoolError::Broken`] when the pool is broken;
     /// [`PoolError::Os`] when there is no worker and no thread for one can be started.
+    ///
+    /// ```
+    /// use roundelay_pools::{ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
+    /// fn repeat(text: String, times: usize) -> String { text.repeat(times) }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let job = pool.submit(repeat, ("ab".to_owned(), 3))?;
+    ///     assert_eq!(job.wait()?, "ababab");
+    ///     Ok(())
+    /// }
+    /// ```
     #[track_caller]
     pub fn submit<F: RemoteFn>(
         &self,
@@ -154,6 +169,23 @@ impl ProcessPool {
     ///
     /// # Panics
     /// In a callback of one of this pool's jobs: it would wait for itself.
+    ///
+    /// ```
+    /// use roundelay_pools::{ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
+    /// fn double(n: u64) -> u64 { n * 2 }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let job = pool.submit(double, 21)?;
+    ///     pool.shutdown();
+    ///     assert!(job.is_done() && pool.has_ended() && pool.worker_pids().is_empty());
+    ///     assert_eq!(job.wait()?, 42);
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn shutdown(&self) {
         self.team.close();
         let ended = self.team.wait_for_end(None);
@@ -188,6 +220,23 @@ impl ProcessPool {
     /// Never blocks.
     ///
     /// What was running ends with [`JobError::Killed`], what was queued is cancelled.
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn for_ever() { loop { std::thread::park() } }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let job = pool.submit(for_ever, ())?;
+    ///     pool.kill_workers(); // or, if the job knows what to do with SIGTERM: pool.terminate()
+    ///     assert!(matches!(job.wait(), Err(JobError::Killed | JobError::Cancelled)));
+    ///     pool.shutdown();
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn kill_workers(&self) {
         self.team.stop_workers(|leash| leash.condemn(Reason::Killed));
     }
@@ -221,6 +270,25 @@ impl ProcessPool {
     }
 
     /// The numbers of the pool at this moment.
+    ///
+    /// ```
+    /// use roundelay_pools::{ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
+    /// fn double(n: u64) -> u64 { n * 2 }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     for n in 0..10 {
+    ///         assert_eq!(pool.submit(double, n)?.wait()?, n * 2);
+    ///     }
+    ///     let metrics = pool.metrics();
+    ///     assert_eq!((metrics.queued, metrics.running, metrics.done), (0, 0, 10));
+    ///     assert_eq!(metrics.workers, pool.worker_pids().len());
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn metrics(&self) -> PoolMetrics {
         self.team.metrics()
     }

@@ -39,6 +39,33 @@ impl ProcessPool {
 }
 
 /// The settings of a [`ProcessPool`] that is about to be made.
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_pools::{OnWorkerDeath, ProcessPool, remote};
+///
+/// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
+/// fn prepare(name: String) { println!("{name} begins"); }
+///
+/// #[remote(crate = roundelay_pools)]
+/// fn double(n: u64) -> u64 { n * 2 }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     roundelay_pools::worker_entry();
+///     let pool = ProcessPool::builder()
+///         .workers(2)
+///         .eager(true)
+///         .max_tasks_per_worker(100)
+///         .initializer(prepare, "a worker".to_owned())
+///         .on_worker_death(OnWorkerDeath::FailJob)
+///         .start_timeout(Duration::from_secs(30))
+///         .max_frame(16 << 20)
+///         .inherit_stderr(false)
+///         .build()?;
+///     assert_eq!(pool.submit(double, 21)?.wait()?, 42);
+///     Ok(())
+/// }
+/// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ProcessPoolBuilder {
     workers: usize,

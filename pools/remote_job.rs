@@ -58,8 +58,8 @@ pub(crate) trait RemoteJob: Send + Sync {
     /// Ends a started job; `free` as in [`Slot::complete`].
     fn end(self: Arc<Self>, answer: Result<Encoded, JobError>, free: &dyn Fn()) -> Ended;
 
-    /// Ends a job that no worker has.
-    fn fail(self: Arc<Self>, error: JobError);
+    /// Ends a job that no worker has. `false`: it has ended already.
+    fn fail(self: Arc<Self>, error: JobError) -> bool;
 }
 
 /// Where in a frame's body the result begins.
@@ -132,12 +132,14 @@ impl<T: Send + 'static> RemoteJob for RemoteCall<T> {
         if abandoned { Ended::Abandoned } else { Ended::Awaited }
     }
 
-    fn fail(self: Arc<Self>, error: JobError) {
-        if self.slot.start() {
+    fn fail(self: Arc<Self>, error: JobError) -> bool {
+        let was_queued = self.slot.start();
+        if was_queued {
             self.drop_work();
             self.slot.complete(Err(error), || ());
         }
         contain_quietly(move || drop(self));
+        was_queued
     }
 }
 

@@ -153,6 +153,20 @@ impl ScriptedPool {
     ///
     /// Its callbacks and wakers are called before this returns, on this thread. A panic in it
     /// becomes its outcome.
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, Pool, ScriptedPool};
+    ///
+    /// let script = ScriptedPool::new();
+    /// let jobs: Vec<_> = (0..3).map(|n| script.submit(move || n)).collect::<Result<_, _>>()?;
+    /// assert!(script.run(2) && script.start(1));
+    /// assert_eq!(script.waiting(), [0, 1]);
+    /// assert!(script.fail(1, JobError::Killed));
+    /// assert_eq!(script.run_all(), 1);
+    /// assert!(!script.run_next());
+    /// assert_eq!((jobs[2].wait()?, jobs[1].wait().is_err(), jobs[0].wait()?), (2, true, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run(&self, number: usize) -> bool {
         watch_this_thread();
         let job = self.script.state.lock().waiting.remove(&number);

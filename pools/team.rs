@@ -66,6 +66,21 @@ pub(crate) struct Settings {
 }
 
 /// What the death of a worker process means for the pool.
+///
+/// ```
+/// use roundelay_pools::{JobError, OnWorkerDeath, PoolError, ProcessPool, remote};
+///
+/// #[remote(crate = roundelay_pools)]
+/// fn leave() { std::process::exit(3) }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     roundelay_pools::worker_entry();
+///     let strict = ProcessPool::builder().on_worker_death(OnWorkerDeath::BreakPool).build()?;
+///     assert!(matches!(strict.submit(leave, ())?.wait(), Err(JobError::WorkerDied { .. })));
+///     assert!(matches!(strict.submit(leave, ()), Err(PoolError::Broken(_))));
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnWorkerDeath {
     /// The job that it had fails with [`JobError::WorkerDied`]; nothing else happens. The
@@ -283,7 +298,9 @@ impl Team {
         if closed {
             self.door_moved.notify_all();
         }
-        hopeless.into_iter().for_each(|(job, error)| job.fail(error));
+        for (job, error) in hopeless {
+            job.fail(error);
+        }
         if over && !self.ending.has_come() {
             self.ending.raise();
         }

@@ -66,9 +66,7 @@ impl Team {
         let mut state = self.state.lock();
         let jobs = state.queue.take_all();
         self.after_change(state);
-        let cancelled = jobs.len();
-        jobs.into_iter().for_each(|job| job.fail(JobError::Cancelled));
-        cancelled
+        jobs.into_iter().map(|job| usize::from(job.fail(JobError::Cancelled))).sum()
     }
 
     /// Waits until the last worker of a closed pool has ended, and joins the supervisors.

@@ -11,16 +11,21 @@
 //!
 //! # Invariants
 //! - The closure leaves `work` once: to be called, or to be dropped by a cancel.
+//! - A job runs where the queue says, with one exception: a worker of the same pool that blocks
+//!   until the job is done runs it itself, if nobody has begun. Otherwise a pool whose threads
+//!   all wait for queued jobs would wait for ever.
 //! - Whatever the user's code does in here (a panic in the call, or in the destructor of a
 //!   result that nobody wants), the worker that runs it lives on.
 //!
 //! Tutorial: the chapter on thread pools. Before this: `headcount.rs`. After this: `crew.rs`.
 
+use std::cell::Cell;
 use std::panic::Location;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::ending::employer;
 use crate::error::JobError;
 use crate::job::Shared;
 use crate::panics::{contain, contain_quietly};
@@ -30,6 +35,8 @@ pub(crate) struct ThreadJob<F, T> {
     work: Mutex<Option<F>>,
     slot: Slot<T>,
     submitted_at: &'static Location<'static>,
+    /// The pool's number: whose workers may run it while they wait.
+    pool: u64,
 }
 
 /// What a worker thread can do with a job.
@@ -40,8 +47,8 @@ pub(crate) trait Runnable: Send + Sync {
     /// Runs a started job and stores its outcome; `free` as in [`Slot::complete`].
     fn run(self: Arc<Self>, free: &dyn Fn()) -> Ran;
 
-    /// Ends a job that will not be run.
-    fn fail(self: Arc<Self>, error: JobError);
+    /// Ends a job that will not be run. `false`: it has ended already, or a thread has it.
+    fn fail(self: Arc<Self>, error: JobError) -> bool;
 }
 
 /// Whether anybody could still take the result of a job that ran.
@@ -56,9 +63,26 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    pub(crate) fn new(work: F, submitted_at: &'static Location<'static>) -> Arc<ThreadJob<F, T>> {
-        Arc::new(ThreadJob { work: Mutex::new(Some(work)), slot: Slot::new(), submitted_at })
+    pub(crate) fn new(
+        work: F,
+        submitted_at: &'static Location<'static>,
+        pool: u64,
+    ) -> Arc<ThreadJob<F, T>> {
+        Arc::new(ThreadJob { work: Mutex::new(Some(work)), slot: Slot::new(), submitted_at, pool })
     }
+
+    fn take_work(&self) -> F {
+        self.work.lock().take().expect("a started job still has its closure")
+    }
+}
+
+thread_local! {
+    static RAN_WHILE_WAITING: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many jobs this thread ran while it waited for them, since it was last asked.
+pub(crate) fn take_ran_while_waiting() -> u64 {
+    RAN_WHILE_WAITING.with(Cell::take)
 }
 
 impl<F, T> Runnable for ThreadJob<F, T>
@@ -71,8 +95,7 @@ where
     }
 
     fn run(self: Arc<Self>, free: &dyn Fn()) -> Ran {
-        let work = self.work.lock().take().expect("a started job still has its closure");
-        let outcome = contain(work); // when this returns, the captures are gone, too
+        let outcome = contain(self.take_work()); // when this returns, the captures are gone, too
 
         // Nobody else holds the job: no handle, no callback. Then there is nobody to tell, and
         // the result is dropped before the worker counts as free.
@@ -89,12 +112,14 @@ where
         ran
     }
 
-    fn fail(self: Arc<Self>, error: JobError) {
-        if self.slot.start() {
+    fn fail(self: Arc<Self>, error: JobError) -> bool {
+        let was_queued = self.slot.start();
+        if was_queued {
             self.drop_work();
             self.slot.complete(Err(error), || ());
         }
         contain_quietly(move || drop(self));
+        was_queued
     }
 }
 
@@ -111,6 +136,18 @@ where
         // Take, let the lock go, then run the captures' destructors.
         let work = self.work.lock().take();
         contain_quietly(move || drop(work));
+    }
+
+    fn run_here(self: Arc<Self>) -> bool {
+        let mine = employer() == self.pool && self.slot.start();
+        if mine {
+            let outcome = contain(self.take_work());
+            RAN_WHILE_WAITING.with(|count| count.set(count.get() + 1));
+            // This thread is not free: it goes on with the job that has waited for this one. The
+            // empty place in the queue is found by another, or by this one later.
+            self.slot.complete(outcome.map(Answer::Here).map_err(JobError::Panicked), || ());
+        }
+        mine
     }
 
     fn submitted_at(&self) -> &'static Location<'static> {

@@ -9,7 +9,7 @@
 //! - At most `window` items have been taken and not yet been given back as results.
 //! - Dropping the iterator cancels what has not started.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `thread_pool.rs`. After this: `codec.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `thread_pool_builder.rs`. After this: `codec.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -27,6 +27,9 @@ impl ThreadPool {
     /// Lazy: items are taken, and jobs submitted, when the iterator is advanced, and never more
     /// than a [`window`](ThreadMap::window) ahead. So the input may be endless. Several inputs
     /// are one input of tuples: `a.zip(b)`, which ends with the shorter.
+    ///
+    /// In a job of this very pool it works, too: what no other thread comes for is run by the thread
+    /// that iterates.
     ///
     /// An error (a panic, a closed pool) is the result of its own item, and the others go on.
     /// To stop at the first, collect into a `Result`: dropping the iterator cancels the jobs
@@ -101,7 +104,7 @@ where
             && let Some(item) = self.items.next()
         {
             let function = Arc::clone(&self.function);
-            let job = self.pool.accept(move || function(item), self.called_at, WhenFull::Wait);
+            let job = self.pool.accept(move || function(item), self.called_at, WhenFull::RunHere);
             self.jobs.push_back(job.map_err(|error| JobError::Refused(error.to_string())));
         }
         self.jobs.pop_front().map(|job| job?.wait())

@@ -10,23 +10,24 @@
 //! ```
 //!
 //! # Invariants
-//! - Jobs start in the order of their submission. They may end in any order.
+//! - Jobs start in the order of their submission, except one that another job of the pool waits
+//!   for. They may end in any order.
 //! - A thread is started only while none is idle, and never more than the maximum.
 //! - Nothing here but `shutdown`, `shutdown_timeout` and a `submit` to a full bounded queue
 //!   ever blocks; dropping the pool does not.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `crew.rs`. After this: `thread_map.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `crew.rs`. After this:
+//! `thread_pool_builder.rs`.
 
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::crew::{Crew, Settings, WhenFull};
+use crate::crew::{Crew, WhenFull};
 use crate::ending::Ended;
 use crate::error::PoolError;
-use crate::job::Job;
+use crate::job::{Job, Shared};
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
 use crate::thread_job::ThreadJob;
 
@@ -54,33 +55,13 @@ use crate::thread_job::ThreadJob;
 /// ```
 #[doc(alias = "ThreadPoolExecutor")]
 pub struct ThreadPool {
-    crew: Arc<Crew>,
+    pub(crate) crew: Arc<Crew>,
 }
 
 impl ThreadPool {
-    /// A pool of at most `threads` threads. They are started when there is work for them.
-    ///
-    /// # Panics
-    /// If `threads` is zero: no job could ever run.
-    pub fn new(threads: usize) -> ThreadPool {
-        ThreadPool::builder().threads(threads).build()
-    }
-
-    /// A pool with other settings than the usual ones.
-    pub fn builder() -> ThreadPoolBuilder {
-        ThreadPoolBuilder {
-            threads: default_threads(),
-            name: "pool".to_owned(),
-            idle_timeout: Some(Duration::from_secs(10)),
-            capacity: None,
-            stack_size: None,
-            initializer: None,
-        }
-    }
-
     /// Hands over a closure. It runs when a thread is free, after those submitted before it.
     ///
-    /// Does not block, unless the pool was built with a [`capacity`](ThreadPoolBuilder::capacity)
+    /// Does not block, unless the pool was built with a [`capacity`](crate::ThreadPoolBuilder::capacity)
     /// and its queue is full; then it waits for room.
     ///
     /// # Errors
@@ -88,6 +69,16 @@ impl ThreadPool {
     /// panicked; [`PoolError::QueueFull`] when one of the pool's own threads submits to a full
     /// queue (waiting for room could be waiting for itself); [`PoolError::Os`] when there is no
     /// thread and none can be started. In each case the closure is dropped and was not called.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let name = String::from("roundelay");
+    /// let job = pool.submit(move || name.len())?; // what it captures moves to the thread
+    /// assert_eq!(job.wait()?, 9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "spawn_blocking")]
     #[track_caller]
     pub fn submit<F, T>(&self, work: F) -> Result<Job<T>, PoolError>
@@ -102,6 +93,16 @@ impl ThreadPool {
     ///
     /// # Errors
     /// Those of `submit`; [`PoolError::QueueFull`] whenever the queue is full.
+    ///
+    /// ```
+    /// use roundelay_pools::{PoolError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::builder().threads(1).capacity(1).build();
+    /// let refused = (0..1_000).find_map(|n| pool.try_submit(move || n).err());
+    /// if let Some(error) = refused {
+    ///     assert!(matches!(error, PoolError::QueueFull { capacity: 1 }));
+    /// }
+    /// ```
     #[track_caller]
     pub fn try_submit<F, T>(&self, work: F) -> Result<Job<T>, PoolError>
     where
@@ -121,8 +122,31 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let job = ThreadJob::new(work, submitted_at);
-        self.crew.accept(Arc::clone(&job) as _, full)?;
+        // A job that is cancelled, or run out of turn, keeps its place in the queue until its turn
+        // comes: so what stays there is to be small, however much the closure has captured.
+        if size_of::<F>() > LARGEST_INLINE {
+            self.queue(Box::new(work), submitted_at, full)
+        } else {
+            self.queue(work, submitted_at, full)
+        }
+    }
+
+    fn queue<F, T>(
+        &self,
+        work: F,
+        submitted_at: &'static Location<'static>,
+        full: WhenFull,
+    ) -> Result<Job<T>, PoolError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let job = ThreadJob::new(work, submitted_at, self.crew.ending().id());
+        match self.crew.accept(Arc::clone(&job) as _, full) {
+            Err(PoolError::QueueFull { .. })
+                if full == WhenFull::RunHere && Arc::clone(&job).run_here() => {}
+            accepted => accepted?,
+        }
         Ok(Job::new(job))
     }
 
@@ -131,6 +155,17 @@ impl ThreadPool {
     }
 
     /// Takes no more jobs. What was submitted still runs; then the threads leave. Never blocks.
+    ///
+    /// ```
+    /// use roundelay_pools::{PoolError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| "accepted")?;
+    /// pool.close();
+    /// assert!(matches!(pool.submit(|| ()), Err(PoolError::ShutDown)));
+    /// assert_eq!(job.wait()?, "accepted");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(&self) {
         self.crew.close();
     }
@@ -158,6 +193,16 @@ impl ThreadPool {
     ///
     /// # Panics
     /// In a job or a callback of this pool: it would wait for itself.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| 42)?;
+    /// pool.shutdown();
+    /// assert!(job.is_done() && pool.has_ended());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown(&self) {
         self.crew.close();
         let ended = self.crew.wait_for_end(None);
@@ -172,6 +217,22 @@ impl ThreadPool {
     ///
     /// # Panics
     /// In a job or a callback of this pool: it would wait for itself.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let (open, door) = mpsc::channel::<()>();
+    /// pool.submit(move || door.recv())?;
+    /// let still = pool.shutdown_timeout(Duration::from_millis(1)).unwrap_err();
+    /// assert_eq!(still.jobs.len() + still.queued, 1);
+    ///
+    /// drop(open);
+    /// assert!(pool.shutdown_timeout(Duration::MAX).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown_timeout(&self, limit: Duration) -> Result<(), StillRunning> {
         self.crew.close();
         match Instant::now().checked_add(limit) {
@@ -198,101 +259,46 @@ impl ThreadPool {
     }
 
     /// The jobs that threads have at this moment.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::builder().threads(1).name("reader").build();
+    /// let (ready, is_running) = mpsc::channel();
+    /// let (open, door) = mpsc::channel::<()>();
+    /// let job = pool.submit(move || { ready.send(()).unwrap(); door.recv() })?;
+    /// is_running.recv()?;
+    /// let running = pool.running();
+    /// assert_eq!(running[0].worker, "reader-0");
+    /// assert_eq!(running[0].submitted_at, job.submitted_at());
+    /// drop(open);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn running(&self) -> Vec<RunningJob> {
         self.crew.running()
     }
 
     /// The numbers of the pool at this moment.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// for n in 0..10 {
+    ///     pool.submit(move || n)?.wait()?;
+    /// }
+    /// let metrics = pool.metrics();
+    /// assert_eq!((metrics.workers, metrics.queued, metrics.running, metrics.done), (1, 0, 0, 10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn metrics(&self) -> PoolMetrics {
         self.crew.metrics()
     }
 }
 
-/// The settings of a [`ThreadPool`] that is about to be made.
-#[must_use = "a builder does nothing until `build` is called"]
-pub struct ThreadPoolBuilder {
-    threads: usize,
-    name: String,
-    idle_timeout: Option<Duration>,
-    capacity: Option<usize>,
-    stack_size: Option<usize>,
-    initializer: Option<Arc<dyn Fn() + Send + Sync>>,
-}
-
-impl ThreadPoolBuilder {
-    /// At most this many threads. Default: the number of processors and 4, at most 32 (Python's
-    /// default, made for jobs that mostly wait).
-    #[doc(alias = "max_workers")]
-    pub fn threads(mut self, at_most: usize) -> Self {
-        assert!(at_most > 0, "a thread pool needs at least one thread, or no job could ever run");
-        self.threads = at_most;
-        self
-    }
-
-    /// Threads are called `prefix-0`, `prefix-1` and so on. Default: `pool`.
-    #[doc(alias = "thread_name_prefix")]
-    pub fn name(mut self, prefix: impl Into<String>) -> Self {
-        self.name = prefix.into();
-        self
-    }
-
-    /// A thread leaves when it has had no job for this long; `None`: never. Default: 10 s.
-    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.idle_timeout = limit.into();
-        self
-    }
-
-    /// At most this many jobs wait in the queue; a `submit` beyond that waits for room, and a
-    /// `try_submit` is refused. Default: no limit, and memory is the limit. A cancelled job
-    /// keeps its place until its turn comes.
-    pub fn capacity(mut self, jobs: usize) -> Self {
-        assert!(jobs > 0, "a queue needs room for at least one job");
-        self.capacity = Some(jobs);
-        self
-    }
-
-    /// The size of each thread's stack, in bytes. Default: that of std.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_size = Some(bytes);
-        self
-    }
-
-    /// Called once on each thread before its first job. If it panics, the pool is broken:
-    /// what is queued fails with [`JobError::BrokenPool`](crate::JobError::BrokenPool), and
-    /// `submit` with [`PoolError::Broken`].
-    pub fn initializer(mut self, initialize: impl Fn() + Send + Sync + 'static) -> Self {
-        self.initializer = Some(Arc::new(initialize));
-        self
-    }
-
-    /// Makes the pool. No thread is started yet.
-    pub fn build(self) -> ThreadPool {
-        let crew = Crew::new(Settings {
-            max_threads: u32::try_from(self.threads).unwrap_or(u32::MAX).min(MOST_THREADS),
-            name_prefix: self.name,
-            idle_timeout: self.idle_timeout,
-            capacity: self.capacity,
-            stack_size: self.stack_size,
-            initializer: self.initializer,
-        });
-        ThreadPool { crew }
-    }
-}
-
-/// What fits into the headcount's word; far more than any system gives.
-const MOST_THREADS: u32 = (1 << 31) - 1;
-
-fn default_threads() -> usize {
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    (processors + 4).min(32)
-}
-
-impl Default for ThreadPool {
-    /// A pool with the usual settings.
-    fn default() -> ThreadPool {
-        ThreadPool::builder().build()
-    }
-}
+/// Larger closures get an allocation of their own, which a cancel gives back. In bytes.
+const LARGEST_INLINE: usize = 256;
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
@@ -303,16 +309,5 @@ impl Drop for ThreadPool {
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadPool").field("metrics", &self.metrics()).finish()
-    }
-}
-
-impl fmt::Debug for ThreadPoolBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadPoolBuilder")
-            .field("threads", &self.threads)
-            .field("name", &self.name)
-            .field("idle_timeout", &self.idle_timeout)
-            .field("capacity", &self.capacity)
-            .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::bell::Bell;
+use crate::bell::{Bell, run_one};
 use crate::error::JobError;
 use crate::job::Job;
 
@@ -56,7 +56,8 @@ pub struct Waited {
 /// `map.values_mut()`, `[&mut a, &mut b]`). No jobs are enough at once. The limit cancels
 /// nothing and is no error: look at `not_done`. A zero limit looks and does not block.
 ///
-/// On an event loop's thread use [`wait_async`].
+/// On an event loop's thread use [`wait_async`]. A job may wait for jobs of its own pool, if it
+/// sets no limit: see [`Job::wait`].
 ///
 /// ```
 /// use roundelay_pools::{ThreadPool, When, wait};
@@ -79,8 +80,16 @@ pub fn wait<'a, T: 'a>(
 ) -> Waited {
     let deadline = limit.into().and_then(|limit| Instant::now().checked_add(limit));
     let mut waiting = wait_async(jobs, when);
+    let mut offered = 0;
     while !waiting.enough {
-        let Some(index) = waiting.bell.listen(deadline) else { break };
+        let WaitJobs { jobs, bell, .. } = &waiting;
+        let heard = match deadline {
+            None => {
+                bell.listen_or_work(|| run_one(jobs.iter().map(|job| Some(&**job)), &mut offered))
+            }
+            deadline => bell.listen(deadline),
+        };
+        let Some(index) = heard else { break };
         waiting.note(index);
     }
     waiting.answer()

@@ -5,6 +5,12 @@
 use std::fmt;
 
 /// How a worker process ended.
+///
+/// ```
+/// use roundelay_pools::WorkerExit;
+///
+/// assert_eq!(WorkerExit::Signal(9).to_string(), "signal 9, SIGKILL");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerExit {

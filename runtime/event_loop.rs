@@ -154,6 +154,15 @@ impl EventLoop {
         }
     }
 
+    /// From now on nobody else can reach the loop: what other threads left is dropped, what
+    /// they still send is refused. Whoever winds a loop up calls this before waiting for
+    /// other threads, which may themselves be waiting for an answer of the loop.
+    pub fn close_door(&self) {
+        for message in self.core.inbox.close() {
+            self.contain_drop(|| drop(message));
+        }
+    }
+
     fn turn_until(
         &self,
         main: &mut dyn FnMut(),
@@ -225,9 +234,7 @@ impl Drop for EventLoop {
         let _closing = running::enter_to_close(&self.loop_ref);
         self.begin_closing();
         self.core.closed.set(true);
-        for message in self.core.inbox.close() {
-            self.contain_drop(|| drop(message));
-        }
+        self.close_door();
         self.drop_everything();
     }
 }

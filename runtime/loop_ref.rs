@@ -130,6 +130,12 @@ impl LoopRef {
         self.core.turn.get()
     }
 
+    /// How many entries are ready at this moment. The one that is being called does not count.
+    #[must_use]
+    pub fn ready_len(&self) -> usize {
+        self.core.ready.borrow().len()
+    }
+
     /// Whether the loop has been closed.
     #[must_use]
     #[inline]

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use roundelay::{
-    ContextScope, ContextValues, ContextVar, EventLoop, Runner, TaskBuilder, current_loop, promise,
-    sleep, spawn, timeout, to_thread, yield_now,
+    ContextScope, ContextValues, ContextVar, EventLoop, Runner, TaskBuilder, ThreadPool,
+    current_loop, promise, run_on, sleep, spawn, timeout, to_thread, yield_now,
 };
 use support::{Log, ms, must_end, on_drop, reporting_runner, run_virtual, virtual_runner};
 
@@ -141,10 +141,13 @@ fn a_job_in_a_thread_sees_the_values_and_its_changes_do_not_come_back() {
             V.set(1);
             let seen = to_thread(|| (v(), V.set(2), v())).await.unwrap();
             let after = to_thread(|| W.get()).await.unwrap();
-            (seen.0, seen.2, v(), after)
+            let pool = ThreadPool::new(1);
+            let elsewhere = run_on(&pool, v);
+            V.set(3);
+            (seen.0, seen.2, after, elsewhere.await.unwrap(), v())
         })
     };
-    assert_eq!(must_end(run), (1, 2, 1, None));
+    assert_eq!(must_end(run), (1, 2, None, 1, 3));
 }
 
 #[test]

@@ -10,6 +10,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use roundelay::runtime::{self, Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
+// The glob below brings in the attribute `test` for async functions, too.
+use core::prelude::v1::test;
+use roundelay::testing::{Sequencer, Turn};
 use roundelay::*;
 
 /// Compiles only if each type has the trait.
@@ -83,6 +86,14 @@ has!(Sync: GroupError<u8>, GroupFailure<u8>, GroupCause<u8>);
 has_not!(Send: Closed<Stays>, TryPutError<Stays>, GatherError<Stays>, GroupError<Stays>);
 has_not!(Sync: Closed<Travels>, TryPutError<Travels>, GatherError<Travels>, GroupError<Travels>);
 
+// ---- bridges: made to travel -------------------------------------------------------------------
+
+has!(Send: Spawner, RemoteTask<Travels>, LoopThread, RemoteError, LoopThreadError, FromThreadError);
+has!(Sync: Spawner, RemoteTask<Travels>, LoopThread, RemoteError, LoopThreadError, FromThreadError);
+has!(Send: RunOn<Travels>, Random, RetryPolicy, RetryError<Travels>, GaveUp);
+has!(Sync: Random, RetryPolicy, RetryError<u8>, GaveUp);
+has_not!(Send: RemoteTask<Stays>);
+
 // ---- stays on the thread of its loop ----------------------------------------------------------
 
 has_not!(Send: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, FailurePolicy);
@@ -117,6 +128,9 @@ has_not!(Sync: BroadcastSender<()>, BroadcastReceiver<()>, BroadcastReceiving<'s
 has_not!(Sync: WatchSender<()>, WatchReceiver<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
+
+has_not!(Send: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
+has_not!(Sync: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
 
 // What guards or carries something that stays, stays.
 has_not!(Send: Timeout<Task<()>>, Timeout<PromiseFuture<()>>, ToThread<Stays, ()>);

@@ -11,7 +11,7 @@
 //! - Try first: readiness is looked at only to spare a try that is known to fail.
 //! - The socket's descriptor is closed after its registration has ended (field order).
 //!
-//! Tutorial: chapter 7. Before this: `../to_thread.rs`. After this: `tcp.rs`.
+//! Tutorial: chapter 7. Before this: `../patterns/pipeline.rs`. After this: `tcp.rs`.
 
 use std::future::poll_fn;
 use std::io;

@@ -5,7 +5,7 @@ use std::{env, fs};
 
 /// In reading order, as in the real `lib.rs`. `panics.rs`, `leash.rs` and `shelf.rs` are stubs here: see
 /// `lib.rs`.
-const MODULES: [&str; 20] = [
+const MODULES: [&str; 21] = [
     "panic_report",
     "worker_exit",
     "error",
@@ -20,6 +20,7 @@ const MODULES: [&str; 20] = [
     "thread_job",
     "crew",
     "thread_pool",
+    "thread_pool_builder",
     "thread_map",
     "remote_job",
     "job_queue",

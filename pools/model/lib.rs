@@ -164,6 +164,52 @@ mod tests {
     }
 
     #[test]
+    fn jobs_that_wait_for_jobs_of_their_own_full_pool_end_against_cancel_and_close() {
+        explore(|| {
+            let pool = Arc::new(ThreadPool::new(1));
+            let inside = Arc::clone(&pool);
+            let outer = pool.submit(move || {
+                let Ok(inner) = inside.submit(|| 1) else { return 0 };
+                inner.wait().unwrap_or(10)
+            });
+            let outer = outer.unwrap();
+            let other = Arc::clone(&pool);
+            let meddler = thread::spawn(move || {
+                other.cancel_queued();
+                other.close();
+            });
+            // Refused, run, or cancelled (the inner or the outer one); but it ends.
+            assert!(matches!(outer.wait(), Ok(0 | 1 | 10) | Err(JobError::Cancelled)));
+            meddler.join().unwrap();
+            pool.shutdown();
+            assert_eq!(pool.metrics().queued, 0);
+        });
+    }
+
+    #[test]
+    fn two_threads_that_wait_for_each_others_jobs_run_each_job_once() {
+        explore(|| {
+            let pool = Arc::new(ThreadPool::new(2));
+            let runs = Arc::new(AtomicUsize::new(0));
+            let outer = [(); 2].map(|()| {
+                let (inside, runs) = (Arc::clone(&pool), Arc::clone(&runs));
+                let nested = move || {
+                    let jobs = [(); 2].map(|()| {
+                        let runs = Arc::clone(&runs);
+                        inside.submit(move || runs.fetch_add(1, Ordering::SeqCst)).unwrap()
+                    });
+                    as_completed(jobs).map(|(_, run)| run.unwrap()).count()
+                };
+                pool.submit(nested).unwrap()
+            });
+            assert_eq!(outer.map(|job| job.wait().unwrap()), [2, 2]);
+            assert_eq!(runs.load(Ordering::SeqCst), 4);
+            pool.shutdown();
+            assert_eq!(pool.metrics().done, 6);
+        });
+    }
+
+    #[test]
     fn an_idle_thread_that_leaves_never_leaves_a_job_behind() {
         explore(|| {
             let pool = ThreadPool::builder().threads(1).idle_timeout(Duration::ZERO).build();

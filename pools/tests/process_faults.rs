@@ -237,6 +237,36 @@ fn what_is_as_long_as_the_limit_travels_and_one_byte_more_does_not() {
 }
 
 #[test]
+#[ignore = "takes 4 GiB of memory: cargo test -p roundelay-pools --test process_faults -- --ignored"]
+fn a_gibibyte_travels_in_either_direction_and_a_little_more_does_not() {
+    const MOST: usize = (1 << 30) - 1_000;
+    let pool = ProcessPool::builder().workers(1).build().unwrap();
+    assert_eq!(pool.submit(length, Bytes(vec![1; MOST])).unwrap().wait().unwrap(), MOST);
+    assert_eq!(pool.submit(zeros, MOST).unwrap().wait().unwrap().len(), MOST);
+    let refused = pool.submit(length, Bytes(vec![1; 1 << 30]));
+    assert!(matches!(refused, Err(PoolError::TooLarge { .. })));
+    assert!(matches!(pool.submit(zeros, 1 << 30).unwrap().wait(), Err(JobError::BadResult(_))));
+    assert_eq!(pool.submit(length, Bytes(vec![1; 3])).unwrap().wait().unwrap(), 3);
+}
+
+#[remote(crate = roundelay_pools)]
+fn length(bytes: Bytes) -> usize {
+    bytes.len()
+}
+
+#[test]
+fn limits_at_the_edge_end_the_job_at_once_or_never() {
+    let pool = ProcessPool::builder().workers(1).max_frame(0).build().unwrap();
+    let none = pool.time_limit(Duration::ZERO).submit(length, Bytes(Vec::new())).unwrap();
+    assert!(matches!(none.wait(), Err(JobError::TimedOut { .. })));
+    let ages = pool.time_limit(Duration::MAX).submit(length, Bytes(vec![7])).unwrap();
+    assert_eq!(ages.wait().unwrap(), 1, "and the smallest frame has room for something");
+    let chunks = pool.map(length, (0..100).map(|_| Bytes(vec![7]))).chunk(usize::MAX);
+    assert_eq!(chunks.window(usize::MAX).map(Result::unwrap).sum::<usize>(), 100);
+    pool.shutdown_timeout(Duration::MAX).unwrap();
+}
+
+#[test]
 fn an_item_that_is_too_long_is_refused_alone() {
     let pool = ProcessPool::builder().workers(1).max_frame(10_000).build().unwrap();
     let items = [10, 20_000, 30].map(|count| Bytes(vec![1; count]));

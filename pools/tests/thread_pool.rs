@@ -281,6 +281,44 @@ fn a_job_that_submits_to_its_own_full_queue_is_refused_instead_of_hanging() {
 }
 
 #[test]
+fn what_a_cancelled_job_leaves_in_the_queue_is_small() {
+    let pool = ThreadPool::new(1);
+    let (_running, door) = held_job(&pool);
+    let before = resident_kib();
+    for _ in 0..1_000 {
+        let large = std::hint::black_box([7_u8; 64 * 1024]);
+        assert!(pool.submit(move || std::hint::black_box(large)[0]).unwrap().cancel());
+    }
+    // 1,000 times 64 KiB are 62 MiB.
+    assert!(resident_kib().saturating_sub(before) < 16 * 1024);
+    assert_eq!(pool.cancel_queued(), 0, "they have been cancelled already");
+    door.send(()).unwrap();
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn settings_at_the_edge_work_or_say_why_not() {
+    let run =
+        |pool: ThreadPool| (0..100).all(|n| pool.submit(move || n).unwrap().wait().unwrap() == n);
+    assert!(run(ThreadPool::builder().idle_timeout(Duration::ZERO).build()));
+    assert!(run(ThreadPool::builder().idle_timeout(Duration::MAX).build()));
+    assert!(run(ThreadPool::builder().capacity(usize::MAX).threads(usize::MAX).build()));
+    assert!(run(ThreadPool::builder().stack_size(0).build()));
+
+    let no_stack = ThreadPool::builder().stack_size(usize::MAX).build();
+    assert!(matches!(no_stack.submit(|| ()), Err(PoolError::Os { .. })));
+    no_stack.shutdown();
+
+    let named = std::panic::catch_unwind(|| drop(ThreadPool::builder().name("a\0b")));
+    assert!(named.is_err(), "and not at the first submit, which would have to be undone");
+}
+
+#[test]
 fn an_initializer_runs_once_on_each_thread_before_its_first_job() {
     thread_local!(static READY: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });
     let pool = ThreadPool::builder().threads(2).initializer(|| READY.set(READY.get() + 1)).build();

@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use crate::child;
 use crate::manifest;
+use crate::peers::processes;
 use crate::report::{Results, summary};
 use crate::suite::{self, Plan, find_python};
-use crate::workloads::{self, WORKLOADS, Workload, processes};
+use crate::workloads::pools::POOLS;
+use crate::workloads::{self, Workload};
 
 const USAGE: &str = "\
-usage: benchmarks [--full] [--only WORKLOAD]... [--rounds N] [--no-python]
+usage: benchmarks [--full] [--only WORKLOAD | --pools]... [--rounds N] [--no-python]
        benchmarks list
        benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--no-python]
 
@@ -54,7 +56,7 @@ pub fn main() -> ExitCode {
 }
 
 fn list() {
-    for workload in WORKLOADS {
+    for workload in workloads::all() {
         println!("{:<18} {}", workload.name, workload.title);
     }
 }
@@ -80,6 +82,7 @@ impl Options {
                 "--full" => plan.full = true,
                 "--no-python" => plan.python = false,
                 "--only" => only.push(find(value()?)?),
+                "--pools" => only.extend(POOLS),
                 "--rounds" => plan.rounds = number(value()?)?,
                 _ => return Err(format!("what is {argument:?}?")),
             }
@@ -88,7 +91,7 @@ impl Options {
             plan.rounds = if plan.full { 9 } else { 5 };
         }
         if only.is_empty() {
-            only.extend(WORKLOADS);
+            only.extend(workloads::all());
         }
         Ok(Options { plan, only })
     }

@@ -84,23 +84,6 @@ pub trait Peer: Sized + 'static {
         stream: &'a mut Self::Stream,
         bytes: &'a [u8],
     ) -> impl Future<Output = io::Result<()>>;
-
-    /// Runs `work` on a thread of the runtime's own pool, which has [`WORKERS`].
-    fn to_thread<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Result<T, impl Debug>> + 'static;
-
-    /// A thread pool to hand many jobs to.
-    type Pool: 'static;
-
-    /// A thread pool with [`WORKERS`] threads. Called while the peer runs.
-    fn thread_pool() -> Self::Pool;
-
-    /// Hands over a job at once; the future gives the result.
-    fn submit<T: Send + 'static>(
-        pool: &Self::Pool,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Result<T, impl Debug>> + 'static;
 }
 
 /// Runs `future` as a task of a new runtime.

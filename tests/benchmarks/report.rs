@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::measure::Sample;
-use crate::workloads::{BY_HAND, OURS, REFERENCE, Target, Workload};
+use crate::workloads::{OTHER_REFERENCES, OURS, REFERENCE, Target, Workload};
 
 /// What one peer measured in all its rounds.
 #[derive(Clone, Debug)]
@@ -73,9 +73,10 @@ impl Results {
         self.outcomes.iter().find(|outcome| outcome.peer == peer)
     }
 
-    /// Whose figure is 1: the reference, or the limit where the reference takes no part.
+    /// Whose figure is 1.
     fn reference(&self) -> Option<&Outcome> {
-        self.outcome(REFERENCE).or_else(|| self.outcome(BY_HAND))
+        let mut candidates = [REFERENCE].iter().chain(OTHER_REFERENCES);
+        candidates.find_map(|name| self.outcome(name))
     }
 
     fn ratio(&self, outcome: &Outcome) -> Option<f64> {
@@ -108,12 +109,14 @@ impl Results {
             *other != metric && self.outcomes.iter().any(|outcome| outcome.median(other).is_some())
         }));
         let mut text = format!("{}: {}\n", self.workload.name, self.workload.title);
-        text += &format!("  {:<10} {:>9} {:>8}", "", "ratio", "spread");
+        let widest = self.outcomes.iter().map(|outcome| outcome.peer.len()).max();
+        let width = widest.unwrap_or(0).max(10);
+        text += &format!("  {:<width$} {:>9} {:>8}", "", "ratio", "spread");
         for column in &columns {
             text += &format!(" {column:>12}");
         }
         for outcome in &self.outcomes {
-            text += &format!("\n  {:<10}", outcome.peer);
+            text += &format!("\n  {:<width$}", outcome.peer);
             if let Some(failure) = &outcome.failure {
                 text += &format!(" failed: {failure}");
                 continue;
@@ -191,7 +194,7 @@ pub fn summary(results: &[Results]) -> String {
 
 /// The columns, in their order.
 const METRICS: &[&str] =
-    &["cpu_ns", "ns", "bytes", "p50_us", "p99_us", "late_p50_us", "late_p99_us"];
+    &["cpu_ns", "ns", "bytes", "p50_us", "p99_us", "late_p50_us", "late_p99_us", "two_to_one"];
 
 /// Three digits that count, and thousands set apart.
 #[must_use]

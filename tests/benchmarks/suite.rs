@@ -44,13 +44,19 @@ const PYTHON_ROUNDS: usize = 3;
 pub fn run(workload: &'static Workload, plan: &Plan) -> Results {
     let mut names: Vec<&'static str> = workload.peers.iter().map(|(name, _)| *name).collect();
     if plan.python && workload.python.is_some() {
-        names.push(PYTHON);
+        // A workload without a loop is not asyncio's.
+        if workload.asyncio {
+            names.push(PYTHON);
+        }
+        names.extend(workload.python_pools);
     }
     let mut outcomes: Vec<Outcome> = names.iter().map(|name| Outcome::new(name)).collect();
     for round in 0..plan.rounds {
         for turn in 0..names.len() {
             let outcome = &mut outcomes[(round + turn) % names.len()];
-            if outcome.failure.is_some() || (outcome.peer == PYTHON && round >= PYTHON_ROUNDS) {
+            if outcome.failure.is_some()
+                || (is_python(workload, outcome.peer) && round >= PYTHON_ROUNDS)
+            {
                 continue;
             }
             match run_once(workload, outcome.peer, plan) {
@@ -62,13 +68,21 @@ pub fn run(workload: &'static Workload, plan: &Plan) -> Results {
     Results { workload, outcomes }
 }
 
+fn is_python(workload: &Workload, peer: &str) -> bool {
+    peer == PYTHON || workload.python_pools.contains(&peer)
+}
+
 /// Runs one child to its end.
 fn run_once(workload: &Workload, peer: &str, plan: &Plan) -> Result<Sample, String> {
     let mut size = workload.sizes[usize::from(plan.full)];
-    let mut command = if peer == PYTHON {
-        size /= workload.python.unwrap_or(1);
+    let mut command = if is_python(workload, peer) {
+        size = (size / workload.python.unwrap_or(1)).max(1);
         let mut command = Command::new("python3");
-        command.arg(python_script("peers/asyncio_peer.py")).arg(workload.name);
+        match peer {
+            PYTHON => command.arg(python_script("peers/asyncio_peer.py")),
+            _ => command.arg(python_script("peers/pools_peer.py")).arg(peer),
+        };
+        command.arg(workload.name);
         command
     } else {
         let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);

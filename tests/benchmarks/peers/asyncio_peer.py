@@ -294,27 +294,6 @@ async def process_trip(size):
         return meter.stop(size) | percentiles("", times)
 
 
-async def process_start(size):
-    times, meter = [], Meter()
-    for _ in range(size):
-        start = time.perf_counter()
-        with ProcessPoolExecutor(WORKERS) as pool:
-            for job in [pool.submit(double, n) for n in range(WORKERS)]:
-                job.result()
-            times.append(time.perf_counter() - start)
-    return meter.stop(size) | percentiles("", times)
-
-
-async def process_map(size):
-    with ProcessPoolExecutor(WORKERS) as pool:
-        for _ in range(2):
-            meter = Meter()
-            for n, result in enumerate(pool.map(double, range(size), chunksize=1000)):
-                assert result == n * 2
-            figures = meter.stop(size)
-    return figures
-
-
 WORKLOADS = {
     "spawn-join": spawn_join,
     "spawn-await": spawn_await,
@@ -336,8 +315,6 @@ WORKLOADS = {
     "thread-bulk": thread_bulk,
     "process-trip": process_trip,
     "process-trip-1cpu": process_trip,
-    "process-map": process_map,
-    "process-start": process_start,
 }
 
 if __name__ == "__main__":

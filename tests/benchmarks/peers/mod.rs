@@ -1,4 +1,6 @@
-//! One adapter for each runtime, and `asyncio_peer.py` for the one that is not written in Rust.
+//! One adapter for each runtime and each pool; two scripts for those that are not written in Rust.
 
 pub mod tokio;
 pub mod roundelay;
+pub mod threads;
+pub mod processes;

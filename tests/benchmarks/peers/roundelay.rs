@@ -7,9 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use roundelay::{
-    Promise, Receiver, Runner, Sender, TcpListener, TcpStream, ThreadPool, current_loop,
-};
+use roundelay::{Promise, Receiver, Runner, Sender, TcpListener, TcpStream, current_loop};
 
 use crate::peer::{Peer, WORKERS};
 
@@ -105,24 +103,5 @@ impl Peer for Roundelay {
         bytes: &'a [u8],
     ) -> impl Future<Output = io::Result<()>> {
         stream.write_all(bytes)
-    }
-
-    fn to_thread<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
-        roundelay::to_thread(work)
-    }
-
-    type Pool = ThreadPool;
-
-    fn thread_pool() -> ThreadPool {
-        ThreadPool::new(WORKERS)
-    }
-
-    fn submit<T: Send + 'static>(
-        pool: &ThreadPool,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
-        pool.submit(work).expect("the pool is open")
     }
 }

@@ -108,22 +108,4 @@ impl Peer for Tokio {
     ) -> impl Future<Output = io::Result<()>> {
         stream.write_all(bytes)
     }
-
-    fn to_thread<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
-        task::spawn_blocking(work)
-    }
-
-    // The runtime has one, and `run` has set its size.
-    type Pool = ();
-
-    fn thread_pool() {}
-
-    fn submit<T: Send + 'static>(
-        _: &(),
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
-        task::spawn_blocking(work)
-    }
 }

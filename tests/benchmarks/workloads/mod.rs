@@ -8,7 +8,9 @@ pub mod wakes;
 pub mod timers;
 pub mod callbacks;
 pub mod threads;
+pub mod thread_jobs;
 pub mod processes;
+pub mod pools;
 pub mod echo;
 
 use crate::measure::Sample;
@@ -34,6 +36,10 @@ pub struct Workload {
     /// Python does so many times less, and is left out if there is no number. Figures are
     /// per item, so they can be compared all the same.
     pub python: Option<usize>,
+    /// Whether asyncio is one of those who take part in Python.
+    pub asyncio: bool,
+    /// Python's pools that take part without an event loop, with as many items.
+    pub python_pools: &'static [&'static str],
     /// The load from outside: so many TCP connections.
     pub connections: usize,
     /// All threads share one CPU: what a hand-over costs without the luck of scheduling.
@@ -66,14 +72,20 @@ const fn at_most(metric: &'static str, most: f64) -> Target {
 /// What the issue on speed asks of every workload that is about scheduling alone.
 const TENTH_OF_PYTHON: Target = to(PYTHON, 0.1);
 
-/// Whose figure is 1 in every ratio. Where it does not take part, the limit by hand is.
+/// Whose figure is 1 in every ratio.
 pub const REFERENCE: &str = "tokio";
+
+/// And where it does not take part: the first of these that does.
+pub const OTHER_REFERENCES: &[&str] = &[BY_HAND, PROCSPAWN];
 
 /// The limit: what the work costs without any runtime.
 pub const BY_HAND: &str = "by hand";
 
 /// The peer that is a script in a program of its own.
 pub const PYTHON: &str = "asyncio";
+
+/// The process pool of Rust's that is most like ours.
+pub const PROCSPAWN: &str = "procspawn";
 
 /// Whose targets they are.
 pub const OURS: &str = "roundelay";
@@ -96,13 +108,15 @@ const USUAL: Workload = Workload {
     targets: &[],
     sizes: [1_000_000, 1_000_000],
     python: None,
+    asyncio: true,
+    python_pools: &[],
     connections: 0,
     one_cpu: false,
     peers: &[],
 };
 
-/// All of them.
-pub const WORKLOADS: &[Workload] = &[
+/// Loop, tasks, timers, wakes, sockets. The pools have a table of their own: `pools.rs`.
+const WORKLOADS: &[Workload] = &[
     Workload {
         name: "spawn-join",
         title: "spawn 1,000,000 tasks, then await them",
@@ -263,82 +277,15 @@ pub const WORKLOADS: &[Workload] = &[
         peers: everybody!(echo::serve<64>, echo::serve_by_hand::<64>),
         ..USUAL
     },
-    Workload {
-        name: "thread-trip",
-        title: "one thread job awaited",
-        metric: "p50_us",
-        targets: &[to(REFERENCE, 0.6)],
-        sizes: [10_000, 100_000],
-        python: Some(10),
-        peers: everybody!(threads::job_round_trip, threads::job_round_trip_by_hand),
-        ..USUAL
-    },
-    Workload {
-        name: "thread-trip-1cpu",
-        title: "one thread job awaited, all threads on one CPU",
-        metric: "p50_us",
-        targets: &[to(REFERENCE, 0.6)],
-        sizes: [20_000, 100_000],
-        python: Some(10),
-        one_cpu: true,
-        peers: everybody!(threads::job_round_trip, threads::job_round_trip_by_hand),
-        ..USUAL
-    },
-    Workload {
-        name: "thread-bulk",
-        title: "100,000 tiny thread jobs: all submitted, then all awaited",
-        metric: "ns",
-        targets: &[to(REFERENCE, 0.35)],
-        sizes: [100_000, 1_000_000],
-        python: Some(50),
-        peers: everybody!(threads::jobs_in_bulk),
-        ..USUAL
-    },
-    Workload {
-        name: "process-trip",
-        title: "one process job awaited",
-        metric: "p50_us",
-        targets: &[to(PYTHON, 0.5)],
-        sizes: [3000, 30_000],
-        python: Some(5),
-        peers: &[(BY_HAND, processes::round_trip_by_hand), (OURS, processes::round_trip)],
-        ..USUAL
-    },
-    Workload {
-        name: "process-trip-1cpu",
-        title: "one process job awaited, all processes on one CPU",
-        metric: "p50_us",
-        targets: &[to(PYTHON, 0.5)],
-        sizes: [5000, 50_000],
-        python: Some(5),
-        one_cpu: true,
-        peers: &[(BY_HAND, processes::round_trip_by_hand), (OURS, processes::round_trip)],
-        ..USUAL
-    },
-    Workload {
-        name: "process-map",
-        title: "tiny process jobs in chunks of 1,000",
-        metric: "ns",
-        targets: &[to(PYTHON, 0.5)],
-        sizes: [500_000, 2_000_000],
-        python: Some(5),
-        peers: &[(OURS, processes::map)],
-        ..USUAL
-    },
-    Workload {
-        name: "process-start",
-        title: "2 worker processes are started, and each gives a result",
-        metric: "p50_us",
-        targets: &[to(PYTHON, 0.5)],
-        sizes: [30, 200],
-        python: Some(3),
-        peers: &[(BY_HAND, processes::start_by_hand), (OURS, processes::start)],
-        ..USUAL
-    },
 ];
+
+/// Those of this table, then the pools'.
+pub fn all() -> impl Iterator<Item = &'static Workload> {
+    WORKLOADS.iter().chain(pools::POOLS)
+}
 
 /// The workload of that name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Workload> {
-    WORKLOADS.iter().find(|workload| workload.name == name)
+    all().find(|workload| workload.name == name)
 }

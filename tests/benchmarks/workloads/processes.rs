@@ -1,33 +1,40 @@
-//! Processes: jobs that run in workers, one at a time and in chunks, and how fast a pool is
-//! there. tokio and other runtimes have no such pool; the limit is a child and two pipes.
+//! Jobs in processes: one at a time, many tiny ones, large ones, hard ones; and how soon a pool is
+//! there.
 
-use std::env;
+use std::collections::VecDeque;
 use std::hint::black_box;
-use std::io::{self, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use roundelay::ProcessPool;
+use roundelay::Bytes;
 
 use crate::measure::{Meter, Sample};
 use crate::peer::{WORKERS, run_in_task};
+use crate::peers::processes::double;
 use crate::peers::roundelay::Roundelay;
+use crate::pool_peer::Processes;
 
-/// What the workers are asked to do.
-#[roundelay::remote]
-pub fn double(n: u64) -> u64 {
-    n * 2
+/// A job from submission to result, one after the other; this thread blocks meanwhile.
+pub fn trip<P: Processes>(size: usize) -> Sample {
+    let pool = P::pool(WORKERS);
+    // The first job starts the worker.
+    P::double(&pool, 1)();
+    let mut times = Vec::new();
+    let meter = Meter::start();
+    for n in 0..size as u64 {
+        let start = Instant::now();
+        let result = P::double(&pool, n)();
+        times.push(start.elapsed());
+        assert_eq!(result, n * 2);
+    }
+    let sample = meter.stop(size).with_percentiles("", times);
+    P::close(pool);
+    sample
 }
 
-fn pool() -> ProcessPool {
-    ProcessPool::builder().workers(WORKERS).build().expect("`main` begins with `worker_entry`")
-}
-
-/// A process job from submission to result, awaited in a task, one after the other.
-pub fn round_trip(size: usize) -> Sample {
+/// The same, awaited in a task of roundelay's.
+pub fn trip_awaited(size: usize) -> Sample {
     run_in_task::<Roundelay, _>(async move {
-        let pool = pool();
-        // The first job starts the worker.
+        let pool = <Roundelay as Processes>::pool(WORKERS);
         pool.submit(double, 1).expect("the pool is open").await.expect("it is done");
         let mut times = Vec::new();
         let meter = Meter::start();
@@ -41,14 +48,44 @@ pub fn round_trip(size: usize) -> Sample {
     })
 }
 
-/// How many items travel together, for every peer.
-const CHUNK: usize = 1000;
+/// How many jobs are in flight. (Each job of procspawn's holds four descriptors from the moment
+/// it is submitted, so they cannot all be submitted at once.)
+const WINDOW: usize = 100;
 
-/// Tiny jobs in chunks of 1,000.
+/// Tiny jobs, each submitted by itself.
 ///
 /// Done twice: the first pass starts the workers.
+pub fn one_by_one<P: Processes>(size: usize) -> Sample {
+    let pool = P::pool(WORKERS);
+    let mut sample = Sample::default();
+    for _ in 0..2 {
+        let meter = Meter::start();
+        let mut jobs = VecDeque::new();
+        let mut expected = 0;
+        for n in 0..size as u64 {
+            jobs.push_back(P::double(&pool, n));
+            if jobs.len() == WINDOW {
+                let job = jobs.pop_front().expect("there are many");
+                assert_eq!(job(), expected);
+                expected += 2;
+            }
+        }
+        for job in jobs {
+            assert_eq!(job(), expected);
+            expected += 2;
+        }
+        sample = meter.stop(size);
+    }
+    P::close(pool);
+    sample
+}
+
+/// How many items travel together, for every peer that can.
+const CHUNK: usize = 1000;
+
+/// Tiny jobs in chunks, through `map`.
 pub fn map(size: usize) -> Sample {
-    let pool = pool();
+    let pool = <Roundelay as Processes>::pool(WORKERS);
     let mut sample = Sample::default();
     for _ in 0..2 {
         let meter = Meter::start();
@@ -62,105 +99,63 @@ pub fn map(size: usize) -> Sample {
     sample
 }
 
-/// A pool is made, each of its workers gives a result, and the pool is closed and waited for.
-pub fn start(size: usize) -> Sample {
+/// A pool is made, and each of its workers gives a result. (Closing it is not counted.)
+pub fn start<P: Processes>(size: usize) -> Sample {
     let mut times = Vec::new();
     let meter = Meter::start();
     for _ in 0..size {
         let start = Instant::now();
-        let pool = pool();
-        let jobs = (0..WORKERS as u64).map(|n| pool.submit(double, n).expect("the pool is open"));
-        for job in jobs.collect::<Vec<_>>() {
-            black_box(job.wait().expect("it is done"));
+        let pool = P::pool(WORKERS);
+        let jobs: Vec<_> = (0..WORKERS as u64).map(|n| P::double(&pool, n)).collect();
+        for job in jobs {
+            black_box(job());
         }
         times.push(start.elapsed());
-        pool.shutdown();
+        P::close(pool);
     }
     meter.stop(size).with_percentiles("", times)
 }
 
-/// What [`answer_pipe`] runs in: this program with another argument.
-struct Pipe {
-    child: Child,
-    there: ChildStdin,
-    back: ChildStdout,
+/// `MIB` mebibytes travel there and back, one job after the other.
+pub fn payload<P: Processes, const MIB: usize>(size: usize) -> Sample {
+    let pool = P::pool(1);
+    let mut bytes = Bytes(vec![7; MIB << 20]);
+    // Starts the worker, and lets both sides find their buffers.
+    bytes = P::echo(&pool, bytes)();
+    let mut times = Vec::new();
+    let meter = Meter::start();
+    for _ in 0..size {
+        let start = Instant::now();
+        bytes = P::echo(&pool, bytes)();
+        times.push(start.elapsed());
+        assert_eq!(bytes.len(), MIB << 20);
+    }
+    let sample = meter.stop(size).with_percentiles("", times);
+    P::close(pool);
+    sample
 }
 
-impl Pipe {
-    fn open() -> io::Result<Pipe> {
-        let mut command = Command::new(env::current_exe()?);
-        command.arg(PIPE_WORKER).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
-        let there = child.stdin.take().expect("it was asked for");
-        let back = child.stdout.take().expect("it was asked for");
-        Ok(Pipe { child, there, back })
-    }
+/// How many steps one hard job takes: some milliseconds.
+const STEPS: u64 = 3_000_000;
 
-    fn double(&mut self, n: u64) -> io::Result<u64> {
-        self.there.write_all(&n.to_le_bytes())?;
-        let mut answer = [0; 8];
-        self.back.read_exact(&mut answer)?;
-        Ok(u64::from_le_bytes(answer))
-    }
-
-    fn close(self) -> io::Result<()> {
-        let Pipe { mut child, there, back } = self;
-        drop((there, back));
-        child.wait().map(drop)
-    }
-}
-
-/// The argument that makes this program call [`answer_pipe`].
-pub const PIPE_WORKER: &str = "pipe-worker";
-
-/// The worker's half of the limit: doubles numbers until there are no more.
-pub fn answer_pipe() {
-    let (mut numbers, mut answers) = (BufReader::new(io::stdin().lock()), io::stdout().lock());
-    let mut number = [0; 8];
-    while numbers.read_exact(&mut number).is_ok() {
-        let answer = double(u64::from_le_bytes(number)).to_le_bytes();
-        if answers.write_all(&answer).and_then(|()| answers.flush()).is_err() {
-            break;
-        }
-    }
-}
-
-/// The limit: 8 bytes through a pipe, 8 bytes back.
-pub fn round_trip_by_hand(size: usize) -> Sample {
-    let measure = || {
-        let mut pipe = Pipe::open()?;
-        pipe.double(1)?;
-        let mut times = Vec::new();
-        let meter = Meter::start();
-        for n in 0..size as u64 {
-            let start = Instant::now();
-            assert_eq!(pipe.double(n)?, n * 2);
-            times.push(start.elapsed());
-        }
-        let sample = meter.stop(size).with_percentiles("", times);
-        pipe.close()?;
-        io::Result::Ok(sample)
-    };
-    measure().expect("the child answers")
-}
-
-/// The limit: start the children, one answer from each.
-pub fn start_by_hand(size: usize) -> Sample {
-    let measure = || {
-        let mut times = Vec::new();
-        let meter = Meter::start();
-        for _ in 0..size {
-            let start = Instant::now();
-            let mut pipes = (0..WORKERS).map(|_| Pipe::open()).collect::<io::Result<Vec<_>>>()?;
-            for pipe in &mut pipes {
-                pipe.double(1)?;
+/// Hard jobs with one worker, then the same with two: the share of the time that is left. On two
+/// processors with nothing else to do the best is 0.5.
+pub fn speed_up<P: Processes>(size: usize) -> Sample {
+    let time = |workers| {
+        let pool = P::pool(workers);
+        let run = |jobs: usize| {
+            let jobs: Vec<_> = (0..jobs).map(|_| P::spin(&pool, STEPS)).collect();
+            for job in jobs {
+                black_box(job());
             }
-            times.push(start.elapsed());
-            for pipe in pipes {
-                pipe.close()?;
-            }
-        }
-        io::Result::Ok(meter.stop(size).with_percentiles("", times))
+        };
+        run(workers); // starts them
+        let start = Instant::now();
+        run(size);
+        let time = start.elapsed();
+        P::close(pool);
+        time
     };
-    measure().expect("the children answer")
+    let (one, two) = (time(1).as_secs_f64(), time(2).as_secs_f64());
+    Sample::default().with("two_to_one", two / one)
 }

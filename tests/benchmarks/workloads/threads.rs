@@ -1,8 +1,7 @@
-//! Another thread: it wakes a task, one at a time and in bursts; it runs jobs.
+//! Another thread wakes a task, one at a time and in bursts.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
@@ -139,64 +138,4 @@ pub fn wake_bursts<P: Peer>(size: usize) -> Sample {
     });
     thread.join().expect("it does not panic");
     sample
-}
-
-/// A thread job from submission to result, one after the other.
-pub fn job_round_trip<P: Peer>(size: usize) -> Sample {
-    run_in_task::<P, _>(async move {
-        // The first job starts the thread.
-        P::to_thread(|| ()).await.expect("it does not panic");
-        let mut times = Vec::new();
-        let meter = Meter::start();
-        for n in 0..size {
-            let start = Instant::now();
-            let result = P::to_thread(move || black_box(n)).await;
-            times.push(start.elapsed());
-            assert_eq!(result.expect("it does not panic"), n);
-        }
-        meter.stop(size).with_percentiles("", times)
-    })
-}
-
-/// The limit: a thread between two channels of std.
-pub fn job_round_trip_by_hand(size: usize) -> Sample {
-    let (jobs, inbox) = mpsc::channel::<Box<dyn FnOnce() -> usize + Send>>();
-    let (results, outbox) = mpsc::channel();
-    let worker = thread::spawn(move || {
-        for job in inbox {
-            results.send(job()).expect("somebody waits");
-        }
-    });
-    let mut times = Vec::new();
-    let meter = Meter::start();
-    for n in 0..size {
-        let start = Instant::now();
-        jobs.send(Box::new(move || black_box(n))).expect("the worker listens");
-        let result = outbox.recv().expect("the worker answers");
-        times.push(start.elapsed());
-        assert_eq!(result, n);
-    }
-    let sample = meter.stop(size).with_percentiles("", times);
-    drop(jobs);
-    worker.join().expect("it does not panic");
-    sample
-}
-
-/// `size` tiny thread jobs: all are submitted, then all are awaited.
-///
-/// Done twice: the first pass starts the threads.
-pub fn jobs_in_bulk<P: Peer>(size: usize) -> Sample {
-    run_in_task::<P, _>(async move {
-        let pool = P::thread_pool();
-        let mut sample = Sample::default();
-        for _ in 0..2 {
-            let meter = Meter::start();
-            let jobs: Vec<_> = (0..size).map(|n| P::submit(&pool, move || black_box(n))).collect();
-            for (n, job) in jobs.into_iter().enumerate() {
-                assert_eq!(job.await.expect("it does not panic"), n);
-            }
-            sample = meter.stop(size);
-        }
-        sample
-    })
 }

@@ -1,0 +1,116 @@
+//! A pool's job, as a task awaits it.
+//!
+//! A [`Job`] is a future already. What a task adds is its loop: the virtual clock must not
+//! jump over work that is under way, the observer is told, and the job can find its host.
+//!
+//! ```text
+//!   poll:  the job keeps a ring ----> [ the task's waker | a hold on the clock ]
+//!   the job ends:   the ring wakes the task, then lets the clock go
+//!   dropped before: the job is cancelled if it is queued; else it runs on, for nobody
+//! ```
+//!
+//! # Invariants
+//! - While a job is awaited, a virtual clock does not jump over it.
+//! - A job that has not begun when its awaiter is dropped never begins.
+//! - Wakers are cloned, woken and dropped while no lock is held.
+//!
+//! Tutorial: chapter 15. Before this: `host.rs`. After this: `to_thread.rs`.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use roundelay_pools::{Job, JobError};
+use roundelay_runtime::{ClockHold, Event, LoopProxy};
+
+use crate::host::Host;
+use crate::task_table::Tasks;
+
+pub(crate) struct AwaitedJob<T> {
+    job: Job<T>,
+    number: u64,
+    home: LoopProxy,
+    host: Arc<Host>,
+    ring: Arc<Ring>,
+    /// It has given its result.
+    over: bool,
+}
+
+impl<T> AwaitedJob<T> {
+    /// Takes up a job that was just handed to a pool.
+    pub(crate) fn new(tasks: &Tasks, job: Job<T>, host: Arc<Host>) -> AwaitedJob<T> {
+        let number = tasks.blocking.next_number();
+        tasks.loop_ref.observe(|| Event::JobSubmitted { job: number });
+        let home = tasks.loop_ref.proxy();
+        let clock = Mutex::new(Some(home.hold_clock()));
+        let ring = Arc::new(Ring { clock, waker: Mutex::default() });
+        AwaitedJob { job, number, home, host, ring, over: false }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<T, JobError>> {
+        assert!(!self.over, "a future that has given the job's result is polled again");
+        // Cloning and dropping a waker may be foreign code: not under the lock.
+        let new = cx.waker().clone();
+        let earlier = lock(&self.ring.waker).replace(new);
+        drop(earlier);
+        let ring = Waker::from(Arc::clone(&self.ring));
+        let outcome = Pin::new(&mut self.job).poll(&mut Context::from_waker(&ring));
+        if outcome.is_ready() {
+            self.over = true;
+            self.ring.let_go();
+            self.tell(Event::JobEnded { job: self.number });
+        }
+        outcome
+    }
+
+    /// Nobody wants the value any more: a queued job is cancelled, a running one is told.
+    pub(crate) fn give_up(&self) {
+        self.host.leave();
+        self.job.cancel();
+    }
+
+    fn tell(&self, event: Event) {
+        if let Ok(home) = self.home.local() {
+            home.observe(|| event);
+        }
+    }
+}
+
+impl<T> Drop for AwaitedJob<T> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        self.give_up();
+        self.ring.let_go();
+        self.tell(Event::JobAbandoned { job: self.number });
+    }
+}
+
+/// Wakes whoever awaits the job, then lets the clock go: not when the result is taken, for
+/// nobody may ever come for it, and not before the wake-up is on its way.
+struct Ring {
+    clock: Mutex<Option<ClockHold>>,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Ring {
+    fn let_go(&self) {
+        let clock = lock(&self.clock).take();
+        drop(clock);
+    }
+}
+
+impl Wake for Ring {
+    fn wake(self: Arc<Self>) {
+        let waker = lock(&self.waker).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        self.let_go();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

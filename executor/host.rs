@@ -1,0 +1,150 @@
+//! The host of a job: the task that awaits what runs in a thread.
+//!
+//! A function in a thread may want something from the loop that waits for it. It finds its
+//! way back by a note on its own thread, which is there exactly while it runs:
+//!
+//! ```text
+//!   task (host) --- to_thread(f) ---> thread: [ note: host ]  f() --- from_thread(..) ---+
+//!      ^                                                                                 |
+//!      +---------------------------------- the same loop --------------------------------+
+//! ```
+//!
+//! The other way, the host tells the note when it has given up: then a call that is under way
+//! is cancelled, and the next one is refused.
+//!
+//! # Invariants
+//! - The note is there while the function runs, on its thread, and nowhere else.
+//! - How a call is cancelled is foreign to this file, so it is called while no lock is held.
+//!
+//! Tutorial: chapter 18. Before this: `blocking.rs`. After this: `awaited_job.rs`.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+use roundelay_runtime::LoopProxy;
+
+/// What a job knows of the task that awaits it. Shared by the two.
+pub(crate) struct Host {
+    /// The way to the loop.
+    pub(crate) door: LoopProxy,
+    /// The thread of the loop.
+    pub(crate) home: ThreadId,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Nobody awaits the job any more.
+    gone: bool,
+    /// How to cancel the call that is under way.
+    cancel_call: Option<Box<dyn FnOnce() + Send>>,
+}
+
+thread_local! {
+    static HOST: RefCell<Option<Arc<Host>>> = const { RefCell::new(None) };
+}
+
+impl Host {
+    /// To be made on the loop's own thread.
+    pub(crate) fn new(door: LoopProxy) -> Arc<Host> {
+        Arc::new(Host { door, home: thread::current().id(), state: Mutex::default() })
+    }
+
+    /// Runs a job with this as its host.
+    pub(crate) fn run<T>(self: Arc<Host>, work: impl FnOnce() -> T) -> T {
+        let _note = Note { earlier: HOST.with(|host| host.replace(Some(self))) };
+        work()
+    }
+
+    /// The host of the job that runs on this thread.
+    pub(crate) fn current() -> Option<Arc<Host>> {
+        HOST.try_with(|host| host.borrow().clone()).ok().flatten()
+    }
+
+    /// The host has given up: cancels the call that is under way, and those to come.
+    pub(crate) fn leave(&self) {
+        let mut state = self.lock();
+        state.gone = true;
+        let cancel = state.cancel_call.take();
+        drop(state);
+        if let Some(cancel) = cancel {
+            cancel();
+        }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().gone
+    }
+
+    /// Notes how to cancel the call that begins. `false` if the host has given up already.
+    pub(crate) fn begin_call(&self, cancel: impl FnOnce() + Send + 'static) -> bool {
+        let mut state = self.lock();
+        if state.gone {
+            return false;
+        }
+        let earlier = state.cancel_call.replace(Box::new(cancel));
+        drop(state);
+        drop(earlier);
+        true
+    }
+
+    pub(crate) fn end_call(&self) {
+        let ended = self.lock().cancel_call.take();
+        drop(ended);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts the earlier note back when dropped, also when the job panics.
+struct Note {
+    earlier: Option<Arc<Host>>,
+}
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        let earlier = self.earlier.take();
+        drop(HOST.try_with(|host| host.replace(earlier)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+
+    use roundelay_runtime::EventLoop;
+
+    use super::*;
+
+    #[test]
+    fn the_note_is_there_while_the_job_runs_even_if_it_panics() {
+        let event_loop = EventLoop::new().unwrap();
+        let (outer, inner) = (Host::new(event_loop.proxy()), Host::new(event_loop.proxy()));
+        assert!(Host::current().is_none());
+        Arc::clone(&outer).run(|| {
+            let job = || Arc::clone(&inner).run(|| panic!("an example"));
+            assert!(catch_unwind(AssertUnwindSafe(job)).is_err());
+            assert!(Arc::ptr_eq(&Host::current().unwrap(), &outer));
+        });
+        assert!(Host::current().is_none());
+    }
+
+    #[test]
+    fn a_host_that_leaves_cancels_the_call_and_refuses_the_next() {
+        let event_loop = EventLoop::new().unwrap();
+        let host = Host::new(event_loop.proxy());
+        let (tell, told) = mpsc::channel();
+        let tell_too = tell.clone();
+        assert!(host.begin_call(move || panic!("this call has ended")));
+        host.end_call();
+        assert!(host.begin_call(move || tell.send("cancelled").unwrap()));
+        host.leave();
+        host.leave();
+        assert!(!host.begin_call(move || tell_too.send("not called").unwrap()));
+        assert_eq!(told.iter().collect::<Vec<_>>(), ["cancelled"]);
+    }
+}

@@ -1,0 +1,174 @@
+//! How a thread pool is made: its settings.
+//!
+//! # Invariants
+//! - A setting that could never work is refused where it is written, in words; not later, by the
+//!   first `submit`.
+//!
+//! Tutorial: the chapter on thread pools. Before this: `thread_pool.rs`. After this: `thread_map.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::crew::{Crew, Settings};
+use crate::thread_pool::ThreadPool;
+
+impl ThreadPool {
+    /// A pool of at most `threads` threads. They are started when there is work for them.
+    ///
+    /// # Panics
+    /// If `threads` is zero: no job could ever run.
+    pub fn new(threads: usize) -> ThreadPool {
+        ThreadPool::builder().threads(threads).build()
+    }
+
+    /// A pool with other settings than the usual ones.
+    pub fn builder() -> ThreadPoolBuilder {
+        ThreadPoolBuilder::new()
+    }
+}
+
+impl Default for ThreadPool {
+    /// A pool with the usual settings.
+    fn default() -> ThreadPool {
+        ThreadPool::builder().build()
+    }
+}
+
+/// The settings of a [`ThreadPool`] that is about to be made.
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_pools::ThreadPool;
+///
+/// let pool = ThreadPool::builder()
+///     .threads(2)
+///     .name("files")
+///     .idle_timeout(Duration::from_secs(1))
+///     .capacity(100)
+///     .stack_size(256 * 1024)
+///     .initializer(|| println!("{:?} begins", std::thread::current().name()))
+///     .build();
+/// let job = pool.submit(|| std::thread::current().name().map(str::to_owned))?;
+/// assert!(job.wait()?.unwrap().starts_with("files-"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct ThreadPoolBuilder {
+    threads: usize,
+    name: String,
+    idle_timeout: Option<Duration>,
+    capacity: Option<usize>,
+    stack_size: Option<usize>,
+    initializer: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl ThreadPoolBuilder {
+    fn new() -> ThreadPoolBuilder {
+        ThreadPoolBuilder {
+            threads: default_threads(),
+            name: "pool".to_owned(),
+            idle_timeout: Some(Duration::from_secs(10)),
+            capacity: None,
+            stack_size: None,
+            initializer: None,
+        }
+    }
+
+    /// At most this many threads. Default: the number of processors and 4, at most 32 (Python's
+    /// default, made for jobs that mostly wait).
+    ///
+    /// # Panics
+    /// If it is zero: no job could ever run.
+    #[doc(alias = "max_workers")]
+    pub fn threads(mut self, at_most: usize) -> Self {
+        assert!(at_most > 0, "a thread pool needs at least one thread, or no job could ever run");
+        self.threads = at_most;
+        self
+    }
+
+    /// Threads are called `prefix-0`, `prefix-1` and so on. Default: `pool`.
+    ///
+    /// # Panics
+    /// If the prefix contains a zero byte.
+    #[doc(alias = "thread_name_prefix")]
+    pub fn name(mut self, prefix: impl Into<String>) -> Self {
+        let prefix = prefix.into();
+        assert!(!prefix.contains('\0'), "the system ends a thread's name at the first zero byte");
+        self.name = prefix;
+        self
+    }
+
+    /// A thread leaves when it has had no job for this long; `None`: never. Default: 10 s.
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = limit.into();
+        self
+    }
+
+    /// At most this many jobs wait in the queue; a `submit` beyond that waits for room, and a
+    /// `try_submit` is refused. Default: no limit, and memory is the limit. A job that
+    /// was cancelled, or run out of turn by a thread that waited for it, keeps its place until its
+    /// turn comes.
+    ///
+    /// The queue's memory, 24 bytes for a place, is taken when the pool is built; from 16 million
+    /// places on there is no limit instead.
+    ///
+    /// # Panics
+    /// If it is zero.
+    pub fn capacity(mut self, jobs: usize) -> Self {
+        assert!(jobs > 0, "a queue needs room for at least one job");
+        self.capacity = (jobs < NO_LIMIT).then_some(jobs);
+        self
+    }
+
+    /// The size of each thread's stack, in bytes. Default: that of std. One that the system does
+    /// not give makes `submit` fail with [`PoolError::Os`](crate::PoolError::Os).
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Called once on each thread before its first job. If it panics, the pool is broken:
+    /// what is queued fails with [`JobError::BrokenPool`](crate::JobError::BrokenPool), and
+    /// `submit` with [`PoolError::Broken`](crate::PoolError::Broken).
+    pub fn initializer(mut self, initialize: impl Fn() + Send + Sync + 'static) -> Self {
+        self.initializer = Some(Arc::new(initialize));
+        self
+    }
+
+    /// Makes the pool. No thread is started yet.
+    pub fn build(self) -> ThreadPool {
+        let crew = Crew::new(Settings {
+            max_threads: u32::try_from(self.threads).unwrap_or(u32::MAX).min(MOST_THREADS),
+            name_prefix: self.name,
+            idle_timeout: self.idle_timeout,
+            capacity: self.capacity,
+            stack_size: self.stack_size,
+            initializer: self.initializer,
+        });
+        ThreadPool { crew }
+    }
+}
+
+/// A queue of as many places would take more memory than most jobs do.
+const NO_LIMIT: usize = 1 << 24;
+
+/// What fits into the headcount's word; far more than any system gives.
+const MOST_THREADS: u32 = (1 << 31) - 1;
+
+fn default_threads() -> usize {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    (processors + 4).min(32)
+}
+
+impl fmt::Debug for ThreadPoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPoolBuilder")
+            .field("threads", &self.threads)
+            .field("name", &self.name)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! O08: cancelling one task.
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::rc::Rc;
+
+use roundelay::{Task, spawn, yield_now};
+
+use crate::support::{Log, run_virtual};
+
+#[test]
+fn o08_1_cancelled_before_its_first_step_the_body_never_runs_and_is_over_one_turn_later() {
+    let log = Log::new();
+    run_virtual(async {
+        let seen = log.clone();
+        let task = spawn(async move {
+            let _finally = seen.on_drop("finally");
+            seen.add("started");
+            pending::<()>().await;
+        });
+        assert!(task.cancel());
+        yield_now().await;
+        assert!(task.is_finished());
+        assert!(task.await.unwrap_err().is_cancelled());
+    });
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[test]
+fn o08_2_cancelling_a_finished_task_says_no_and_changes_nothing() {
+    run_virtual(async {
+        let task = spawn(async { 7 });
+        yield_now().await;
+        assert!(!task.cancel() && !task.cancel());
+        assert_eq!(task.await.unwrap(), 7);
+    });
+}
+
+#[test]
+fn o08_3_two_requests_before_delivery_are_one_cancel_and_the_task_is_not_done_at_once() {
+    let log = Log::new();
+    run_virtual(async {
+        let seen = log.clone();
+        let task = spawn(async move {
+            let _finally = seen.on_drop("finally");
+            seen.add("started");
+            pending::<()>().await;
+        });
+        yield_now().await;
+        assert!(task.cancel() && task.cancel());
+        assert!(!task.is_finished());
+        assert!(task.await.unwrap_err().is_cancelled());
+    });
+    assert_eq!(log.take(), ["started", "finally"]);
+}
+
+/// A task that is given its own handle before its first step.
+fn spawn_with_own_handle<T: 'static, F: Future<Output = T> + 'static>(
+    body: impl FnOnce(Rc<RefCell<Option<Task<T>>>>) -> F,
+) -> Rc<RefCell<Option<Task<T>>>> {
+    let handle = Rc::new(RefCell::new(None));
+    let task = spawn(body(Rc::clone(&handle)));
+    *handle.borrow_mut() = Some(task);
+    handle
+}
+
+#[test]
+fn o08_4_a_task_that_cancels_itself_and_returns_is_cancelled_and_its_value_is_lost() {
+    run_virtual(async {
+        let handle = spawn_with_own_handle(|own| async move {
+            assert!(own.borrow().as_ref().unwrap().cancel());
+            "value"
+        });
+        yield_now().await;
+        let task = handle.take().unwrap();
+        assert!(task.is_finished());
+        assert!(task.await.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn o08_5_a_task_that_cancels_itself_runs_on_to_its_next_suspension() {
+    let log = Log::new();
+    run_virtual(async {
+        let seen = log.clone();
+        let handle = spawn_with_own_handle(|own| async move {
+            own.borrow().as_ref().unwrap().cancel();
+            seen.add("still running after cancel()");
+            async {}.await;
+            seen.add("a future that is ready is no suspension");
+            yield_now().await;
+            seen.add("not reached");
+        });
+        yield_now().await;
+        let task = handle.take().unwrap();
+        assert!(task.await.unwrap_err().is_cancelled());
+    });
+    assert_eq!(
+        log.take(),
+        ["still running after cancel()", "a future that is ready is no suspension"]
+    );
+}
