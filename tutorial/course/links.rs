@@ -27,10 +27,8 @@ pub fn broken(root: &Path, path: &Path, text: &str) -> Vec<(usize, String)> {
                     found.push((line(), what));
                 }
             }
-            Event::Code(code) => {
-                if is_source(&code) && !root.join(&*code).exists() {
-                    found.push((line(), format!("names `{code}`, which is not there")));
-                }
+            Event::Code(code) if is_source(&code) && !root.join(&*code).exists() => {
+                found.push((line(), format!("names `{code}`, which is not there")));
             }
             _ => {}
         }

@@ -157,7 +157,7 @@ impl<'a> Maker<'a> {
                 && fields.iter().all(|field| {
                     let (key, value) = field.split_once('=').unwrap_or((field, ""));
                     let is = &step[key];
-                    is.as_str() == Some(value) || is.to_string() == value
+                    is.as_str().map_or_else(|| is.to_string(), str::to_owned) == value
                 })
         };
         let found = steps.iter().find(fits).ok_or_else(|| {
