@@ -28,11 +28,14 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod own_step;
 mod waker;
 mod done_callbacks;
+mod stage;
 mod task_table;
 mod requests;
 mod step;
+mod drop_now;
 mod shutdown;
 mod current;
 mod task_info;

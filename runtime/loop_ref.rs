@@ -276,7 +276,7 @@ impl LoopRef {
     }
 
     /// The one way into the ready queue. A closed loop drops what comes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, entry: Entry) -> Option<u64> {
         if self.is_closed() {
             return None;

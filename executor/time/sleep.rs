@@ -143,7 +143,7 @@ impl Future for Sleep {
             Stage::New(Until::Passed(Duration::ZERO)) => {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
-                Waiter::of(cx).wake();
+                Waiter::wake_poller(cx);
                 Poll::Pending
             }
             Stage::New(until) => {
