@@ -6,7 +6,7 @@
 //! # Invariants
 //! - The note is there exactly while the loop runs or is being closed.
 //!
-//! Tutorial: chapter 8. Before this: `shutdown.rs`. After this: `task.rs`.
+//! Tutorial: chapter 8. Before this: `shutdown.rs`. After this: `task_info.rs`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -13,7 +13,7 @@
 //! - Resolving returns at once; whoever waits takes its step in the next turn.
 //! - A value that nobody can receive is handed back.
 //!
-//! Tutorial: chapter 4. Before this: `yield_now.rs`. After this: `sync/wait_queue.rs`.
+//! Tutorial: chapter 4. Before this: `yield_now.rs`. After this: `shared.rs`.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -100,6 +100,30 @@ impl<T> Promise<T> {
     }
 }
 
+impl<T, E> Promise<Result<T, E>> {
+    /// Sets an error: `resolve(Err(error))`.
+    ///
+    /// # Errors
+    /// The error, if nobody waits any more.
+    ///
+    /// ```
+    /// use roundelay_executor::{promise, run};
+    ///
+    /// run(async {
+    ///     let (promise, future) = promise::<Result<u8, String>>();
+    ///     promise.fail("no route".to_owned()).unwrap();
+    ///     assert_eq!(future.await.unwrap(), Err("no route".to_owned()));
+    /// });
+    /// ```
+    #[doc(alias = "set_exception")]
+    pub fn fail(self, error: E) -> Result<(), E> {
+        self.resolve(Err(error)).map_err(|refused| match refused {
+            Err(error) => error,
+            Ok(_) => unreachable!("what was refused is what was offered"),
+        })
+    }
+}
+
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
         // Refused if it was resolved, or if nobody waits: then there is nothing to say.
@@ -129,24 +153,42 @@ impl<T> PromiseFuture<T> {
     pub fn is_settled(&self) -> bool {
         !matches!(*self.cell.borrow(), Cell::Open { .. })
     }
+
+    /// The answer, if there is one.
+    pub(crate) fn take_answer(&self) -> Option<Result<T, Abandoned>> {
+        if !self.is_settled() {
+            return None;
+        }
+        Some(match self.cell.replace(Cell::Abandoned) {
+            Cell::Resolved(value) => Ok(value),
+            _ => Err(Abandoned),
+        })
+    }
+
+    /// Wakes `waiter` when there is an answer.
+    pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
+        let mut waiter = Some(waiter);
+        let earlier = match &mut *self.cell.borrow_mut() {
+            Cell::Open { waiter: place } => std::mem::replace(place, waiter.take()),
+            _ => None,
+        };
+        // Dropping a waker may be foreign code: not while the cell is borrowed.
+        drop((earlier, waiter));
+    }
 }
 
 impl<T> Future for PromiseFuture<T> {
     type Output = Result<T, Abandoned>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Cloning and dropping a waker may be foreign code: not while the cell is borrowed.
-        let me = (!self.is_settled()).then(|| Waiter::of(cx));
-        let earlier = match &mut *self.cell.borrow_mut() {
-            Cell::Open { waiter } => Some(std::mem::replace(waiter, me)),
-            _ => None,
-        };
-        if earlier.is_some() {
-            return Poll::Pending;
+        if let Some(answer) = self.take_answer() {
+            return Poll::Ready(answer);
         }
-        match self.cell.replace(Cell::Abandoned) {
-            Cell::Resolved(value) => Poll::Ready(Ok(value)),
-            _ => Poll::Ready(Err(Abandoned)),
+        // Cloning a waker may be foreign code, and even resolve this very promise.
+        self.wake_when_settled(Waiter::of(cx));
+        match self.take_answer() {
+            Some(answer) => Poll::Ready(answer),
+            None => Poll::Pending,
         }
     }
 }

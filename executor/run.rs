@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   run(main):  loop, turn after turn, until main has ended
-//!               cancel every other task, and turn until each has unwound
+//!               cancel every other task, and turn until each has unwound and the
+//!               callbacks at their ends have been called
 //!               turn until the cleanups that these have left have ended
 //!               let the thread pool finish its jobs
 //!               close the loop
@@ -17,7 +18,7 @@
 //!   loop is closed.
 //! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
 //!
-//! Tutorial: chapter 8. Before this: `task.rs`. After this: `time/sleep.rs`.
+//! Tutorial: chapter 8. Before this: `context_scope.rs`. After this: `time/sleep.rs`.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -30,7 +31,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundelay_runtime::{
-    EventLoop, EventLoopBuilder, FailurePolicy, LoopRef, Observer, RunError, TaskEnd,
+    ContextValues, EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, LoopRef,
+    Observer, RunError, TaskEnd,
 };
 
 use crate::blocking::BlockingPool;
@@ -77,6 +79,10 @@ pub fn run<F: Future>(main: F) -> F::Output {
 /// Tasks stay alive between the runs, and are paused then: a loop turns only while it is
 /// run. Dropping the runner, or [`Runner::close`], does the clean-up of [`run`].
 ///
+/// All main futures of one runner share their [context variables](crate::ContextVar): the
+/// first begins with a copy of those that were set when the runner was built, each later one
+/// with what the one before has left. Nothing of that comes back to whoever runs it.
+///
 /// ```
 /// use roundelay_executor::{Runner, spawn};
 ///
@@ -90,6 +96,8 @@ pub struct Runner {
     event_loop: EventLoop,
     tasks: Rc<Tasks>,
     patience: Duration,
+    /// The context variables of its main tasks, kept from run to run.
+    values: Cell<ContextValues>,
 }
 
 impl Runner {
@@ -126,7 +134,7 @@ impl Runner {
         // The loop ends one turn after main has: in that turn asyncio calls the done
         // callbacks, and what was scheduled together with them still runs.
         let over = Cell::new(false);
-        let key = tasks.spawn_main(at);
+        let key = tasks.spawn_main(at, self.values.take());
         let mut step = || {
             if end.is_some() {
                 return over.set(true);
@@ -143,13 +151,13 @@ impl Runner {
                     Err(payload) => MainEnd::Panicked(payload),
                 }
             };
-            tasks.main_ends(key, ended.kind(), || main.set(None));
+            self.values.set(tasks.main_ends(key, ended.kind(), || main.set(None)));
             end = Some(ended);
             self.event_loop.call_main_soon();
         };
         let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
         if end.is_none() {
-            tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None));
+            self.values.set(tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None)));
         }
         if let Err(failed @ RunError::Failed(_)) = outcome {
             return Err(failed);
@@ -182,12 +190,35 @@ impl Runner {
     /// Turns in which nobody was asked are not counted: then only cleanups are left, and each
     /// ends within its limit.
     fn cancel_and_unwind(&self) {
+        if self.tasks.live() == 0 {
+            return;
+        }
         let mut generations = 0;
-        while self.tasks.live() > 0 && generations < GENERATIONS {
+        while generations < GENERATIONS {
+            // When nobody is left there is one more turn, for the callbacks that the last ends
+            // have queued. (The empty one sees to it that this turn does not wait.)
+            let last_turn = self.tasks.live() == 0;
+            if last_turn {
+                let _ = self.event_loop.call_soon(|| ());
+            }
             generations += usize::from(self.tasks.cancel_all() > 0);
-            if self.event_loop.run_once().is_err() {
+            if self.event_loop.run_once().is_err() || (last_turn && self.tasks.live() == 0) {
                 return;
             }
+        }
+    }
+
+    /// Debug mode tells which tasks have not ended by themselves.
+    fn warn_of_leftovers(&self) {
+        if !self.event_loop.is_debug() {
+            return;
+        }
+        for task in self.tasks.unfinished() {
+            let who = format!("task {} ({})", task.id, task.name);
+            let message = "it had not ended when its loop was closed, and is cancelled; await it, \
+                           cancel it, or put it into a group";
+            let warning = Failure::new(FailureKind::LeftBehind, who, message);
+            self.event_loop.warn(warning.origin(task.spawned_at).age(task.age));
         }
     }
 }
@@ -196,6 +227,7 @@ impl Drop for Runner {
     fn drop(&mut self) {
         let _entered = current::enter(&self.tasks);
         self.event_loop.begin_closing();
+        self.warn_of_leftovers();
         self.cancel_and_unwind();
         // A job in a thread may be waiting for an answer of this loop. It gets none any more, and
         // hears so, before the loop waits for the job.
@@ -270,6 +302,28 @@ impl RunnerBuilder {
         self
     }
 
+    /// Debug mode: warns of steps that hold up the loop, and of tasks that are left when the
+    /// runner is closed. See [`EventLoopBuilder::debug`]. `ROUNDELAY_DEBUG=1` in the environment
+    /// turns it on as well.
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    ///
+    /// let runner = Runner::builder().debug(true).build()?;
+    /// assert!(runner.loop_ref().is_debug());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn debug(mut self, on: bool) -> Self {
+        self.event_loop = self.event_loop.debug(on);
+        self
+    }
+
+    /// How long a step may take before debug mode warns; 100 ms by default.
+    pub fn slow_limit(mut self, limit: Duration) -> Self {
+        self.event_loop = self.event_loop.slow_limit(limit);
+        self
+    }
+
     /// What to do with failures that nobody can take.
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
         self.event_loop = self.event_loop.failure_policy(policy);
@@ -300,6 +354,7 @@ impl RunnerBuilder {
         let blocking = BlockingPool::new(self.threads);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn roundelay_runtime::Target>);
-        Ok(Runner { event_loop, tasks, patience: self.patience })
+        let values = Cell::new(ContextValues::current());
+        Ok(Runner { event_loop, tasks, patience: self.patience, values })
     }
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use roundelay_pools::{JobError, Pool};
+use roundelay_runtime::ContextValues;
 
 use crate::awaited_job::AwaitedJob;
 use crate::current::expect_tasks;
@@ -36,6 +37,8 @@ use crate::host::Host;
 ///
 /// The pool stays the caller's: nothing here closes it. Never shut it down on the loop's
 /// thread, which would stop every task; `pool.close()` and then `pool.ended().await` do not.
+///
+/// It sees the [context variables](crate::ContextVar) of this moment.
 ///
 /// # Errors
 /// [`JobError`]: it panicked, or the pool did not take it ([`JobError::Refused`]).
@@ -67,7 +70,8 @@ where
     let tasks = expect_tasks("run_on");
     let host = Host::new(tasks.loop_ref.proxy());
     let inside = Arc::clone(&host);
-    let stage = match pool.submit(move || inside.run(work)) {
+    let mut values = ContextValues::current();
+    let stage = match pool.submit(move || values.run(|| inside.run(work))) {
         Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, host)),
         Err(refusal) => Stage::Refused(refusal.to_string()),
     };

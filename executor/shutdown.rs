@@ -13,9 +13,12 @@
 //!
 //! Tutorial: chapter 8. Before this: `step.rs`. After this: `current.rs`.
 
+use std::mem;
 use std::rc::Rc;
 
-use roundelay_runtime::{Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr};
+use roundelay_runtime::{
+    ContextValues, Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr,
+};
 
 use crate::task_table::{BoxedBody, Slot, Stage, Tasks};
 
@@ -30,15 +33,23 @@ impl Tasks {
     }
 
     /// The main future has ended: drops it, and what it leaves to others.
-    pub(crate) fn main_ends(&self, key: Key, how: TaskEnd, drop_main: impl FnOnce()) {
-        if let Err(message) = contain(drop_main) {
+    /// Gives its context variables back, for the next run.
+    pub(crate) fn main_ends(
+        &self,
+        key: Key,
+        how: TaskEnd,
+        drop_main: impl FnOnce(),
+    ) -> ContextValues {
+        let mut values = self.with(key, |slot| mem::take(&mut slot.values)).unwrap_or_default();
+        if let Err(message) = contain(|| values.run(drop_main)) {
             let kind = FailureKind::DestructorPanicked;
             self.loop_ref.report(Failure::new(kind, self.who(key), message));
         }
-        let Some(slot) = self.remove(key) else { return };
-        self.live.set(self.live.get() - 1);
-        self.loop_ref.observe(|| Event::TaskEnded { task: slot.id, how });
-        drop(slot);
+        if let Some(slot) = self.remove(key) {
+            self.live.set(self.live.get() - 1);
+            self.loop_ref.observe(|| Event::TaskEnded { task: slot.id, how });
+        }
+        values
     }
 
     /// Asks every task that has not ended to end, oldest first; but as long as any cleanup

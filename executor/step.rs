@@ -13,17 +13,22 @@
 //!   may spawn, cancel and wake whom it likes.
 //! - Whoever waits for a task's end is woken only after its future has been dropped.
 //! - A panic that nobody can take is reported when that becomes certain.
+//! - A future is polled and dropped with the task's own context variables in force.
 //!
-//! Tutorial: chapters 6 and 10. Before this: `task_table.rs`. After this: `shutdown.rs`.
+//! Tutorial: chapters 6 and 10. Before this: `requests.rs`. After this: `shutdown.rs`.
 
 use std::any::Any;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{Event, Failure, FailureKind, Key, Target, TaskEnd, contain};
+use roundelay_runtime::{
+    ContextValues, Event, Failure, FailureKind, Key, Target, TaskEnd, contain,
+};
 
+use crate::done_callbacks::{DoneCallbacks, TaskEnded};
 use crate::error::{TaskError, TaskPanic};
-use crate::task_table::{BoxedBody, Current, Slot, Stage, Tasks, lost_panic, who};
+use crate::task_table::{Begun, BoxedBody, Current, Slot, Stage, Tasks, Waiter, lost_panic, who};
 use crate::waker::LentWaker;
 
 /// What a poll gave, or the payload of its panic.
@@ -53,22 +58,22 @@ impl Target for Tasks {
 
 impl Tasks {
     /// One step of a task.
+    #[inline]
     fn step(&self, key: Key) {
         let taken = self.with(key, |slot| {
             slot.scheduled = false;
             match std::mem::replace(&mut slot.stage, Stage::Out) {
-                Stage::Waiting(body) => Some((body, slot.cancel_requested, slot.begin_poll())),
+                Stage::Waiting(body) if slot.cancel_requested => Some((body, None)),
+                Stage::Waiting(body) => Some((body, Some(slot.begin_poll()))),
                 other => {
                     slot.stage = other;
                     None
                 }
             }
         });
-        let Some(Some((mut body, cancelled, poll))) = taken else { return };
-        if cancelled {
-            return self.unwind(key, body);
-        }
-        let (outcome, lent) = self.poll(key, poll, |cx| body.as_mut().poll(cx));
+        let Some(Some((mut body, begun))) = taken else { return };
+        let Some(begun) = begun else { return self.unwind(key, body) };
+        let (outcome, lent) = self.poll(key, begun, |cx| body.as_mut().poll(cx));
         match outcome {
             Ok(Poll::Pending) => self.end_poll(key, lent, Some(body)),
             // The value of a task that was cancelled while it took its last step is lost,
@@ -95,20 +100,38 @@ impl Tasks {
         key: Key,
         poll_main: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Polled<T> {
-        let Some(poll) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
-        let (outcome, lent) = self.poll(key, poll, poll_main);
+        let Some(begun) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
+        self.main_is_out.set(true);
+        let (outcome, lent) = self.poll(key, begun, poll_main);
         self.end_poll(key, lent, None);
+        self.main_is_out.set(false);
         outcome
+    }
+
+    /// An eager task's first step, inside `spawn`.
+    ///
+    /// An eager task that spawns an eager task lies on top of it on the stack, and so on. From
+    /// a certain depth on the first step waits for its turn like any other.
+    #[cold]
+    pub(crate) fn first_step(&self, key: Key) {
+        let depth = self.eager_depth.get();
+        if depth >= DEEPEST_EAGER {
+            return self.loop_ref.run_soon(key);
+        }
+        self.eager_depth.set(depth + 1);
+        self.run(key);
+        self.eager_depth.set(depth);
     }
 
     /// The one place where futures are polled: as the task `key`, with a waker lent to it.
     fn poll<T>(
         &self,
         key: Key,
-        (id, kept): (u64, Option<Box<LentWaker>>),
+        begun: Begun,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> (Polled<T>, Box<LentWaker>) {
-        let lent = kept.unwrap_or_else(|| {
+        let Begun { id, waker, has_values } = begun;
+        let lent = waker.unwrap_or_else(|| {
             let spare = self.spare_waker.take();
             let spare = spare.unwrap_or_else(|| LentWaker::new(self.loop_ref.proxy()));
             spare.lend_to(key);
@@ -116,15 +139,29 @@ impl Tasks {
         });
         self.loop_ref.observe(|| Event::TaskPolled { task: id });
         let outer = self.current.replace(Some(Current { key, id, waker: lent.waker().data() }));
+        // Mostly nobody has any context variables, and nothing is exchanged.
+        let exchanged = has_values || ContextValues::any_here();
+        if exchanged {
+            self.exchange_values(key);
+        }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut cx = Context::from_waker(lent.waker());
             poll(&mut cx)
         }));
+        if exchanged || ContextValues::any_here() {
+            self.exchange_values(key);
+        }
         self.current.set(outer);
         if matches!(outcome, Ok(Poll::Pending)) {
             self.loop_ref.observe(|| Event::TaskPending { task: id });
         }
         (outcome, lent)
+    }
+
+    /// Puts a task's context variables in the place of the present ones, or takes them back.
+    #[cold]
+    fn exchange_values(&self, key: Key) {
+        self.with(key, |slot| slot.values.swap());
     }
 
     /// After a poll: the future goes back into its slot, and so does a waker of which
@@ -162,21 +199,48 @@ impl Tasks {
         let order = self.ended.get();
         self.ended.set(order.wrapping_add(1));
         let outcome = outcome(order);
-        let how = how(&outcome);
+        let Some(how) = outcome.end() else { return };
         let ended = self.with(key, |slot| {
             slot.stage = outcome;
-            (slot.id, slot.detached, slot.joiner.take(), slot.waker.take())
+            let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
+            (slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done)
         });
-        let Some((task, detached, joiner, waker)) = ended else { return };
+        let Some((task, detached, joiner, waker, done)) = ended else { return };
         drop(waker);
         self.live.set(self.live.get() - 1);
         self.loop_ref.observe(|| Event::TaskEnded { task, how });
+        if let Some(done) = done {
+            return self.end_with_callbacks(key, how, detached, joiner, *done);
+        }
         if detached {
             self.forget(key);
         }
         if let Some(joiner) = joiner {
             joiner.wake();
         }
+    }
+
+    /// The rest of a task's end, if callbacks are to be queued.
+    #[cold]
+    fn end_with_callbacks(
+        &self,
+        key: Key,
+        how: TaskEnd,
+        detached: bool,
+        joiner: Option<Waiter>,
+        done: DoneCallbacks,
+    ) {
+        let ended = self.with(key, |slot| TaskEnded::new(slot.id, slot.display_name(), how));
+        if detached {
+            self.forget(key);
+        }
+        let Some(ended) = ended else { return };
+        let (before, behind) = done.split();
+        before.into_iter().for_each(|callback| self.queue_done_callback(callback, &ended));
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+        behind.into_iter().for_each(|callback| self.queue_done_callback(callback, &ended));
     }
 
     /// Frees the slot of a task that has ended and whose outcome nobody can take.
@@ -193,13 +257,14 @@ impl Tasks {
             let age = self.loop_ref.latest().since(slot.born);
             self.loop_ref.report(failure.origin(slot.spawned_at).age(age));
         };
-        let who = || who(slot.id, slot.name.as_deref());
-        let dropped = match slot.stage {
-            Stage::Failed(TaskError::Panicked(panic), _) => {
-                tell(lost_panic(who(), &panic));
-                contain(|| drop(panic))
-            }
-            stage => contain(|| drop(stage)),
+        let who = || who(slot.id, slot.extras.as_deref());
+        if let Stage::Failed(TaskError::Panicked(panic), _) = &slot.stage {
+            tell(lost_panic(who(), panic));
+        }
+        let (stage, mut values) = (slot.stage, slot.values);
+        let dropped = match values.is_empty() {
+            true => contain(|| drop(stage)),
+            false => contain(move || values.run(|| drop(stage))),
         };
         if let Err(message) = dropped {
             tell(Failure::new(FailureKind::DestructorPanicked, who(), message));
@@ -207,8 +272,11 @@ impl Tasks {
     }
 
     fn drop_contained(&self, key: Key, body: BoxedBody) {
-        let Err(message) = contain(|| drop(body)) else { return };
-        let known = self.with(key, |slot| (who(slot.id, slot.name.as_deref()), slot.spawned_at));
+        let mut values = self.with(key, |slot| mem::take(&mut slot.values)).unwrap_or_default();
+        let dropped = contain(|| values.run(|| drop(body)));
+        self.with(key, |slot| slot.values = mem::take(&mut values));
+        let Err(message) = dropped else { return };
+        let known = self.with(key, |slot| (slot.who(), slot.spawned_at));
         let Some((who, at)) = known else { return };
         self.loop_ref
             .report(Failure::new(FailureKind::DestructorPanicked, who, message).origin(at));
@@ -284,10 +352,5 @@ impl Tasks {
 /// How many futures may be dropped one inside the other before the next waits its turn.
 const DEEPEST_DROP: usize = 64;
 
-fn how(stage: &Stage) -> TaskEnd {
-    match stage {
-        Stage::Failed(TaskError::Cancelled, _) => TaskEnd::Cancelled,
-        Stage::Failed(TaskError::Panicked(_), _) => TaskEnd::Panicked,
-        _ => TaskEnd::Finished,
-    }
-}
+/// How many eager first steps may be taken one inside the other.
+const DEEPEST_EAGER: usize = 64;

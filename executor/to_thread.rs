@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use roundelay_pools::JobError;
+use roundelay_runtime::ContextValues;
 
 use crate::awaited_job::AwaitedJob;
 use crate::current::expect_tasks;
@@ -41,7 +42,8 @@ use crate::task::{Task, TaskBuilder};
 ///
 /// It is handed to the pool at the first poll; up to that it can be moved about, and
 /// nothing happens. For several at once, spawn or [`gather_all`](crate::gather_all()) them.
-/// Inside, [`from_thread`](crate::from_thread()) calls back into the loop.
+/// Inside, [`from_thread`](crate::from_thread()) calls back into the loop. It sees the task's
+/// [context variables](crate::ContextVar), and what it sets stays with it.
 ///
 /// # Errors
 /// [`JobError`]: it panicked, or the pool is closed.
@@ -159,7 +161,8 @@ where
     let tasks = expect_tasks("to_thread");
     let host = Host::new(tasks.loop_ref.proxy());
     let inside = Arc::clone(&host);
-    match tasks.blocking.submit(move || inside.run(work)) {
+    let mut values = ContextValues::current();
+    match tasks.blocking.submit(move || values.run(|| inside.run(work))) {
         Ok(job) => Ok(AwaitedJob::new(&tasks, job, host)),
         Err(refusal) => Err(JobError::Refused(refusal.to_string())),
     }

@@ -13,7 +13,7 @@
 //! # Invariants
 //! - The loop never looks inside a key. It does not know what the target keeps under it.
 //!
-//! Tutorial: chapters 2 and 6. Before this: `clock.rs`. After this: `far_timers.rs`.
+//! Tutorial: chapters 2 and 6. Before this: `clock.rs`. After this: `context.rs`.
 
 use std::fmt;
 

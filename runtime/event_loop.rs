@@ -25,6 +25,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::callback::Callback;
+use crate::context::ContextValues;
 use crate::error::RunError;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
@@ -117,7 +118,9 @@ impl EventLoop {
     /// ```
     #[track_caller]
     pub fn run_until(&self, mut done: impl FnMut() -> bool) -> Result<(), RunError> {
-        self.run_with(&mut || (), &mut done)
+        // The question is asked in the middle of a run, and in the name of whoever runs.
+        let mut values = ContextValues::current();
+        self.run_with(&mut || (), &mut || values.run(&mut done))
     }
 
     /// Turns until `done` says yes, with a callback that is lent and not given: `main` may

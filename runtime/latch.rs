@@ -16,7 +16,7 @@
 //!   would hang.
 //! - Nobody waits at a latch that is ready.
 //!
-//! Tutorial: chapter 7. Before this: `observer.rs`. After this: `reactor.rs`.
+//! Tutorial: chapter 7. Before this: `observer.rs`. After this: `fine_wait.rs`.
 
 use crate::callback::Callback;
 

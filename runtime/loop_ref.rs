@@ -45,6 +45,7 @@ pub(crate) struct Core {
     pub(crate) target: RefCell<Option<Rc<dyn Target>>>,
     pub(crate) observer: Option<Rc<dyn Observer>>,
     pub(crate) policy: FailurePolicy,
+    pub(crate) debug: bool,
     /// The failure that stops the run, when the policy says so.
     pub(crate) fatal: RefCell<Option<Failure>>,
     pub(crate) stopping: Cell<bool>,
@@ -158,6 +159,23 @@ impl LoopRef {
                     report(None, &failure);
                 }
             }
+        }
+    }
+}
+
+/// Debug mode.
+impl LoopRef {
+    /// Whether the loop was built in [debug mode](crate::EventLoopBuilder::debug).
+    #[must_use]
+    pub fn is_debug(&self) -> bool {
+        self.core.debug
+    }
+
+    /// Warns: as [`LoopRef::report`], but a policy to stop does not stop for a warning.
+    pub fn warn(&self, warning: Failure) {
+        match &self.core.policy {
+            FailurePolicy::Handler(handler) => report(Some(&**handler), &warning),
+            FailurePolicy::Report | FailurePolicy::Stop => report(None, &warning),
         }
     }
 }

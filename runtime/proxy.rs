@@ -24,6 +24,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use crate::callback::Key;
+use crate::context::ContextValues;
 use crate::error::{LoopClosed, WrongLoop};
 use crate::inbox::{Inbox, Message};
 use crate::loop_ref::LoopRef;
@@ -64,6 +65,9 @@ impl LoopProxy {
     /// Calls `callback` on the loop's thread, in one of its next turns, and wakes the loop
     /// if it sleeps. Never waits.
     ///
+    /// It sees the [context variables](crate::ContextVar) of the thread that calls, as they are
+    /// now.
+    ///
     /// If the loop is closed before it comes to it, the callback is dropped uncalled.
     ///
     /// # Errors
@@ -87,7 +91,11 @@ impl LoopProxy {
         &self,
         callback: impl FnOnce() + Send + 'static,
     ) -> Result<(), LoopClosed> {
-        self.inbox.leave(Message::Call(Box::new(callback))).map_err(|_| LoopClosed)
+        let callback: Box<dyn FnOnce() + Send> = match ContextValues::any_here() {
+            true => Box::new(ContextValues::current().wrap(callback)),
+            false => Box::new(callback),
+        };
+        self.inbox.leave(Message::Call(callback)).map_err(|_| LoopClosed)
     }
 
     /// Ends the loop's run after the turn that collects this message, which is often the

@@ -22,7 +22,7 @@
 //!
 //! mio is named in this file only.
 //!
-//! Tutorial: chapter 7. Before this: `latch.rs`. After this: `inbox.rs`.
+//! Tutorial: chapter 7. Before this: `fine_wait.rs`. After this: `inbox.rs`.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -33,6 +33,7 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 
 use crate::callback::{Callback, Key};
+use crate::fine_wait::FineWait;
 use crate::latch::Latch;
 
 /// The two things that a source can be ready for.
@@ -62,6 +63,7 @@ pub(crate) struct News {
 /// Waits for the operating system, and remembers what it said.
 pub(crate) struct Reactor {
     poll: Poll,
+    fine_wait: FineWait,
     sources: Slab<Watch>,
     next_generation: u32,
     next_wait: u64,
@@ -84,8 +86,14 @@ impl Reactor {
             waker: Waker::new(poll.registry(), BELL)?,
             registry: poll.registry().try_clone()?,
         };
-        let reactor =
-            Reactor { poll, sources: Slab::new(), next_generation: 0, next_wait: 0, waiting: 0 };
+        let reactor = Reactor {
+            poll,
+            fine_wait: FineWait::default(),
+            sources: Slab::new(),
+            next_generation: 0,
+            next_wait: 0,
+            waiting: 0,
+        };
         Ok((reactor, bell))
     }
 
@@ -195,8 +203,8 @@ impl Reactor {
 
     /// Waits for events, and adds the callbacks that they release to `released`.
     ///
-    /// The system call takes whole milliseconds and the timeout is rounded up to them: the
-    /// wait may be up to a millisecond too long, and is never too short.
+    /// The wait is never shorter than `timeout` unless there is an event. It may end without
+    /// one: a timer of an earlier wait may go off in this one.
     pub(crate) fn poll(
         &mut self,
         events: &mut EventBuffer,
@@ -204,6 +212,15 @@ impl Reactor {
         released: &mut Vec<Callback>,
         mut tell: impl FnMut(News),
     ) -> io::Result<usize> {
+        let timeout = match timeout {
+            Some(timeout) if !timeout.is_zero() => {
+                let registry = self.poll.registry();
+                self.fine_wait.set(timeout, |timer| {
+                    registry.register(&mut SourceFd(&timer), NOBODY, Interest::READABLE)
+                })
+            }
+            timeout => timeout,
+        };
         match self.poll.poll(&mut events.0, timeout) {
             // A signal arrived. Whoever cares about it has another way to hear of it.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
@@ -211,7 +228,7 @@ impl Reactor {
         }
         let mut count = 0;
         for event in &events.0 {
-            if event.token() == BELL {
+            if [BELL, NOBODY].contains(&event.token()) {
                 continue;
             }
             count += 1;
@@ -281,8 +298,10 @@ impl Bell {
 // A key is 64 bits, and a token must hold all of it.
 const _: () = assert!(usize::BITS >= 64, "roundelay needs a 64-bit machine");
 
-/// The bell's own token: a generation that no source gets.
+/// The tokens of the bell and of the timer that ends a wait, which only wake the loop: of a
+/// generation that no source gets.
 const BELL: Token = Token(usize::MAX);
+const NOBODY: Token = Token(usize::MAX - 1);
 
 fn token(key: Key) -> Token {
     Token(key.to_bits() as usize)

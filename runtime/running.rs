@@ -7,12 +7,15 @@
 //! # Invariants
 //! - At most one loop runs on a thread.
 //! - The note is there exactly while the loop runs or is being closed.
+//! - While a loop runs, its thread has no context variables of its own: each callback and each
+//!   task brings its own, and those of whoever runs the loop come back with the end of the run.
 //!
 //! Tutorial: chapter 8. Before this: `schedule.rs`. After this: `proxy.rs`.
 
 use std::cell::RefCell;
 use std::panic::Location;
 
+use crate::context::{ContextValues, take_leftovers};
 use crate::error::RunError;
 use crate::failure::{Failure, tell_stderr};
 use crate::loop_ref::LoopRef;
@@ -88,7 +91,7 @@ pub(crate) fn enter(
             return Err(RunError::Nested { outer: outer.since, inner: since });
         }
         *running = Some(Running { loop_ref: loop_ref.clone(), since });
-        Ok(Entered { earlier: None })
+        Ok(Entered { earlier: None, outside: Some(take_leftovers()) })
     });
     // A thread that is being taken down cannot run a loop any more.
     entered.unwrap_or(Err(RunError::Closed))
@@ -99,12 +102,14 @@ pub(crate) fn enter(
 pub(crate) fn enter_to_close(loop_ref: &LoopRef) -> Option<Entered> {
     let closing = Running { loop_ref: loop_ref.clone(), since: Location::caller() };
     let earlier = RUNNING.try_with(|running| running.borrow_mut().replace(closing));
-    earlier.ok().map(|earlier| Entered { earlier })
+    earlier.ok().map(|earlier| Entered { earlier, outside: None })
 }
 
 /// Takes the note away when dropped.
 pub(crate) struct Entered {
     earlier: Option<Running>,
+    /// The context variables of whoever runs the loop, kept until the run is over.
+    outside: Option<ContextValues>,
 }
 
 impl Drop for Entered {
@@ -115,5 +120,8 @@ impl Drop for Entered {
         let ended =
             RUNNING.try_with(|running| std::mem::replace(&mut *running.borrow_mut(), earlier));
         drop(ended);
+        if let Some(outside) = &mut self.outside {
+            outside.swap();
+        }
     }
 }

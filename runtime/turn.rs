@@ -24,14 +24,16 @@
 //!   joins them does. In a turn that looks, callbacks run in this order: what was ready
 //!   already, then readiness, then the inbox, then due timers.
 //! - A panic in a closure ends that closure; the failure policy decides the rest.
+//! - Context variables that a closure has set are gone when it returns.
 //!
-//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `builder.rs`.
+//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `slow_watch.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crate::callback::{Callback, Target};
+use crate::context::{ContextValues, take_leftovers};
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
@@ -264,15 +266,28 @@ impl EventLoop {
                 }
                 true
             }
-            Some(Callback::Once(callback)) => match contain(callback) {
-                Ok(()) => true,
-                Err(message) => {
-                    let kind = FailureKind::CallbackPanicked;
-                    self.report(Failure::new(kind, "a callback", message));
-                    false
+            Some(Callback::Once(callback)) => {
+                let outcome = contain(callback);
+                if ContextValues::any_here() {
+                    self.drop_leftovers();
                 }
-            },
+                match outcome {
+                    Ok(()) => true,
+                    Err(message) => {
+                        let kind = FailureKind::CallbackPanicked;
+                        self.report(Failure::new(kind, "a callback", message));
+                        false
+                    }
+                }
+            }
         }
+    }
+
+    /// What a callback has set is its own: the next one begins without.
+    #[cold]
+    fn drop_leftovers(&self) {
+        let leftovers = take_leftovers();
+        self.contain_drop(|| drop(leftovers));
     }
 }
 

@@ -61,8 +61,11 @@ has!(Sync: Timeout<Sleep>);
 has!(Send: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
 has!(Sync: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
 
-has!(Send: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
-has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
+has!(Send: Failure, FailureKind, runtime::Event, Work, TaskEnd, TaskInfo, TaskEnded, TaskState);
+has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, TaskInfo, TaskEnded, TaskState);
+has!(Send: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, WithVariable<u8, Sleep>);
+has!(Sync: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, WithVariable<u8, Sleep>);
+has_not!(Send: Shared<u8>, OnDone, OnSettled, Metrics);
 
 // ---- errors: whoever boxes one as `dyn Error + Send + Sync` can -------------------------------
 

@@ -39,7 +39,8 @@ impl Tasks {
     ) -> Option<R> {
         let out = self.with(key, |slot| match slot.stage {
             Stage::Finished(..) | Stage::Failed(..) => {
-                Some(std::mem::replace(&mut slot.stage, Stage::Taken))
+                let how = slot.stage.end()?;
+                Some(std::mem::replace(&mut slot.stage, Stage::Taken(how)))
             }
             _ => None,
         });
@@ -60,7 +61,11 @@ impl Tasks {
             body.as_mut().swap_output(&mut output);
         }
         let mut stage = Some(stage);
-        self.with(key, |slot| slot.stage = stage.take().unwrap_or(Stage::Taken));
+        self.with(key, |slot| {
+            if let Some(stage) = stage.take() {
+                slot.stage = stage;
+            }
+        });
         // Left over only if the slot is gone, swept away meanwhile.
         drop(stage);
         seen.unwrap_or_else(|payload| resume_unwind(payload))

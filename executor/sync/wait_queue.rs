@@ -22,7 +22,7 @@
 //! - Wakers are cloned, woken and dropped while nothing is borrowed, and if one of them
 //!   panics, that is reported and stops nobody else's work.
 //!
-//! Tutorial: chapter 13. Before this: `../promise.rs`. After this: `event.rs`.
+//! Tutorial: chapter 13. Before this: `../shared.rs`. After this: `event.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ use roundelay_runtime::tell_stderr;
 
 use crate::random::with_seed;
 use crate::run::Runner;
-use crate::task_table::{Tasks, who};
+use crate::task_table::Tasks;
 
 /// Runs the body of a test. With the usual settings: virtual clock, the seed of the
 /// environment variable `ROUNDELAY_SEED` or else 0, and no task may be left running.
@@ -120,7 +120,7 @@ fn left_running(tasks: &Tasks) -> String {
         let slots = tasks.slots.borrow();
         let live = slots.iter().map(|(_, slot)| slot);
         let live = live.filter(|slot| !slot.stage.has_ended() && !slot.cancel_requested);
-        live.map(|slot| (slot.id, who(slot.id, slot.name.as_deref()), slot.spawned_at)).collect()
+        live.map(|slot| (slot.id, slot.who(), slot.spawned_at)).collect()
     };
     left.sort_unstable_by_key(|&(id, ..)| id);
     left.iter().fold(String::new(), |mut lines, (_, who, at)| {

@@ -72,6 +72,15 @@ impl Drop for OnDrop {
     }
 }
 
+/// The same, for what must be able to travel.
+pub(crate) struct OnDropSend(pub(crate) fn());
+
+impl Drop for OnDropSend {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// Counts how many of its kind are alive.
 #[derive(Clone, Default)]
 pub(crate) struct Census {
