@@ -41,10 +41,23 @@ pin_project! {
     /// has hyper's `rt::Read` and `rt::Write`. Around one of hyper's (`hyper::upgrade::Upgraded`)
     /// it has futures-io's `AsyncRead` and `AsyncWrite`, for a WebSocket, say.
     ///
-    /// An example is at [`HyperExecutor`].
-    ///
     /// It buffers nothing, so [`HyperIo::into_inner`] loses nothing. Connections that are to be
     /// *upgraded* must be `Send` for hyper, which those of this crate are.
+    ///
+    /// ```
+    /// use std::{future::poll_fn, pin::Pin};
+    /// use futures_lite::io::Cursor;
+    /// use hyper::rt::Write;
+    /// use roundelay_executor::{HyperIo, run};
+    ///
+    /// run(async {
+    ///     let mut hypers = HyperIo::new(Cursor::new(Vec::new()));
+    ///     poll_fn(|cx| Pin::new(&mut hypers).poll_write(cx, b"hello")).await?;
+    ///     assert_eq!(hypers.into_inner().into_inner(), b"hello");
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[derive(Debug, Clone, Copy)]
     pub struct HyperIo<T> {
         #[pin]
@@ -184,34 +197,14 @@ impl<T: rt::Write> AsyncWrite for HyperIo<T> {
 /// When hyper asks for a task where no event loop runs.
 ///
 /// ```
-/// use hyper::{Request, Response, body::Incoming, client, server, service::service_fn};
-/// use roundelay_executor::{HyperExecutor, HyperIo, HyperTimer, TcpListener, TcpStream, run, spawn};
+/// use hyper::rt::Executor;
+/// use roundelay_executor::{HyperExecutor, promise, run};
 ///
 /// run(async {
-///     let listener = TcpListener::bind("127.0.0.1:0".parse()?)?;
-///     let address = listener.local_addr()?;
-///     spawn(async move {
-///         let (stream, _) = listener.accept().await?;
-///         let answer = service_fn(async |_: Request<Incoming>| {
-///             Ok::<_, std::convert::Infallible>(Response::new(String::from("hello")))
-///         });
-///         server::conn::http2::Builder::new(HyperExecutor::new())
-///             .timer(HyperTimer::new())
-///             .serve_connection(HyperIo::new(stream), answer)
-///             .await?;
-///         Ok::<_, Box<dyn std::error::Error>>(())
-///     })
-///     .detach();
-///
-///     let stream = HyperIo::new(TcpStream::connect(address).await?);
-///     let (mut client, connection) =
-///         client::conn::http2::handshake(HyperExecutor::new(), stream).await?;
-///     spawn(connection).detach();
-///     let response = client.send_request(Request::new(String::new())).await?;
-///     assert_eq!(response.status(), 200);
-///     Ok::<_, Box<dyn std::error::Error>>(())
-/// })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+///     let (answer, question) = promise();
+///     HyperExecutor::new().execute(async { answer.resolve("started").unwrap() });
+///     assert_eq!(question.await, Ok("started"));
+/// });
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -243,7 +236,19 @@ where
 /// # Panics
 /// When hyper asks for the time where no event loop runs.
 ///
-/// An example is at [`HyperExecutor`].
+/// ```
+/// use std::time::Duration;
+/// use hyper::rt::Timer;
+/// use roundelay_executor::{HyperTimer, Runner, now};
+///
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
+///     let begin = now();
+///     HyperTimer::new().sleep(Duration::from_secs(30)).await;
+///     assert_eq!(now() - begin, Duration::from_secs(30));
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct HyperTimer {}

@@ -12,7 +12,8 @@
 //!
 //! # Invariants
 //! - The subscriber is user code: it is called while no cell here is borrowed.
-//! - Every enter has its exit, in the right order, also when the task panics.
+//! - Every enter has its exit, in the right order, also when the task panics. A span that is
+//!   entered is the guard's, else it is the table's: so no step has to clone it.
 //! - A task's span is nobody's child. A server that spawns its own successor again and again
 //!   would keep every earlier span open otherwise. Who spawned whom is told with `follows_from`.
 //!
@@ -22,8 +23,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
 
-use roundelay_runtime::{Event, Moment, Observer};
-use tracing::{Dispatch, Level, Span, dispatcher, field, span};
+use roundelay_runtime::{Event, Moment, Observer, TaskEnd};
+use tracing::span::{EnteredSpan, Id};
+use tracing::{Level, Span, field, span};
 
 /// An observer that opens a span for each task, and enters it for each of the task's steps.
 ///
@@ -33,7 +35,7 @@ use tracing::{Dispatch, Level, Span, dispatcher, field, span};
 /// It follows from the span of the task that spawned it, and is closed when the task has ended.
 /// A future that is dropped because its task was cancelled is dropped outside of its span.
 ///
-/// The subscriber is the one that is the thread's at each moment.
+/// A span belongs to the subscriber that is the thread's when its task is spawned.
 ///
 /// ```
 /// use roundelay_executor::{Runner, TaskBuilder, TaskSpans};
@@ -49,9 +51,10 @@ use tracing::{Dispatch, Level, Span, dispatcher, field, span};
 /// ```
 #[derive(Debug, Default)]
 pub struct TaskSpans {
+    /// The spans of all tasks that live, but for those that are entered.
     open: RefCell<HashMap<u64, Span>>,
     /// The tasks whose step is under way, the innermost last.
-    entered: RefCell<Vec<(u64, Entered)>>,
+    entered: RefCell<Vec<(u64, EnteredSpan)>>,
 }
 
 impl TaskSpans {
@@ -72,34 +75,68 @@ impl TaskSpans {
             %at,
             end = field::Empty,
         );
-        if let Some(parent) = parent.and_then(|parent| self.span(parent)) {
-            span.follows_from(&parent);
+        if let Some(parent) = parent.and_then(|parent| self.entered_id(parent)) {
+            span.follows_from(parent);
         }
-        let earlier = self.open.borrow_mut().insert(id, span);
-        drop(earlier);
+        self.keep(id, span);
     }
 
     fn enter(&self, id: u64) {
-        let Some(span) = self.span(id) else { return };
-        let entered = Entered::new(span);
-        self.entered.borrow_mut().push((id, entered));
+        let span = self.open.borrow_mut().remove(&id);
+        if let Some(span) = span {
+            let entered = span.entered();
+            self.entered.borrow_mut().push((id, entered));
+        }
     }
 
     fn exit(&self, id: u64) {
-        let is_its_step = |step: &mut (u64, Entered)| step.0 == id;
+        let is_its_step = |step: &mut (u64, EnteredSpan)| step.0 == id;
         let step = self.entered.borrow_mut().pop_if(is_its_step);
-        drop(step);
+        if let Some((_, entered)) = step {
+            self.keep(id, entered.exit());
+        }
     }
 
-    fn close(&self, id: u64, how: &str) {
+    fn close(&self, id: u64, how: TaskEnd) {
         let span = self.open.borrow_mut().remove(&id);
+        let how = match how {
+            TaskEnd::Finished => "finished",
+            TaskEnd::Cancelled => "cancelled",
+            TaskEnd::Panicked => "panicked",
+        };
         if let Some(span) = span {
             span.record("end", how);
         }
     }
 
-    fn span(&self, id: u64) -> Option<Span> {
-        let open = self.open.borrow();
-        open.get(&id).cloned()
+    /// Whoever spawns a task takes a step meanwhile.
+    fn entered_id(&self, id: u64) -> Option<Id> {
+        let entered = self.entered.borrow();
+        let step = entered.iter().rfind(|step| step.0 == id)?;
+        step.1.id()
+    }
+
+    fn keep(&self, id: u64, span: Span) {
+        let earlier = self.open.borrow_mut().insert(id, span);
+        // Dropped here, where nothing is borrowed: that closes it.
+        drop(earlier);
+    }
+}
+
+impl Observer for TaskSpans {
+    fn observe(&self, _: Moment, event: &Event) {
+        match event {
+            Event::TaskSpawned { task, name, parent, at, .. } => {
+                self.open(*task, name, *parent, at);
+            }
+            Event::TaskPolled { task } => self.enter(*task),
+            Event::TaskPending { task } => self.exit(*task),
+            // The last step of a task that does not wait any more ends with the task.
+            Event::TaskEnded { task, how } => {
+                self.exit(*task);
+                self.close(*task, *how);
+            }
+            _ => {}
+        }
     }
 }
