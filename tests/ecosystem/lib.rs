@@ -5,7 +5,7 @@
 //! operating system: no test depends on how fast the machine is.
 //!
 //! README.md tells which crate runs how; each of its rows names a test here.
-#![cfg(test)]
+#![cfg(any(test, doctest))]
 
 mod support;
 mod http;
