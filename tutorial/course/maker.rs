@@ -1,6 +1,6 @@
 //! Makes the parts of a page: from the source, from runs, from quizzes.
 //!
-//! Tutorial: the course's tools. Before this: `directive.rs`. After this: `words.rs`.
+//! Tutorial: the course's tools. Before this: `exercises.rs`. After this: `words.rs`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::directive::Directive;
+use crate::exercises;
 use crate::label::{SEEDS, label};
 use crate::listing;
 use crate::program::{Programs, Ran};
@@ -71,6 +72,7 @@ impl<'a> Maker<'a> {
             ("inspect", [name, event, rest @ ..]) => self.inspect(name, event, rest),
             ("python", [name]) => self.python(name),
             ("quiz", [name]) => self.quiz(name),
+            ("exercises", [chapter]) => exercises::table(chapter),
             ("glossary", []) => self.glossary(),
             (kind, words) => Err(format!(
                 "`{kind}` with {} words is nothing that can be made; see tutorial/course/directive.rs",
