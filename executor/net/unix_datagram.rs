@@ -12,6 +12,7 @@ use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
 use roundelay_runtime::Direction;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::net::readiness::Watched;
 
@@ -96,10 +97,8 @@ impl UnixDatagram {
 
     /// Sends one message to the socket at `path`.
     ///
-    /// If the other side's messages are too many *and all of them are somebody else's*, Linux
-    /// says neither when there is room again nor that it will not say it. So where several
-    /// senders press on one receiver, [`connect`](UnixDatagram::connect) first and
-    /// [`send`](UnixDatagram::send).
+    /// Waits while that has too many unread ones; if that happens often, it is cheaper to
+    /// [`connect`](UnixDatagram::connect) and [`send`](UnixDatagram::send).
     ///
     /// # Errors
     /// What the system says: there is nothing at `path`, or the message is too long.
@@ -107,7 +106,21 @@ impl UnixDatagram {
     /// *Cancel safety: safe.* It was not sent.
     pub async fn send_to(&self, bytes: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         let path = path.as_ref();
-        self.watched.io(Direction::Write, |socket| socket.send_to(bytes, path)).await
+        loop {
+            // "Would block" is about the other side. Linux calls our own socket writable all
+            // the same, at each try anew, so to wait for that would be to go round in circles.
+            let attempt = |socket: &net::UnixDatagram| match socket.send_to(bytes, path) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                outcome => outcome.map(Some),
+            };
+            if let Some(length) = self.watched.io(Direction::Write, attempt).await? {
+                return Ok(length);
+            }
+            // A socket that is connected to the other side hears of room there.
+            let scout = UnixDatagram::unbound()?;
+            scout.connect(path)?;
+            scout.watched.io(Direction::Write, is_writable).await?;
+        }
     }
 
     /// The length in `buffer` of the next message. What does not fit is lost.
@@ -152,6 +165,15 @@ impl UnixDatagram {
     /// What the system says; not connected.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.watched.file.peer_addr()
+    }
+}
+
+/// Asks the system without waiting; "would block" is the answer no.
+fn is_writable(socket: &net::UnixDatagram) -> io::Result<()> {
+    let mut asked = [PollFd::new(socket, PollFlags::OUT)];
+    match poll(&mut asked, Some(&Timespec::default()))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
     }
 }
 
