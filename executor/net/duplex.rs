@@ -37,7 +37,8 @@ use crate::task_table::Waiter;
 ///
 /// ```
 /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
-/// use roundelay_executor::{RunError, Runner, duplex, run, spawn};
+/// use roundelay_executor::{Runner, duplex, run, spawn};
+/// use roundelay_runtime::RunError;
 ///
 /// run(async {
 ///     let (mut here, mut there) = duplex(16);
