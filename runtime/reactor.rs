@@ -13,8 +13,8 @@
 //! Whoever wants to read tries first, and waits only after the system has said `WouldBlock`.
 //!
 //! # Invariants
-//! - A latch is cleared by `WouldBlock` and by nothing else. (mio asks for it: it tells when
-//!   a source *becomes* ready, not that it *is*; "edge-triggered".)
+//! - A latch is cleared by `WouldBlock`, or by a read or write of fewer bytes than asked for.
+//!   (The system tells when a source *becomes* ready, not that it *is*; "edge-triggered".)
 //! - An event for a source that is gone, or for an earlier source in the same slot, is
 //!   ignored: every token carries the slot's generation.
 //! - A source is deregistered before its descriptor is closed.
@@ -102,8 +102,7 @@ impl Reactor {
         let entry = self.sources.vacant_entry();
         let index = u32::try_from(entry.key()).expect("a loop holds fewer than 2^32 sources");
         let key = Key::new(index, self.next_generation);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), token(key), interest)?;
+        self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), token(key), INTEREST)?;
         entry.insert(Watch {
             generation: self.next_generation,
             read: Latch::new(),
@@ -144,6 +143,13 @@ impl Reactor {
     pub(crate) fn clear_ready(&mut self, key: Key, direction: Direction) {
         if let Some(latch) = self.latch(key, direction) {
             latch.clear();
+        }
+    }
+
+    /// All that there was has been taken. If the other side has closed, it stays ready.
+    pub(crate) fn clear_drained(&mut self, key: Key, direction: Direction) {
+        if let Some(latch) = self.latch(key, direction) {
+            latch.clear_unless_ended();
         }
     }
 
@@ -189,8 +195,8 @@ impl Reactor {
     pub(crate) fn take_all(&mut self) -> Vec<Callback> {
         let mut callbacks = Vec::new();
         for (_, source) in &mut self.sources {
-            source.read.release(&mut callbacks);
-            source.write.release(&mut callbacks);
+            source.read.release(true, &mut callbacks);
+            source.write.release(true, &mut callbacks);
         }
         self.waiting = 0;
         callbacks
@@ -227,23 +233,22 @@ impl Reactor {
             outcome => outcome?,
         }
         let mut count = 0;
-        for event in &events.0 {
-            if [BELL, NOBODY].contains(&event.token()) {
-                continue;
-            }
+        for event in events.0.iter().filter(|event| ![BELL, NOBODY].contains(&event.token())) {
             count += 1;
             let key = Key::from_bits(event.token().0 as u64);
             // An error or a hang-up is for everybody: the next try will say which.
             let broken = event.is_error();
-            let readable = event.is_readable() || event.is_read_closed() || broken;
-            let writable = event.is_writable() || event.is_write_closed() || broken;
+            let read_ended = event.is_read_closed() || event.is_priority() || broken;
+            let write_ended = event.is_write_closed() || broken;
+            let readable = event.is_readable() || read_ended;
+            let writable = event.is_writable() || write_ended;
             let Some(source) = self.source(key) else { continue };
             let mut freed = 0;
             if readable {
-                freed += source.read.release(released);
+                freed += source.read.release(read_ended, released);
             }
             if writable {
-                freed += source.write.release(released);
+                freed += source.write.release(write_ended, released);
             }
             self.waiting -= freed;
             tell(News { source: key, readable, writable });
@@ -303,6 +308,12 @@ const _: () = assert!(usize::BITS >= 64, "roundelay needs a 64-bit machine");
 const BELL: Token = Token(usize::MAX);
 const NOBODY: Token = Token(usize::MAX - 1);
 
+/// What the system tells of each source; urgent data, because a read ends there, short of more.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
 fn token(key: Key) -> Token {
     Token(key.to_bits() as usize)
 }
@@ -321,8 +332,8 @@ mod tests {
 
     fn poll(reactor: &mut Reactor) -> Vec<Callback> {
         let mut released = Vec::new();
-        let mut events = EventBuffer::new();
-        reactor.poll(&mut events, Some(Duration::ZERO), &mut released, |_| ()).unwrap();
+        let events = &mut EventBuffer::new();
+        reactor.poll(events, Some(Duration::ZERO), &mut released, |_| ()).unwrap();
         released
     }
 
@@ -383,8 +394,7 @@ mod tests {
     fn the_bell_ends_a_wait_without_an_event() {
         let (mut reactor, bell) = Reactor::new().unwrap();
         bell.ring();
-        let mut released = Vec::new();
-        let count = reactor.poll(&mut EventBuffer::new(), None, &mut released, |_| ()).unwrap();
-        assert_eq!((count, released.len()), (0, 0));
+        let count = reactor.poll(&mut EventBuffer::new(), None, &mut Vec::new(), |_| ()).unwrap();
+        assert_eq!(count, 0);
     }
 }

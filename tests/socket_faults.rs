@@ -143,6 +143,29 @@ fn a_client_that_leaves_before_it_is_accepted_does_not_end_the_listener() {
 }
 
 #[test]
+fn urgent_data_does_not_hide_what_comes_after_it() {
+    on_a_loop(async || {
+        let listener = TcpListener::bind(ANYWHERE).unwrap();
+        let mut theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let reader = spawn(async move {
+            let (mut got, mut buffer) = (Vec::<u8>::new(), [0; 64]);
+            while got.len() < 6 {
+                let count = stream.read(&mut buffer).await.unwrap();
+                got.extend(&buffer[..count]);
+            }
+            got
+        });
+        wait_all_tasks_blocked().await;
+        // One piece of news for all of it; and a read ends at the mark, whatever comes behind it.
+        theirs.write_all(b"abc").unwrap();
+        assert_eq!(socket2::SockRef::from(&theirs).send_out_of_band(b"!").unwrap(), 1);
+        theirs.write_all(b"def").unwrap();
+        assert_eq!(reader.await.unwrap(), b"abcdef");
+    });
+}
+
+#[test]
 fn the_descriptor_is_off_the_list_before_its_number_comes_back() {
     // In a process of its own, where nobody else opens anything.
     in_a_process("the_descriptor_is_off_the_list_before_its_number_comes_back", || {

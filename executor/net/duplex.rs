@@ -174,7 +174,7 @@ impl AsyncRead for DuplexReader {
             return Poll::Pending;
         }
         if is_time_to_give_way() {
-            Waiter::of(cx).wake();
+            Waiter::wake_poller(cx);
             return Poll::Pending;
         }
         let count = self.pipe.borrow_mut().bytes.read(buffer)?;
@@ -204,7 +204,7 @@ impl AsyncWrite for DuplexWriter {
             return Poll::Pending;
         }
         if is_time_to_give_way() {
-            Waiter::of(cx).wake();
+            Waiter::wake_poller(cx);
             return Poll::Pending;
         }
         let count = room.min(bytes.len());

@@ -54,6 +54,8 @@ pub struct Watched<T> {
     // Dropped first, in the order of declaration: the watch ends before the file is closed.
     source: Source,
     pub(crate) file: T,
+    /// Whether a short read or write means that there is no more: see `poll_transfer`.
+    pub(crate) short_is_all: bool,
 }
 
 impl<T: AsFd> Watched<T> {
@@ -65,7 +67,7 @@ impl<T: AsFd> Watched<T> {
     /// loop runs on this thread.
     pub fn new(file: T) -> io::Result<Watched<T>> {
         let home = current_loop().ok_or_else(no_loop)?;
-        Ok(Watched { source: home.register(&file)?, file })
+        Ok(Watched { source: home.register(&file)?, file, short_is_all: true })
     }
 
     /// The file itself, for what does not wait.
@@ -77,7 +79,7 @@ impl<T: AsFd> Watched<T> {
     /// Ends the watch, and gives the file back. It still does not block.
     #[must_use]
     pub fn into_inner(self) -> T {
-        let Watched { source, file } = self;
+        let Watched { source, file, .. } = self;
         drop(source);
         file
     }
@@ -93,7 +95,7 @@ impl<T: AsFd> Watched<T> {
     ) -> Poll<io::Result<R>> {
         while self.source.is_ready(direction)? {
             if is_time_to_give_way() {
-                Waiter::of(cx).wake();
+                Waiter::wake_poller(cx);
                 return Poll::Pending;
             }
             match operation(&self.file) {
@@ -109,6 +111,25 @@ impl<T: AsFd> Watched<T> {
         }
         *wait = self.source.wait(direction, wait.take(), Waiter::callback(cx))?;
         Poll::Pending
+    }
+
+    /// As [`Watched::poll_io`], for a stream of bytes: one that moves fewer than the `room` it
+    /// was given has nothing more to give or to take, and is not tried again before the next
+    /// event. That halves the system calls of one who answers short messages.
+    pub(crate) fn poll_transfer(
+        &self,
+        wait: &mut Option<WaitKey>,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        room: usize,
+        operation: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let moved = ready!(self.poll_io(wait, cx, direction, operation))?;
+        // None at all is the end of the stream, and stays.
+        if self.short_is_all && moved > 0 && moved < room {
+            self.source.clear_drained(direction)?;
+        }
+        Poll::Ready(Ok(moved))
     }
 
     pub(crate) fn cancel_wait(&self, wait: &mut Option<WaitKey>) {

@@ -175,7 +175,8 @@ where
         // The system would block even for this, until there is something that has no room.
         return Poll::Ready(Ok(0));
     }
-    watched.poll_io(wait, cx, Direction::Read, |mut socket| socket.read(buffer))
+    let room = buffer.len();
+    watched.poll_transfer(wait, cx, Direction::Read, room, |mut socket| socket.read(buffer))
 }
 
 /// The same for several buffers.
@@ -209,7 +210,7 @@ where
     if bytes.is_empty() {
         return Poll::Ready(Ok(0));
     }
-    watched.poll_io(wait, cx, Direction::Write, |mut socket| socket.write(bytes))
+    watched.poll_transfer(wait, cx, Direction::Write, bytes.len(), |mut socket| socket.write(bytes))
 }
 
 /// The same for several pieces.

@@ -46,7 +46,7 @@ impl UnixStream {
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
         let address = SockAddr::unix(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        SocketStream::connect_socket(socket, &address).await
+        SocketStream::connect_socket(socket, &address).await.map(without_shortcut)
     }
 
     /// Both ends of a connection that has no path.
@@ -65,7 +65,7 @@ impl UnixStream {
     /// What the system says; no loop runs on this thread.
     pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
         stream.set_nonblocking(true)?;
-        SocketStream::new(stream)
+        SocketStream::new(stream).map(without_shortcut)
     }
 
     /// Our own address; a connecting side has usually none.
@@ -104,6 +104,13 @@ impl UnixStream {
     }
 }
 
+/// A read of a Unix-domain stream also ends where a descriptor was sent along, which the other
+/// side may do unasked: that it is short does not mean that there is no more.
+fn without_shortcut(mut stream: UnixStream) -> UnixStream {
+    stream.watched.short_is_all = false;
+    stream
+}
+
 /// Who is at the other end of a [`UnixStream`]: see [`UnixStream::peer_credentials`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerCredentials {
@@ -113,4 +120,47 @@ pub struct PeerCredentials {
     pub user: u32,
     /// Its effective group.
     pub group: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::{IoSlice, Write};
+    use std::os::fd::AsFd;
+    use std::pin::Pin;
+
+    use futures_io::AsyncRead;
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+    use super::*;
+    use crate::run::run;
+    use crate::task::spawn;
+    use crate::testing::wait_all_tasks_blocked;
+
+    #[test]
+    fn a_descriptor_that_was_sent_along_does_not_hide_what_comes_after_it() {
+        let (ours, mut theirs) = net::UnixStream::pair().unwrap();
+        let got = run(async {
+            let mut stream = UnixStream::from_std(ours).unwrap();
+            let reader = spawn(async move {
+                let (mut got, mut buffer) = (Vec::<u8>::new(), [0; 64]);
+                while got.len() < 6 {
+                    let read = poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, &mut buffer));
+                    let count = read.await.unwrap();
+                    got.extend(&buffer[..count]);
+                }
+                got
+            });
+            wait_all_tasks_blocked().await;
+            // One piece of news for all of it; and a read ends where the descriptor was.
+            let mut room = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut along = SendAncillaryBuffer::new(&mut room);
+            let descriptors = [theirs.as_fd()];
+            assert!(along.push(SendAncillaryMessage::ScmRights(&descriptors)));
+            sendmsg(&theirs, &[IoSlice::new(b"abc")], &mut along, SendFlags::empty()).unwrap();
+            theirs.write_all(b"def").unwrap();
+            reader.await.unwrap()
+        });
+        assert_eq!(got, b"abcdef");
+    }
 }
