@@ -115,7 +115,9 @@ impl<T: AsFd> Watched<T> {
 
     /// As [`Watched::poll_io`], for a stream of bytes: one that moves fewer than the `room` it
     /// was given has nothing more to give or to take, and is not tried again before the next
-    /// event. That halves the system calls of one who answers short messages.
+    /// event. That halves the system calls of one who answers short messages. (Where a transfer
+    /// may be short for another reason, `short_is_all` says no; several buffers are such a case,
+    /// for the system takes only so many at once, and do not come here.)
     pub(crate) fn poll_transfer(
         &self,
         wait: &mut Option<WaitKey>,
