@@ -16,9 +16,44 @@
 //!   would hang.
 //! - Nobody waits at a latch that is ready.
 //!
-//! Tutorial: chapter 7. Before this: `observer.rs`. After this: `fine_wait.rs`.
+//! Tutorial: chapter 7. Before this: `readiness_script.rs`. After this: `fine_wait.rs`.
 
 use crate::callback::Callback;
+
+/// One source under watch: a latch for each direction.
+pub(crate) struct Watch {
+    pub(crate) generation: u32,
+    pub(crate) read: Latch,
+    pub(crate) write: Latch,
+}
+
+impl Watch {
+    pub(crate) fn new(generation: u32) -> Watch {
+        Watch { generation, read: Latch::new(), write: Latch::new() }
+    }
+
+    /// Releases one latch, or both. Moves the waiting callbacks out, and counts them.
+    pub(crate) fn release(
+        &mut self,
+        readable: bool,
+        writable: bool,
+        released: &mut Vec<Callback>,
+    ) -> usize {
+        let before = released.len();
+        if readable {
+            self.read.release(released);
+        }
+        if writable {
+            self.write.release(released);
+        }
+        released.len() - before
+    }
+
+    /// All who wait, when there is nothing to wait for any more.
+    pub(crate) fn into_callbacks(self) -> impl Iterator<Item = Callback> {
+        self.read.into_callbacks().chain(self.write.into_callbacks())
+    }
+}
 
 /// What is known of one direction of one source, and who waits for it.
 pub(crate) struct Latch {
@@ -40,12 +75,10 @@ impl Latch {
         self.ready = false;
     }
 
-    /// The system said that it is ready. Moves the waiting callbacks out, and counts them.
-    pub(crate) fn release(&mut self, released: &mut Vec<Callback>) -> usize {
+    /// The system said that it is ready. Moves the waiting callbacks out.
+    fn release(&mut self, released: &mut Vec<Callback>) {
         self.ready = true;
-        let count = self.waiting.len();
         released.extend(self.waiting.drain(..).map(|(_, callback)| callback));
-        count
     }
 
     /// Leaves a callback, under a number. Gives it back if it need not wait.
@@ -79,7 +112,7 @@ impl Latch {
     }
 
     /// All who wait, when there is nothing to wait for any more.
-    pub(crate) fn into_callbacks(self) -> impl Iterator<Item = Callback> {
+    fn into_callbacks(self) -> impl Iterator<Item = Callback> {
         self.waiting.into_iter().map(|(_, callback)| callback)
     }
 }
