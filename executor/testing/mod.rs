@@ -5,6 +5,7 @@
 //! | does it still hold if it is given up halfway? | [`cancel_at_every_await`] |
 //! | what has happened once everybody waits? | [`wait_all_tasks_blocked`] |
 //! | does it hold in *this* order of events? | [`Sequencer`] |
+//! | does it hold in every order that may happen? | [`explore`] |
 //! | is time right, and is nothing left behind? | [`TestRun`], which `#[test]` stands for |
 //!
 //! Time is virtual in all of them, so no test waits, and each run is like the last.
@@ -13,8 +14,16 @@ mod cancel_at_every_await;
 mod sequencer;
 mod test_run;
 mod wait_all_tasks_blocked;
+mod schedule;
+mod legal_order;
+mod explorer;
+mod explore;
+mod failing_schedule;
 
 pub use cancel_at_every_await::{Cut, cancel_at_every_await};
+pub use explore::{Explore, Explored, explore, replay};
+pub use failing_schedule::{FailingSchedule, ScheduleFailure};
+pub use schedule::Schedule;
 pub use sequencer::{Sequencer, SequencerBroken, Turn};
 pub use test_run::TestRun;
 pub use wait_all_tasks_blocked::{WaitAllTasksBlocked, wait_all_tasks_blocked};
