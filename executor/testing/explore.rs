@@ -17,7 +17,7 @@
 //!   callbacks have woken them: so the order among sleeps that end together, among tasks woken by
 //!   different tasks, and between a step and the firing of a timer.
 //! - How long a job of [`to_thread`](crate::to_thread()) takes: 0 to 10 ms of virtual time.
-//! - Whatever is drawn from [`Random::new`](crate::Random::new): a simulated network's
+//! - Whatever is drawn from [`Random::new`](crate::Random::new): a [`SimNet`](super::SimNet)'s
 //!   delays, short reads and short writes, the jitter of a retry.
 //!
 //! # What is kept

@@ -3,7 +3,7 @@
 //! What is to be read first comes first: which schedule, what went wrong, how to see it again,
 //! and who was waiting.
 //!
-//! Tutorial: chapter 19. Before this: `explore.rs`. After this: `../attributes.rs`.
+//! Tutorial: chapter 19. Before this: `explore.rs`. After this: `sim_pipe.rs`.
 
 use std::fmt;
 

@@ -8,3 +8,4 @@ mod kept;
 mod proptest_shrinks;
 mod replay;
 mod seams;
+mod sim_net;
