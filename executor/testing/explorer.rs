@@ -69,12 +69,7 @@ impl Explorer {
 
     /// A runner that does as this explorer says: virtual time, nothing outside.
     pub(crate) fn builder(&self, scripted_jobs: bool) -> RunnerBuilder {
-        let listener = self.clone();
-        let builder = Runner::builder()
-            .virtual_clock()
-            .isolated()
-            .scheduler(self.clone())
-            .observer(move |now: Moment, event: &Event| listener.hear(now, event));
+        let builder = self.guide(Runner::builder().virtual_clock().isolated());
         if !scripted_jobs {
             return builder;
         }
@@ -83,6 +78,12 @@ impl Explorer {
             let choice = state.borrow_mut().choices.choose(JOB_TIMES_MS.len());
             JobPlan::takes(Duration::from_millis(JOB_TIMES_MS[choice]))
         })
+    }
+
+    fn guide(&self, builder: RunnerBuilder) -> RunnerBuilder {
+        let listener = self.clone();
+        let hear = move |now: Moment, event: &Event| listener.hear(now, event);
+        builder.scheduler(self.clone()).observer(hear)
     }
 
     /// The fingerprint of all events so far.
@@ -103,6 +104,23 @@ impl Explorer {
         if out_of_turns && let Some(home) = current_loop() {
             home.stop();
         }
+    }
+}
+
+impl RunnerBuilder {
+    /// Ready steps are taken in a legal order of this schedule's choice: see
+    /// [`Explore`](super::Explore) for what is legal. For a test that builds a runner of its own.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, testing::Schedule, yield_now};
+    ///
+    /// let schedule = Schedule::seeded(7);
+    /// let runner = Runner::builder().virtual_clock().schedule(&schedule).build()?;
+    /// runner.run(yield_now())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn schedule(self, schedule: &Schedule) -> Self {
+        Explorer::new(schedule, u64::MAX, false).guide(self)
     }
 }
 
