@@ -148,7 +148,12 @@ pub(crate) fn virtual_loop() -> EventLoop {
 
 /// A runner in made-up time.
 pub(crate) fn virtual_runner() -> Runner {
-    Runner::builder().virtual_clock().build().unwrap()
+    let builder = Runner::builder().virtual_clock();
+    let builder = match std::env::var("EXPLORE_SEED") {
+        Ok(seed) => builder.schedule(&roundelay::testing::Schedule::seeded(seed.parse().unwrap())),
+        Err(_) => builder,
+    };
+    builder.build().unwrap()
 }
 
 /// Runs `main` in made-up time; everything is cleaned up when it returns.
