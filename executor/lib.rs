@@ -6,6 +6,8 @@
 //! are listed here.
 //!
 //! ```text
+//!   adapters              for hyper and tracing, each behind its feature
+//!      |
 //!   testing               for tests of all this
 //!      |
 //!   net, patterns         sockets; small machines that many programs need
@@ -25,14 +27,22 @@
 //!      |
 //!   step, task_table, waker     from inside: one step
 //! ```
+//!
+//! # Features
+//! None is on by default.
+//! - `hyper`: `HyperIo`, `HyperExecutor` and `HyperTimer`, what hyper asks of a runtime.
+//! - `tracing`: `TaskSpans`, an observer that puts each task's steps into a span.
 #![forbid(unsafe_code)]
 
 mod error;
+mod own_step;
 mod waker;
 mod done_callbacks;
+mod stage;
 mod task_table;
 mod requests;
 mod step;
+mod drop_now;
 mod shutdown;
 mod current;
 mod task_info;
@@ -62,7 +72,12 @@ mod patterns;
 mod net;
 pub mod testing;
 mod attributes;
+mod adapters;
 
+#[cfg(feature = "hyper")]
+pub use adapters::hyper::{HyperExecutor, HyperIo, HyperTimer};
+#[cfg(feature = "tracing")]
+pub use adapters::tracing::TaskSpans;
 pub use attributes::{__run_main, main, test};
 pub use bridge::from_thread::{FromThreadError, from_thread, is_host_gone};
 pub use bridge::loop_thread::{LoopThread, LoopThreadBuilder, LoopThreadError};
@@ -132,6 +147,7 @@ pub use sync::rw_lock::{AcquireRead, AcquireWrite, ReadGuard, RwLock, WriteGuard
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{Task, TaskBuilder, spawn};
 pub use task_info::{TaskInfo, TaskState, all_tasks, current_task};
+pub use time::block_for::block_for;
 pub use time::deadline::{Deadline, Guarded};
 pub use time::interval::{Interval, MissedTick, interval, interval_at};
 pub use time::sleep::{Sleep, now, sleep, sleep_until};

@@ -8,12 +8,14 @@
 //!   not ready ---------------------------> ready
 //!      ^  |  wait: stand here                |  wait: refused, try now
 //!      +--+                                  |
-//!      ^------------------ WouldBlock: clear +
+//!      ^------ WouldBlock, or all was taken -+
 //! ```
 //!
 //! # Invariants
 //! - It starts out ready: try first. Wrongly ready costs one useless try; wrongly not ready
 //!   would hang.
+//! - After the last event (the other side has closed) only `WouldBlock` clears it: what is
+//!   still to be read then, the end at least, will not be announced again.
 //! - Nobody waits at a latch that is ready.
 //!
 //! Tutorial: chapter 7. Before this: `readiness_script.rs`. After this: `fine_wait.rs`.
@@ -32,19 +34,20 @@ impl Watch {
         Watch { generation, read: Latch::new(), write: Latch::new() }
     }
 
-    /// Releases one latch, or both. Moves the waiting callbacks out, and counts them.
+    /// Releases one latch, or both; `Some(true)` is for the last time. Moves the waiting callbacks
+    /// out, and counts them.
     pub(crate) fn release(
         &mut self,
-        readable: bool,
-        writable: bool,
+        readable: Option<bool>,
+        writable: Option<bool>,
         released: &mut Vec<Callback>,
     ) -> usize {
         let before = released.len();
-        if readable {
-            self.read.release(released);
+        if let Some(ended) = readable {
+            self.read.release(ended, released);
         }
-        if writable {
-            self.write.release(released);
+        if let Some(ended) = writable {
+            self.write.release(ended, released);
         }
         released.len() - before
     }
@@ -58,12 +61,14 @@ impl Watch {
 /// What is known of one direction of one source, and who waits for it.
 pub(crate) struct Latch {
     ready: bool,
+    /// The last event has come.
+    ended: bool,
     waiting: Vec<(u64, Callback)>,
 }
 
 impl Latch {
     pub(crate) fn new() -> Latch {
-        Latch { ready: true, waiting: Vec::new() }
+        Latch { ready: true, ended: false, waiting: Vec::new() }
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -75,9 +80,16 @@ impl Latch {
         self.ready = false;
     }
 
-    /// The system said that it is ready. Moves the waiting callbacks out.
-    fn release(&mut self, released: &mut Vec<Callback>) {
+    /// All that there was has been taken, as far as one can see.
+    pub(crate) fn clear_unless_ended(&mut self) {
+        self.ready = self.ended;
+    }
+
+    /// The system said that it is ready; `ended`: for the last time, as the other side has
+    /// closed. Moves the waiting callbacks out.
+    fn release(&mut self, ended: bool, released: &mut Vec<Callback>) {
         self.ready = true;
+        self.ended |= ended;
         released.extend(self.waiting.drain(..).map(|(_, callback)| callback));
     }
 
@@ -114,5 +126,23 @@ impl Latch {
     /// All who wait, when there is nothing to wait for any more.
     fn into_callbacks(self) -> impl Iterator<Item = Callback> {
         self.waiting.into_iter().map(|(_, callback)| callback)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_drained_waits_for_news_but_the_end_of_a_stream_is_not_news_twice() {
+        let mut latch = Latch::new();
+        latch.release(false, &mut Vec::new());
+        latch.clear_unless_ended();
+        assert!(!latch.is_ready());
+        latch.release(true, &mut Vec::new());
+        latch.clear_unless_ended();
+        assert!(latch.is_ready());
+        latch.clear();
+        assert!(!latch.is_ready());
     }
 }
