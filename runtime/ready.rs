@@ -95,6 +95,30 @@ impl ReadyQueue {
         self.entries.is_empty()
     }
 
+    /// The entry at `place`, if it is still here.
+    pub(crate) fn peek(&self, place: u64) -> Option<&Entry> {
+        self.entries.get(place.checked_sub(self.front)? as usize)
+    }
+
+    /// The place of the entry at the front, if there is one.
+    pub(crate) fn front(&self) -> u64 {
+        self.front
+    }
+
+    /// Puts the entries from place `first` on into another order; `order` has the place of each.
+    pub(crate) fn rearrange(&mut self, first: u64, order: impl Iterator<Item = u64>) {
+        let mut taken = Vec::new();
+        for place in order {
+            let entry = self.entry_mut(place);
+            taken.extend(entry.map(|entry| std::mem::replace(entry, Entry::Cancelled)));
+        }
+        for (place, entry) in (first..).zip(taken) {
+            if let Some(spot) = self.entry_mut(place) {
+                *spot = entry;
+            }
+        }
+    }
+
     /// Empties every entry that is the main callback's: its lender takes it back.
     pub(crate) fn cancel_main(&mut self) {
         for entry in &mut self.entries {

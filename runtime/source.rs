@@ -33,6 +33,9 @@ impl LoopRef {
         }
         let fd = file.as_fd();
         let key = self.core.reactor.borrow_mut().register(fd)?;
+        if let Some(script) = &self.core.script {
+            script.borrow_mut().register(key);
+        }
         self.observe(|| Event::SourceRegistered { source: key });
         Ok(Source { key, fd: fd.as_raw_fd(), proxy: self.proxy() })
     }

@@ -13,7 +13,10 @@ use std::time::Duration;
 use roundelay::runtime::{self, Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
 // The glob below brings in the attribute `test` for async functions, too.
 use core::prelude::v1::test;
-use roundelay::testing::{Sequencer, Turn};
+use roundelay::testing::{
+    Explore, Explored, FailingSchedule, Schedule, Sequencer, SimListener, SimNet, SimStream,
+    SimWeather, Turn,
+};
 use roundelay::*;
 
 /// Compiles only if each type has the trait.
@@ -53,6 +56,7 @@ type UnixWriteHalf = WriteHalf<std::os::unix::net::UnixStream>;
 has!(Send: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
 has!(Sync: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
 
+has!(Send: ReadinessScript, JobPlan, Schedule, Explore, Explored, FailingSchedule, SimWeather);
 has!(Send: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow, Interval, MissedTick);
 has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow, Interval, MissedTick);
 
@@ -143,6 +147,8 @@ has_not!(Sync: WatchSender<()>, WatchReceiver<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
 
+has_not!(Send: TimedPool, SimNet, SimListener, SimStream);
+has_not!(Sync: TimedPool, SimNet, SimListener, SimStream);
 has_not!(Send: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
 has_not!(Sync: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
 

@@ -7,7 +7,7 @@
 //! # Invariants
 //! - No check depends on time, nor on how many bytes a stream takes at once.
 //!
-//! Tutorial: chapter 19. Before this: `wait_all_tasks_blocked.rs`. After this: `../attributes.rs`.
+//! Tutorial: chapter 19. Before this: `wait_all_tasks_blocked.rs`. After this: `schedule.rs`.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut};

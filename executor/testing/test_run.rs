@@ -45,12 +45,7 @@ impl TestRun {
     /// The usual settings.
     #[expect(clippy::new_without_default, reason = "it reads the environment")]
     pub fn new() -> TestRun {
-        let seed = std::env::var("ROUNDELAY_SEED").ok();
-        let seed = seed.map_or(0, |seed| {
-            seed.parse().unwrap_or_else(|_| {
-                panic!("ROUNDELAY_SEED must be a number from 0 to 2^64 - 1, not {seed:?}")
-            })
-        });
+        let seed = seed_of_environment().unwrap_or(0);
         TestRun { virtual_clock: true, leftovers_allowed: false, seed, threads: None }
     }
 
@@ -112,6 +107,15 @@ impl TestRun {
         );
         output
     }
+}
+
+/// What `ROUNDELAY_SEED` says.
+pub(crate) fn seed_of_environment() -> Option<u64> {
+    let seed = std::env::var("ROUNDELAY_SEED").ok()?;
+    let number = seed.parse().unwrap_or_else(|_| {
+        panic!("ROUNDELAY_SEED must be a number from 0 to 2^64 - 1, not {seed:?}")
+    });
+    Some(number)
 }
 
 /// A line for each task that has not ended and was not asked to, oldest first.
