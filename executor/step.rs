@@ -174,7 +174,7 @@ impl Tasks {
             drop(self.spare_waker.replace(Some(lent)));
         }
         let mut body = body;
-        self.with(key, |slot| {
+        let cancelled = self.with(key, |slot| {
             if kept.is_some() {
                 slot.waker = kept.take();
             }
@@ -183,7 +183,12 @@ impl Tasks {
             {
                 slot.stage = Stage::Waiting(body);
             }
+            slot.cancel_requested && matches!(slot.stage, Stage::Waiting(_))
         });
+        // Asked for during its step, so it stands behind everybody whom that step woke.
+        if cancelled == Some(true) {
+            self.wake(key);
+        }
         // Left over only if the slot is gone, swept away while its future was out.
         drop((kept, body));
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::pending;
 use std::rc::Rc;
 
-use roundelay::{CancelToken, Cancelled, Task, current_task, spawn, yield_now};
+use roundelay::{CancelToken, Cancelled, Task, current_task, promise, spawn, yield_now};
 
 use crate::support::{Log, on_drop, reporting_runner, run_virtual};
 
@@ -102,6 +102,29 @@ fn o08_5_a_task_that_cancels_itself_runs_on_to_its_next_suspension() {
 }
 
 #[test]
+fn o08_5_a_task_that_cancels_itself_stands_behind_those_whom_its_step_woke() {
+    let log = Log::new();
+    run_virtual(async {
+        let (set, value) = promise();
+        let seen = log.clone();
+        let waiter = spawn(async move {
+            value.await.unwrap();
+            seen.add("the waiter goes on");
+        });
+        let seen = log.clone();
+        let task = spawn(async move {
+            let _finally = seen.on_drop("finally");
+            current_task().unwrap().cancel();
+            set.resolve(()).unwrap();
+            pending::<()>().await;
+        });
+        assert!(task.await.unwrap_err().is_cancelled());
+        waiter.await.unwrap();
+    });
+    assert_eq!(log.take(), ["the waiter goes on", "finally"]);
+}
+
+#[test]
 fn o08_6_a_task_cannot_swallow_a_cancel_but_may_take_its_time_with_a_token() {
     run_virtual(async {
         let requests = [CancelToken::new(), CancelToken::new()];
@@ -158,7 +181,9 @@ fn o08_7_an_error_in_reaction_replaces_no_cancel_but_may_answer_a_token() {
 #[test]
 fn o08_8_a_task_ends_as_cancelled_by_cancelling_itself_and_not_by_a_value() {
     run_virtual(async {
-        let task = spawn(async { drop(current_task().unwrap().cancel()) });
+        let task = spawn(async {
+            current_task().unwrap().cancel();
+        });
         assert!(task.await.unwrap_err().is_cancelled());
         // `Cancelled`, the answer of a token, is a value like any other.
         let task = spawn(async { Err::<(), _>(Cancelled) });

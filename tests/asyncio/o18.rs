@@ -76,6 +76,21 @@ fn o18_3_while_a_waiter_is_owed_a_permit_nobody_overtakes() {
 }
 
 #[test]
+fn o18_3_a_permit_that_is_free_is_free_whoever_else_has_not_collected_his() {
+    run_virtual(async {
+        let permits = Semaphore::new(1);
+        let held = permits.acquire().await;
+        let mut kept = permits.acquire();
+        assert!(poll_now(&mut kept).await.is_pending());
+        // It is granted a permit, and nobody asks it for a long time.
+        drop(held);
+        permits.add_permits(1);
+        drop(permits.acquire().await);
+        assert!(poll_now(&mut kept).await.is_ready());
+    });
+}
+
+#[test]
 fn o18_4_a_permit_granted_to_one_who_is_cancelled_goes_to_the_next() {
     let log = Log::new();
     run_virtual(async {
