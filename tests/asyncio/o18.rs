@@ -3,7 +3,7 @@
 use roundelay::{BoundedSemaphore, Semaphore, Task, gather_all, sleep, spawn};
 
 use crate::settle;
-use crate::support::{Log, ms, run_virtual};
+use crate::support::{Log, ms, poll_now, run_virtual};
 
 /// Tasks that each take a permit, say so and keep it.
 fn takers<const N: usize>(
