@@ -8,14 +8,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay::{
-    Barrier, Event, GatherCause, GroupError, Instant, Lock, LoopRef, Promise, PromiseFuture, Queue,
-    Runner, Semaphore, TaskError, TaskGroup, gather, gather_all, promise, sleep, spawn, task_group,
+    Barrier, Condition, ContextVar, Deadline, Elapsed, Event, Instant, Lock, LoopRef, Promise,
+    PromiseFuture, Queue, Runner, Semaphore, TaskError, current_task, promise, sleep, spawn,
     timeout, yield_now,
 };
 
+use crate::children;
 use crate::program::{LOCKS, Op, PROMISES, Program, Task};
 
-const TICK: Duration = Duration::from_micros(1 << 32);
+static VARIABLE: ContextVar<usize> = ContextVar::new("variable");
+pub(crate) const TICK: Duration = Duration::from_micros(1 << 32);
 /// How long main waits for the program: longer than any can take.
 pub(crate) const LONG: Duration = Duration::from_micros(1 << 50);
 
@@ -40,12 +42,12 @@ pub(crate) fn play(program: &Program) -> String {
 
 /// A task ended with an error.
 #[derive(Debug)]
-struct Failed;
+pub(crate) struct Failed;
 
-type Handle = Rc<RefCell<roundelay::Task<Result<(), Failed>>>>;
+pub(crate) type Handle = Rc<RefCell<roundelay::Task<Result<(), Failed>>>>;
 
 /// What all tasks share.
-struct World {
+pub(crate) struct World {
     home: LoopRef,
     start: Instant,
     trace: RefCell<Vec<String>>,
@@ -57,6 +59,8 @@ struct World {
     /// Who gathers, or waits for a group.
     owning: RefCell<HashSet<usize>>,
     locks: [Lock<()>; LOCKS],
+    /// Of lock 1.
+    condition: Condition<()>,
     permits: Semaphore,
     event: Event,
     barrier: Barrier,
@@ -67,6 +71,7 @@ struct World {
 
 impl World {
     fn new(home: LoopRef) -> World {
+        let locks = [Lock::new(()), Lock::new(())];
         let (promises, awaited): (Vec<_>, Vec<_>) = (0..PROMISES).map(|_| promise()).unzip();
         World {
             start: home.time(),
@@ -76,8 +81,9 @@ impl World {
             handles: RefCell::default(),
             occupied: RefCell::default(),
             owning: RefCell::default(),
-            locks: [Lock::new(()), Lock::new(())],
-            permits: Semaphore::new(1),
+            condition: Condition::new(&locks[1]),
+            locks,
+            permits: Semaphore::new(2),
             event: Event::new(),
             barrier: Barrier::new(2),
             queues: [Queue::unbounded(), Queue::bounded(1)],
@@ -98,11 +104,23 @@ impl World {
     fn spawn(self: &Rc<Self>, task: Task) {
         let id = task.id;
         let handle = spawn(run_task(Rc::clone(self), task));
+        self.keep(id, handle, false);
+    }
+
+    /// Keeps a handle, through which the task can be cancelled, and awaited once.
+    pub(crate) fn keep(
+        &self,
+        id: usize,
+        handle: roundelay::Task<Result<(), Failed>>,
+        awaited: bool,
+    ) -> Handle {
         let mut handles = self.handles.borrow_mut();
         if handles.len() <= id {
             handles.resize_with(id + 1, || None);
         }
-        handles[id] = Some((Rc::new(RefCell::new(handle)), false));
+        let handle = Rc::new(RefCell::new(handle));
+        handles[id] = Some((Rc::clone(&handle), awaited));
+        handle
     }
 
     fn handle(&self, id: usize) -> Option<(Handle, bool)> {
@@ -125,13 +143,15 @@ impl Drop for Finally<'_> {
 }
 
 /// A task's own view of the world.
-struct Me {
-    world: Rc<World>,
+pub(crate) struct Me {
+    pub(crate) world: Rc<World>,
     id: usize,
+    /// Those that it can move, the innermost last.
+    deadlines: RefCell<Vec<Deadline>>,
 }
 
 impl Me {
-    fn say(&self, what: impl std::fmt::Display) {
+    pub(crate) fn say(&self, what: impl std::fmt::Display) {
         self.world.say(self.id, what);
     }
 
@@ -140,8 +160,8 @@ impl Me {
     }
 }
 
-async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
-    let me = Me { world, id: task.id };
+pub(crate) async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
+    let me = Me { world, id: task.id, deadlines: RefCell::default() };
     me.say("begins");
     let mut end = me.finally("cancelled");
     let outcome = run_body(&me, &task.body).await;
@@ -150,7 +170,7 @@ async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
     outcome
 }
 
-fn run_body<'a>(
+pub(crate) fn run_body<'a>(
     me: &'a Me,
     body: &'a [Op],
 ) -> Pin<Box<dyn Future<Output = Result<(), Failed>> + 'a>> {
@@ -242,87 +262,85 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             let arrival = world.barrier.wait().await.unwrap();
             me.say(format!("met {arrival}"));
         }
-        Op::Gather(bit, tasks) => {
-            let outcome = owning(me, gather(children(me, *bit, tasks))).await;
-            callback_of_the_gather(tasks).await;
-            me.say(match outcome {
-                Ok(_) => "gathered",
-                Err(error) => match error.cause {
-                    GatherCause::Failed(Failed) => "gather failed",
-                    GatherCause::Task(_) => "gather cancelled",
-                },
-            });
+        Op::Expect => {
+            let guard = occupied(me, world.locks[1].lock()).await;
+            me.say("expects");
+            let _guard = owning(me, world.condition.wait(guard)).await;
+            me.say("was told");
         }
-        Op::All(bit, tasks) => {
-            let outcomes = owning(me, gather_all(children(me, *bit, tasks))).await;
-            callback_of_the_gather(tasks).await;
-            let words: Vec<_> = outcomes.iter().map(word).collect();
-            me.say(format!("gathered all {}", words.join(" ")).trim_end());
+        Op::Notify(count) => {
+            let guard = occupied(me, world.locks[1].lock()).await;
+            world.condition.notify(&guard, *count);
+            me.say("notified");
         }
-        Op::Group(bit, tasks) => {
-            let children = children(me, bit + 1, tasks);
-            let outcome = owning(me, grouped(children)).await;
-            sleep(length_of(*bit)).await;
-            me.say(match outcome {
-                Ok(()) => "group ok".to_owned(),
-                Err(error) => format!("group failed {}", error.errors().count()),
-            });
+        Op::Done(queue) => {
+            let known = world.queues[*queue].task_done().is_ok();
+            me.say(format!("done {known}"));
         }
+        Op::JoinQueue(queue) => {
+            world.queues[*queue].join().await;
+            me.say(format!("joined queue {queue}"));
+        }
+        Op::SetVar(value) => {
+            VARIABLE.set(*value);
+        }
+        Op::SeeVar => me.say(format!("sees {}", VARIABLE.get().unwrap_or(0))),
+        Op::Quit => {
+            me.say("quits");
+            current_task().unwrap().cancel();
+            world.event.set();
+            yield_now().await;
+            me.say("is still there");
+        }
+        Op::Gather(false, tasks) => children::gather(me, tasks).await,
+        Op::Gather(true, tasks) => children::gather_all(me, tasks).await,
+        Op::Some(until, ticks, bit, tasks) => {
+            let limit = (*ticks > 0).then(|| length(*ticks, *bit));
+            children::wait_for_some(me, *until, limit, tasks).await;
+        }
+        Op::Completed(bit, tasks) => children::as_they_end(me, *bit, tasks).await,
+        Op::Shield(task) => children::behind_a_shield(me, task).await,
+        Op::Group(bit, tasks, body) => children::group(me, *bit, tasks, body).await,
         Op::Timeout(ticks, bit, body) => {
-            let limit = TICK * *ticks as u32 + length_of(*bit);
-            let guarded = timeout(limit, async {
-                let _leave = me.finally("out of timeout");
-                run_body(me, body).await
-            });
-            match guarded.await {
-                Ok(outcome) => outcome?,
-                Err(_) => me.say("timed out"),
-            }
+            let outcome = timeout(length(*ticks, *bit), guarded(me, body)).await;
+            limited(me, outcome)?;
+        }
+        Op::Deadline(ticks, bit, body) => {
+            let deadline = Deadline::after(length(*ticks, *bit));
+            me.deadlines.borrow_mut().push(deadline.clone());
+            let outcome = deadline.guard(guarded(me, body)).await;
+            me.deadlines.borrow_mut().pop();
+            limited(me, outcome)?;
+        }
+        Op::Move(ticks, bit) => {
+            let deadline = me.deadlines.borrow().last().cloned().unwrap();
+            deadline.reschedule_after(length(*ticks, *bit));
+            me.say("moved");
         }
         Op::Fail => return Err(Failed),
     }
     Ok(())
 }
 
-fn children(
-    me: &Me,
-    first_bit: usize,
-    tasks: &[Task],
-) -> Vec<impl Future<Output = Result<(), Failed>> + use<>> {
-    let children = tasks.iter().zip(first_bit..).map(|(task, bit)| {
-        let child = run_task(Rc::clone(&me.world), task.clone());
-        async move {
-            let outcome = child.await;
-            sleep(length_of(bit)).await;
-            outcome
-        }
-    });
-    children.collect()
+/// What stands under a limit.
+async fn guarded(me: &Me, body: &[Op]) -> Result<(), Failed> {
+    let _leave = me.finally("out of timeout");
+    run_body(me, body).await
 }
 
-async fn grouped<F>(children: Vec<F>) -> Result<(), GroupError<Failed>>
-where
-    F: Future<Output = Result<(), Failed>> + 'static,
-{
-    task_group(async |group: TaskGroup<Failed>| {
-        for child in children {
-            drop(group.spawn(child));
-        }
+fn limited(me: &Me, outcome: Result<Result<(), Failed>, Elapsed>) -> Result<(), Failed> {
+    outcome.unwrap_or_else(|_| {
+        me.say("timed out");
         Ok(())
     })
-    .await
 }
 
-fn length_of(bit: usize) -> Duration {
+pub(crate) fn length_of(bit: usize) -> Duration {
     Duration::from_micros(1 << bit)
 }
 
-/// asyncio's gather hears of its children through callbacks, and so answers one turn later than
-/// ours, which is woken by them.
-async fn callback_of_the_gather(tasks: &[Task]) {
-    if !tasks.is_empty() {
-        yield_now().await;
-    }
+fn length(ticks: u64, bit: usize) -> Duration {
+    TICK * ticks as u32 + length_of(bit)
 }
 
 fn cancel(me: &Me, id: usize) {
@@ -334,13 +352,13 @@ fn cancel(me: &Me, id: usize) {
 }
 
 /// Awaits something in which a task may be stopped, but not cancelled on the spot.
-async fn occupied<T>(me: &Me, future: impl Future<Output = T>) -> T {
+pub(crate) async fn occupied<T>(me: &Me, future: impl Future<Output = T>) -> T {
     let _over = Entered::new(&me.world.occupied, me.id);
     future.await
 }
 
 /// Awaits something that owns children, in which a task may not even be stopped.
-async fn owning<T>(me: &Me, future: impl Future<Output = T>) -> T {
+pub(crate) async fn owning<T>(me: &Me, future: impl Future<Output = T>) -> T {
     me.say("owns");
     let _over = Entered::new(&me.world.owning, me.id);
     occupied(me, future).await
@@ -375,11 +393,15 @@ async fn join(me: &Me, id: usize) {
     if let Some(Some((_, taken))) = me.world.handles.borrow_mut().get_mut(id) {
         *taken = true;
     }
-    let outcome = poll_fn(|cx| Pin::new(&mut *handle.borrow_mut()).poll(cx)).await;
+    let outcome = end_of(&handle).await;
     me.say(format!("joined {id} {}", word(&outcome)));
 }
 
-fn word(outcome: &Result<Result<(), Failed>, TaskError>) -> &'static str {
+pub(crate) async fn end_of(handle: &Handle) -> Result<Result<(), Failed>, TaskError> {
+    poll_fn(|cx| Pin::new(&mut *handle.borrow_mut()).poll(cx)).await
+}
+
+pub(crate) fn word(outcome: &Result<Result<(), Failed>, TaskError>) -> &'static str {
     match outcome {
         Ok(Ok(())) => "ok",
         Ok(Err(Failed)) => "failed",

@@ -9,8 +9,11 @@
 //! ```
 
 mod asyncio;
+mod children;
 mod interpreter;
+mod made_up;
 mod program;
+mod text;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -21,7 +24,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRng, TestRunner};
 
 use asyncio::Asyncio;
-use program::{Program, any_program};
+use made_up::any_program;
+use program::Program;
 
 fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/traces.txt")

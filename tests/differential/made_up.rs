@@ -1,0 +1,229 @@
+//! Making programs up.
+//!
+//! Numbers are made up freely and then put right: every task gets its own, and every other
+//! number a meaning. Here are also the rules that keep programs within what is compared;
+//! `README.md` gives the reason for each.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::program::{BITS, LOCKS, Op, PROMISES, Program, QUEUES, Task, Until};
+
+/// Any program.
+pub(crate) fn any_program() -> impl Strategy<Value = Program> {
+    vec(any_task(any_op()), 1..5).prop_map(|mut tasks| {
+        let mut numbering = Numbering::default();
+        numbering.count(&mut tasks, true);
+        numbering.put_right(&mut tasks, true);
+        Program(tasks)
+    })
+}
+
+fn any_task(op: impl Strategy<Value = Op>) -> impl Strategy<Value = Task> {
+    vec(op, 0..6).prop_map(|body| Task { id: 0, body })
+}
+
+/// What holds nothing while it waits.
+fn plain_op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => Just(Op::Yield),
+        3 => (1_u64..5).prop_map(Op::Sleep),
+        2 => (0..QUEUES).prop_map(|queue| Op::Put(queue, 0)),
+        2 => (0..PROMISES).prop_map(Op::Resolve),
+        2 => (0..PROMISES).prop_map(Op::Await),
+        1 => Just(Op::Set),
+        1 => Just(Op::Clear),
+        2 => Just(Op::Wait),
+        1 => any::<usize>().prop_map(|value| Op::SetVar(value % 9)),
+        1 => Just(Op::SeeVar),
+        1 => Just(Op::Fail),
+    ]
+}
+
+fn any_op() -> impl Strategy<Value = Op> {
+    let leaf = prop_oneof![
+        18 => plain_op(),
+        2 => any::<usize>().prop_map(Op::Join),
+        3 => any::<usize>().prop_map(Op::Cancel),
+        3 => any::<usize>().prop_map(|id| Op::Stop(0, id)),
+        1 => Just(Op::Quit),
+        2 => (0..QUEUES).prop_map(Op::Get),
+        1 => (0..QUEUES).prop_map(Op::Done),
+        1 => (0..QUEUES).prop_map(Op::JoinQueue),
+        2 => Just(Op::Meet),
+        2 => Just(Op::Expect),
+        2 => (0_usize..3).prop_map(Op::Notify),
+        2 => (0_u64..4).prop_map(|ticks| Op::Move(ticks, 0)),
+    ];
+    let until = prop_oneof![Just(Until::First), Just(Until::Failure), Just(Until::All)];
+    leaf.prop_recursive(3, 24, 4, move |op| {
+        let body = || vec(op.clone(), 0..4);
+        let task = || any_task(op.clone());
+        let tasks = || vec(task(), 0..4);
+        prop_oneof![
+            3 => task().prop_map(Op::Spawn),
+            3 => (0..LOCKS, body()).prop_map(|(number, body)| Op::Lock(number, body)),
+            2 => body().prop_map(Op::Permit),
+            2 => (any::<bool>(), tasks()).prop_map(|(keeps, tasks)| Op::Gather(keeps, tasks)),
+            2 => (until.clone(), 0_u64..4, tasks())
+                .prop_map(|(until, ticks, tasks)| Op::Some(until, ticks, 0, tasks)),
+            1 => tasks().prop_map(|tasks| Op::Completed(0, tasks)),
+            1 => task().prop_map(Op::Shield),
+            2 => (tasks(), vec(plain_op(), 0..3))
+                .prop_map(|(tasks, body)| Op::Group(0, tasks, body)),
+            2 => (0_u64..4, body()).prop_map(|(ticks, body)| Op::Timeout(ticks, 0, body)),
+            2 => (0_u64..4, body()).prop_map(|(ticks, body)| Op::Deadline(ticks, 0, body)),
+        ]
+    })
+}
+
+#[derive(Default)]
+struct Numbering {
+    tasks: usize,
+    values: usize,
+    bits: usize,
+    meetings: usize,
+    /// Those that have a handle.
+    spawned: Vec<usize>,
+    /// Who may put into a queue, and who may take from it.
+    putters: [Option<usize>; QUEUES],
+    getters: [Option<usize>; QUEUES],
+}
+
+/// Where an operation stands.
+#[derive(Clone, Copy)]
+struct Place {
+    me: usize,
+    /// Children may be owned here.
+    may_own: bool,
+    /// It may cancel itself here.
+    may_quit: bool,
+    /// There is a deadline that can be moved.
+    has_deadline: bool,
+}
+
+impl Numbering {
+    fn count(&mut self, tasks: &mut [Task], have_handles: bool) {
+        for task in tasks {
+            task.id = self.tasks;
+            self.tasks += 1;
+            if have_handles {
+                self.spawned.push(task.id);
+            }
+            self.count_in(&mut task.body);
+        }
+    }
+
+    fn count_in(&mut self, body: &mut [Op]) {
+        for op in body {
+            match op {
+                Op::Spawn(task) | Op::Shield(task) => {
+                    self.count(std::slice::from_mut(task), true);
+                }
+                Op::Gather(_, tasks)
+                | Op::Some(_, _, _, tasks)
+                | Op::Completed(_, tasks)
+                | Op::Group(_, tasks, _) => self.count(tasks, false),
+                Op::Lock(_, body)
+                | Op::Permit(body)
+                | Op::Timeout(_, _, body)
+                | Op::Deadline(_, _, body) => self.count_in(body),
+                _ => {}
+            }
+        }
+    }
+
+    fn put_right(&mut self, tasks: &mut [Task], may_own: bool) {
+        for task in tasks {
+            let place = Place { me: task.id, may_own, may_quit: true, has_deadline: false };
+            self.put_right_in(place, &mut task.body);
+        }
+    }
+
+    fn put_right_in(&mut self, place: Place, body: &mut [Op]) {
+        for op in body {
+            if !self.put_one_right(place, op) {
+                *op = Op::Yield;
+            }
+        }
+    }
+
+    /// `false`: this cannot stand here.
+    fn put_one_right(&mut self, place: Place, op: &mut Op) -> bool {
+        match op {
+            Op::Join(id) | Op::Cancel(id) => self.is_another(place, id),
+            Op::Stop(bit, id) => self.is_another(place, id) && self.has_bits(bit, 2),
+            Op::Put(queue, value) => {
+                *value = self.values;
+                self.values += 1;
+                *queue == 0 || *self.putters[*queue].get_or_insert(place.me) == place.me
+            }
+            Op::Get(queue) => *self.getters[*queue].get_or_insert(place.me) == place.me,
+            Op::Meet => {
+                self.meetings += 1;
+                self.meetings <= 2
+            }
+            Op::Expect => place.may_own,
+            Op::Quit => place.may_quit,
+            Op::Move(_, bit) => place.has_deadline && self.has_bits(bit, 1),
+            Op::Spawn(task) | Op::Shield(task) => {
+                self.put_right(std::slice::from_mut(task), true);
+                true
+            }
+            Op::Some(_, _, bit, tasks) => {
+                let fits = self.has_bits(bit, 1);
+                self.put_right(tasks, true);
+                fits
+            }
+            Op::Completed(bit, tasks) => {
+                let fits = self.has_bits(bit, tasks.len());
+                for task in tasks {
+                    let place = Place { me: task.id, may_quit: false, ..place };
+                    let place = Place { may_own: true, has_deadline: false, ..place };
+                    self.put_right_in(place, &mut task.body);
+                }
+                fits
+            }
+            Op::Gather(_, tasks) => {
+                self.put_right(tasks, false);
+                place.may_own
+            }
+            Op::Group(bit, tasks, body) => {
+                let fits = place.may_own && self.has_bits(bit, 1 + tasks.len());
+                self.put_right(tasks, false);
+                self.put_right_in(Place { may_own: false, ..place }, body);
+                fits
+            }
+            Op::Timeout(_, bit, body) => {
+                let fits = self.has_bits(bit, 1);
+                self.put_right_in(Place { may_own: false, ..place }, body);
+                fits
+            }
+            Op::Deadline(_, bit, body) => {
+                let fits = self.has_bits(bit, 1);
+                self.put_right_in(Place { may_own: false, has_deadline: true, ..place }, body);
+                fits
+            }
+            Op::Lock(_, body) | Op::Permit(body) => {
+                self.put_right_in(place, body);
+                true
+            }
+            _ => true,
+        }
+    }
+
+    /// Makes it the number of a task that has a handle.
+    fn is_another(&self, place: Place, id: &mut usize) -> bool {
+        *id = self.spawned[*id % self.spawned.len()];
+        *id != place.me
+    }
+
+    fn has_bits(&mut self, first: &mut usize, count: usize) -> bool {
+        if self.bits + count > BITS {
+            return false;
+        }
+        *first = self.bits;
+        self.bits += count;
+        true
+    }
+}
