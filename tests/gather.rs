@@ -11,7 +11,7 @@ use roundelay::{
     GatherCause, Task, TaskError, gather, gather_all, promise, sleep, spawn, timeout, try_gather,
     yield_now,
 };
-use support::{Census, Log, ms, reporting_runner, run_virtual};
+use support::{Census, Log, ms, poll_now, reporting_runner, run_virtual};
 
 #[test]
 fn results_come_in_the_order_of_the_argument_whatever_the_order_of_finishing() {
@@ -577,4 +577,20 @@ fn whoever_gathers_many_is_woken_by_the_last_or_by_the_first_failure_and_by_nobo
         let (polls, values) = count_polls(try_gather(fails_at(98))).await;
         assert_eq!((polls, values.unwrap_err().index), (3, 98));
     });
+}
+
+#[test]
+fn whoever_drops_a_gather_is_not_woken_by_the_children_that_go() {
+    let log = Log::new();
+    let seen = log.clone();
+    run_virtual(async move {
+        let mut waits = gather_all([pending::<()>(), pending()]);
+        assert!(poll_now(&mut waits).await.is_pending());
+        drop(waits);
+        let other = seen.clone();
+        spawn(async move { other.add("another") }).detach();
+        yield_now().await;
+        seen.add("whoever dropped it");
+    });
+    assert_eq!(log.take(), ["another", "whoever dropped it"]);
 }

@@ -182,6 +182,9 @@ impl<C: Children> Brood<C> {
 
 impl<C: Children> Drop for Brood<C> {
     fn drop(&mut self) {
+        // Whoever drops this need not be woken by what he drops: it would cost him his place in
+        // the turn. A foreign waker is dropped last, for it may do anything.
+        let _waiter = self.line.send_away();
         if let Some(children) = &self.children {
             children.each(&mut |Shown(task)| task.end_now());
         }

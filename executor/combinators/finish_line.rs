@@ -100,6 +100,11 @@ impl FinishLine {
         self.arrived.borrow_mut().pop_front()
     }
 
+    /// Sends whoever stands here away: he is told of nothing any more.
+    pub(crate) fn send_away(&self) -> Option<Waiter> {
+        self.waiter.take()
+    }
+
     fn waiter_for(self: &Rc<Self>, number: usize, alarm: impl Fn() -> bool + 'static) -> Waiter {
         Waiter::Listener(Rc::new(Lane { line: Rc::clone(self), number, alarm }))
     }

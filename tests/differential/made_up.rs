@@ -14,7 +14,7 @@ pub(crate) fn any_program() -> impl Strategy<Value = Program> {
     vec(any_task(any_op()), 1..5).prop_map(|mut tasks| {
         let mut numbering = Numbering::default();
         numbering.count(&mut tasks, true);
-        numbering.put_right(&mut tasks, true);
+        numbering.put_right(&mut tasks, Owns::Any);
         Program(tasks)
     })
 }
@@ -94,12 +94,20 @@ struct Numbering {
 #[derive(Clone, Copy)]
 struct Place {
     me: usize,
-    /// Children may be owned here.
-    may_own: bool,
+    owns: Owns,
     /// It may cancel itself here.
     may_quit: bool,
     /// There is a deadline that can be moved.
     has_deadline: bool,
+}
+
+/// Whose tasks may be gathered and grouped here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owns {
+    Any,
+    /// Those that hold nothing, and start nobody.
+    Plain,
+    None,
 }
 
 impl Numbering {
@@ -133,9 +141,9 @@ impl Numbering {
         }
     }
 
-    fn put_right(&mut self, tasks: &mut [Task], may_own: bool) {
+    fn put_right(&mut self, tasks: &mut [Task], owns: Owns) {
         for task in tasks {
-            let place = Place { me: task.id, may_own, may_quit: true, has_deadline: false };
+            let place = Place { me: task.id, owns, may_quit: true, has_deadline: false };
             self.put_right_in(place, &mut task.body);
         }
     }
@@ -163,45 +171,48 @@ impl Numbering {
                 self.meetings += 1;
                 self.meetings <= 2
             }
-            Op::Expect => place.may_own,
+            Op::Expect => place.owns == Owns::Any,
             Op::Quit => place.may_quit,
             Op::Move(_, bit) => place.has_deadline && self.has_bits(bit, 1),
             Op::Spawn(task) | Op::Shield(task) => {
-                self.put_right(std::slice::from_mut(task), true);
+                self.put_right(std::slice::from_mut(task), Owns::Any);
                 true
             }
             Op::Some(_, _, bit, tasks) => {
                 let fits = self.has_bits(bit, 1);
-                self.put_right(tasks, true);
+                self.put_right(tasks, Owns::Any);
                 fits
             }
             Op::Completed(bit, tasks) => {
                 let fits = self.has_bits(bit, tasks.len());
                 for task in tasks {
                     let place = Place { me: task.id, may_quit: false, ..place };
-                    let place = Place { may_own: true, has_deadline: false, ..place };
+                    let place = Place { owns: Owns::Any, has_deadline: false, ..place };
                     self.put_right_in(place, &mut task.body);
                 }
                 fits
             }
             Op::Gather(_, tasks) => {
-                self.put_right(tasks, false);
-                place.may_own
+                place.owns.check(tasks);
+                self.put_right(tasks, Owns::None);
+                place.owns != Owns::None
             }
             Op::Group(bit, tasks, body) => {
-                let fits = place.may_own && self.has_bits(bit, 1 + tasks.len());
-                self.put_right(tasks, false);
-                self.put_right_in(Place { may_own: false, ..place }, body);
+                place.owns.check(tasks);
+                let fits = place.owns != Owns::None && self.has_bits(bit, 1 + tasks.len());
+                self.put_right(tasks, Owns::None);
+                self.put_right_in(Place { owns: Owns::None, ..place }, body);
                 fits
             }
             Op::Timeout(_, bit, body) => {
                 let fits = self.has_bits(bit, 1);
-                self.put_right_in(Place { may_own: false, ..place }, body);
+                self.put_right_in(Place { owns: place.owns.under_a_limit(), ..place }, body);
                 fits
             }
             Op::Deadline(_, bit, body) => {
                 let fits = self.has_bits(bit, 1);
-                self.put_right_in(Place { may_own: false, has_deadline: true, ..place }, body);
+                let owns = place.owns.under_a_limit();
+                self.put_right_in(Place { owns, has_deadline: true, ..place }, body);
                 fits
             }
             Op::Lock(_, body) | Op::Permit(body) => {
@@ -225,5 +236,38 @@ impl Numbering {
         *first = self.bits;
         self.bits += count;
         true
+    }
+}
+
+impl Owns {
+    fn under_a_limit(self) -> Owns {
+        if self == Owns::Any { Owns::Plain } else { self }
+    }
+
+    fn check(self, tasks: &mut [Task]) {
+        if self == Owns::Plain {
+            tasks.iter_mut().flat_map(|task| &mut task.body).for_each(make_plain);
+        }
+    }
+}
+
+/// What holds something, or starts somebody, becomes a pause.
+fn make_plain(op: &mut Op) {
+    let plain = matches!(
+        op,
+        Op::Yield
+            | Op::Sleep(_)
+            | Op::Put(..)
+            | Op::Resolve(_)
+            | Op::Await(_)
+            | Op::Set
+            | Op::Clear
+            | Op::Wait
+            | Op::SetVar(_)
+            | Op::SeeVar
+            | Op::Fail
+    );
+    if !plain {
+        *op = Op::Sleep(1);
     }
 }
