@@ -148,6 +148,14 @@ impl Numbering {
         }
     }
 
+    /// Tasks that end at moments of their own.
+    fn put_paused_right(&mut self, tasks: &mut [Task], owns: Owns) {
+        for task in tasks {
+            let place = Place { me: task.id, owns, may_quit: false, has_deadline: false };
+            self.put_right_in(place, &mut task.body);
+        }
+    }
+
     fn put_right_in(&mut self, place: Place, body: &mut [Op]) {
         for op in body {
             if !self.put_one_right(place, op) {
@@ -185,11 +193,7 @@ impl Numbering {
             }
             Op::Completed(bit, tasks) => {
                 let fits = self.has_bits(bit, tasks.len());
-                for task in tasks {
-                    let place = Place { me: task.id, may_quit: false, ..place };
-                    let place = Place { owns: Owns::Any, has_deadline: false, ..place };
-                    self.put_right_in(place, &mut task.body);
-                }
+                self.put_paused_right(tasks, Owns::Any);
                 fits
             }
             Op::Gather(_, tasks) => {
@@ -200,8 +204,9 @@ impl Numbering {
             Op::Group(bit, tasks, body) => {
                 place.owns.check(tasks);
                 let fits = place.owns != Owns::None && self.has_bits(bit, 1 + tasks.len());
-                self.put_right(tasks, Owns::None);
-                self.put_right_in(Place { owns: Owns::None, ..place }, body);
+                self.put_paused_right(tasks, Owns::None);
+                let place = Place { owns: Owns::None, may_quit: false, ..place };
+                self.put_right_in(place, body);
                 fits
             }
             Op::Timeout(_, bit, body) => {
