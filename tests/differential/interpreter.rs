@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use roundelay::{
     Barrier, Condition, ContextVar, Deadline, Elapsed, Event, Instant, Lock, LoopRef, Promise,
-    PromiseFuture, Queue, Runner, Semaphore, TaskError, current_task, promise, sleep, spawn,
-    timeout, yield_now,
+    PromiseFuture, Queue, Runner, Semaphore, TaskBuilder, TaskError, current_task, promise, sleep,
+    spawn, timeout, yield_now,
 };
 
 use crate::children;
@@ -197,6 +197,11 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             world.spawn(task.clone());
             me.say(format!("spawned {}", task.id));
         }
+        Op::SpawnEager(task) => {
+            let body = run_task(Rc::clone(world), task.clone());
+            world.keep(task.id, TaskBuilder::new().eager().spawn(body), false);
+            me.say(format!("spawned {}", task.id));
+        }
         Op::Join(id) => join(me, *id).await,
         Op::Cancel(id) if world.occupied.borrow().contains(id) => {
             me.say(format!("may not cancel {id}"));
@@ -223,12 +228,20 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             run_body(me, body).await?;
         }
         Op::Put(queue, value) => {
-            world.queues[*queue].put(*value).await.unwrap();
-            me.say(format!("put {value}"));
+            let outcome = world.queues[*queue].put(*value).await;
+            me.say(format!("{} {value}", if outcome.is_ok() { "put" } else { "may not put" }));
         }
         Op::Get(queue) => {
-            let value = world.queues[*queue].get().await.unwrap();
-            me.say(format!("got {value}"));
+            let outcome = world.queues[*queue].get().await;
+            me.say(outcome.map_or("may not get".into(), |value| format!("got {value}")));
+        }
+        Op::Close(queue, false) => {
+            world.queues[*queue].close();
+            me.say("closed");
+        }
+        Op::Close(queue, true) => {
+            drop(world.queues[*queue].close_now());
+            me.say("closed now");
         }
         Op::Resolve(number) => {
             let set = world.promises.borrow_mut()[*number].take();

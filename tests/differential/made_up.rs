@@ -9,10 +9,10 @@ use proptest::prelude::*;
 
 use crate::program::{BITS, LOCKS, Op, PROMISES, Program, QUEUES, Task, Until};
 
-/// Any program.
-pub(crate) fn any_program() -> impl Strategy<Value = Program> {
-    vec(any_task(any_op()), 1..5).prop_map(|mut tasks| {
-        let mut numbering = Numbering::default();
+/// Any program for a Python of this minor version.
+pub(crate) fn any_program(minor: u32) -> impl Strategy<Value = Program> {
+    vec(any_task(any_op()), 1..5).prop_map(move |mut tasks| {
+        let mut numbering = Numbering { minor, ..Numbering::default() };
         numbering.count(&mut tasks, true);
         numbering.put_right(&mut tasks, Owns::Any);
         Program(tasks)
@@ -50,6 +50,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => (0..QUEUES).prop_map(Op::Get),
         1 => (0..QUEUES).prop_map(Op::Done),
         1 => (0..QUEUES).prop_map(Op::JoinQueue),
+        1 => (0..QUEUES, any::<bool>()).prop_map(|(queue, now)| Op::Close(queue, now)),
         2 => Just(Op::Meet),
         2 => Just(Op::Expect),
         2 => (0_usize..3).prop_map(Op::Notify),
@@ -62,6 +63,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         let tasks = || vec(task(), 0..4);
         prop_oneof![
             3 => task().prop_map(Op::Spawn),
+            1 => task().prop_map(Op::SpawnEager),
             3 => (0..LOCKS, body()).prop_map(|(number, body)| Op::Lock(number, body)),
             2 => body().prop_map(Op::Permit),
             2 => (any::<bool>(), tasks()).prop_map(|(keeps, tasks)| Op::Gather(keeps, tasks)),
@@ -79,6 +81,8 @@ fn any_op() -> impl Strategy<Value = Op> {
 
 #[derive(Default)]
 struct Numbering {
+    /// The version of Python: three point what.
+    minor: u32,
     tasks: usize,
     values: usize,
     bits: usize,
@@ -97,8 +101,16 @@ struct Place {
     owns: Owns,
     /// It may cancel itself here.
     may_quit: bool,
+    /// It may cancel others on the spot.
+    may_cancel: bool,
     /// There is a deadline that can be moved.
     has_deadline: bool,
+}
+
+impl Place {
+    fn of(me: usize, owns: Owns) -> Place {
+        Place { me, owns, may_quit: true, may_cancel: true, has_deadline: false }
+    }
 }
 
 /// Whose tasks may be gathered and grouped here.
@@ -125,7 +137,7 @@ impl Numbering {
     fn count_in(&mut self, body: &mut [Op]) {
         for op in body {
             match op {
-                Op::Spawn(task) | Op::Shield(task) => {
+                Op::Spawn(task) | Op::SpawnEager(task) | Op::Shield(task) => {
                     self.count(std::slice::from_mut(task), true);
                 }
                 Op::Gather(_, tasks)
@@ -142,17 +154,23 @@ impl Numbering {
     }
 
     fn put_right(&mut self, tasks: &mut [Task], owns: Owns) {
-        for task in tasks {
-            let place = Place { me: task.id, owns, may_quit: true, has_deadline: false };
-            self.put_right_in(place, &mut task.body);
-        }
+        self.put_tasks_right(tasks, |me| Place::of(me, owns));
     }
 
     /// Tasks that end at moments of their own.
     fn put_paused_right(&mut self, tasks: &mut [Task], owns: Owns) {
+        self.put_tasks_right(tasks, |me| Place { may_quit: false, ..Place::of(me, owns) });
+    }
+
+    /// A task whose first step is part of another's.
+    fn put_eager_right(&mut self, task: &mut Task) {
+        let place = |me| Place { may_cancel: false, ..Place::of(me, Owns::Any) };
+        self.put_tasks_right(std::slice::from_mut(task), place);
+    }
+
+    fn put_tasks_right(&mut self, tasks: &mut [Task], place: impl Fn(usize) -> Place) {
         for task in tasks {
-            let place = Place { me: task.id, owns, may_quit: false, has_deadline: false };
-            self.put_right_in(place, &mut task.body);
+            self.put_right_in(place(task.id), &mut task.body);
         }
     }
 
@@ -167,7 +185,8 @@ impl Numbering {
     /// `false`: this cannot stand here.
     fn put_one_right(&mut self, place: Place, op: &mut Op) -> bool {
         match op {
-            Op::Join(id) | Op::Cancel(id) => self.is_another(place, id),
+            Op::Join(id) => self.is_another(place, id),
+            Op::Cancel(id) => self.is_another(place, id) && place.may_cancel,
             Op::Stop(bit, id) => self.is_another(place, id) && self.has_bits(bit, 2),
             Op::Put(queue, value) => {
                 *value = self.values;
@@ -186,6 +205,11 @@ impl Numbering {
                 self.put_right(std::slice::from_mut(task), Owns::Any);
                 true
             }
+            Op::SpawnEager(task) => {
+                self.put_eager_right(task);
+                self.minor >= 12
+            }
+            Op::Close(..) => self.minor >= 13,
             Op::Some(_, _, bit, tasks) => {
                 let fits = self.has_bits(bit, 1);
                 self.put_right(tasks, Owns::Any);

@@ -79,7 +79,7 @@ fn every_kept_trace_of_asyncio_is_reproduced() {
 fn the_same_program_gives_the_same_trace_twice() {
     let mut runner = TestRunner::new(Config::with_cases(50));
     runner
-        .run(&any_program(), |program| {
+        .run(&any_program(13), |program| {
             prop_assert_eq!(interpreter::play(&program), interpreter::play(&program));
             Ok(())
         })
@@ -97,7 +97,7 @@ fn fresh_programs_agree_with_a_live_asyncio() {
         failure_persistence: None,
         ..Config::default()
     });
-    let outcome = runner.run(&any_program(), |program| {
+    let outcome = runner.run(&any_program(asyncio.minor()), |program| {
         let theirs = asyncio.play(&program);
         let ours = interpreter::play(&program);
         compare(&program.to_string(), &theirs, &ours).map_err(TestCaseError::fail)
@@ -123,7 +123,7 @@ fn record_the_traces_anew() {
     );
     let mut count = 0;
     while count < KEPT {
-        let program = any_program().new_tree(&mut runner).unwrap().current();
+        let program = any_program(asyncio.minor()).new_tree(&mut runner).unwrap().current();
         let trace = asyncio.play(&program);
         // Neither those in which nothing happens nor those that fill pages.
         if (150..1000).contains(&trace.len()) {

@@ -17,6 +17,9 @@ LONG = 1 << 50
 variable = contextvars.ContextVar("variable", default=0)
 
 
+QueueShutDown = getattr(asyncio, "QueueShutDown", ())
+
+
 class Failed(Exception):
     """A task ended with an error."""
 
@@ -154,8 +157,9 @@ def is_task(part):
 class World:
     """What all tasks of a program share."""
 
-    def __init__(self, loop):
+    def __init__(self, loop, born):
         self.loop = loop
+        self.born = born
         self.trace = []
         self.said_at = 0
         self.handles = {}
@@ -253,6 +257,14 @@ class World:
         self.spawn(task)
         say("spawned", task[0])
 
+    async def op_spawn_eager(self, say, task):
+        # In the list of those that were born it stands before those that its first step starts.
+        place = len(self.born)
+        self.born.append(None)
+        started = asyncio.Task(self.run_task(task), loop=self.loop, eager_start=True)
+        self.born[place] = self.handles[task[0]] = started
+        say("spawned", task[0])
+
     async def op_join(self, say, number):
         task = self.handles.get(number)
         if task is None:
@@ -301,11 +313,25 @@ class World:
             self.permits.release()
 
     async def op_put(self, say, queue, value):
-        await self.queues[queue].put(value)
-        say("put", value)
+        try:
+            await self.queues[queue].put(value)
+            say("put", value)
+        except QueueShutDown:
+            say("may not put", value)
 
     async def op_get(self, say, queue):
-        say("got", await self.queues[queue].get())
+        try:
+            say("got", await self.queues[queue].get())
+        except QueueShutDown:
+            say("may not get")
+
+    async def op_close(self, say, queue):
+        self.queues[queue].shutdown()
+        say("closed")
+
+    async def op_close_now(self, say, queue):
+        self.queues[queue].shutdown(immediate=True)
+        say("closed now")
 
     async def op_resolve(self, say, number):
         future = self.promises[number]
@@ -362,11 +388,10 @@ class World:
     async def gather(self, say, tasks, keep):
         children = [self.run_task(task) for task in tasks]
         gathering = asyncio.gather(*children, return_exceptions=keep)
-        asked = asyncio.current_task().cancelling()
         try:
             await self.owning(say, gathering)
         except (Failed, asyncio.CancelledError):
-            if asyncio.current_task().cancelling() > asked:
+            if asyncio.current_task().cancelling():
                 raise
         return gathering
 
@@ -402,7 +427,6 @@ class World:
     async def op_completed(self, say, bit, *tasks):
         children = enumerate(tasks, bit)
         children = [self.loop.create_task(self.child(task, bit)) for bit, task in children]
-        asked = asyncio.current_task().cancelling()
         for following in asyncio.as_completed(children):
             what = "ok"
             try:
@@ -410,7 +434,7 @@ class World:
             except Failed:
                 what = "failed"
             except asyncio.CancelledError:
-                if asyncio.current_task().cancelling() > asked:
+                if asyncio.current_task().cancelling():
                     raise
                 what = "cancelled"
             say("next", what)
@@ -419,13 +443,12 @@ class World:
         self.spawn(task)
         inner = self.handles[task[0]]
         self.joined.add(task[0])
-        asked = asyncio.current_task().cancelling()
         try:
             await self.occupied_with(say, asyncio.shield(inner))
         except Failed:
             pass
         except asyncio.CancelledError:
-            if asyncio.current_task().cancelling() > asked:
+            if asyncio.current_task().cancelling():
                 raise
         say("shielded", task[0], outcome(inner))
 
@@ -492,7 +515,7 @@ def play(program):
         return task
 
     loop.set_task_factory(factory)
-    world = World(loop)
+    world = World(loop, born)
 
     async def main():
         for task in program:

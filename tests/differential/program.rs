@@ -22,6 +22,8 @@ pub(crate) enum Op {
     Sleep(u64),
     /// A task of its own, with a handle.
     Spawn(Task),
+    /// The same, and its first step is taken at once. Python 3.12 and later.
+    SpawnEager(Task),
     /// Awaits a task that was spawned.
     Join(usize),
     /// Cancels a task on the spot, unless it stands in a line: see `README.md`.
@@ -52,6 +54,8 @@ pub(crate) enum Op {
     /// One item of a queue is done; waits until all are.
     Done(usize),
     JoinQueue(usize),
+    /// Closes a queue; `true`: drops what is in it. Python 3.13 and later.
+    Close(usize, bool),
     /// Sets the context variable, says what it is.
     SetVar(usize),
     SeeVar,
