@@ -12,10 +12,9 @@ use roundelay::{
     GatherCause, TaskGroup, When, as_completed, shield, sleep, spawn, task_group, wait, yield_now,
 };
 
-use crate::interpreter::{
-    Failed, Me, end_of, length_of, occupied, owning, run_body, run_task, word,
-};
+use crate::interpreter::{end_of, length_of, run_body, run_task, word};
 use crate::program::{Op, Task, Until};
+use crate::world::{Failed, Me, occupied, owning};
 
 pub(crate) async fn gather(me: &Me, tasks: &[Task]) {
     let outcome = owning(me, one_turn_later(tasks, roundelay::gather(children(me, tasks)))).await;

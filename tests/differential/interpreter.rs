@@ -1,23 +1,22 @@
 //! Plays a program on roundelay, in virtual time.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay::{
-    Barrier, Condition, ContextVar, Deadline, Elapsed, Event, Instant, Lock, LoopRef, Promise,
-    PromiseFuture, Queue, Runner, Semaphore, TaskBuilder, TaskError, current_task, promise, sleep,
-    spawn, timeout, yield_now,
+    ContextVar, Deadline, Elapsed, Runner, TaskBuilder, TaskError, current_task, sleep, spawn,
+    timeout, yield_now,
 };
 
 use crate::children;
-use crate::program::{LOCKS, Op, PROMISES, Program, Task};
+use crate::program::{Op, Program, Task};
+use crate::world::{Failed, Handle, Me, World, occupied, owning};
 
 static VARIABLE: ContextVar<usize> = ContextVar::new("variable");
-pub(crate) const TICK: Duration = Duration::from_micros(1 << 32);
+const TICK: Duration = Duration::from_micros(1 << 32);
 /// How long main waits for the program: longer than any can take.
 pub(crate) const LONG: Duration = Duration::from_micros(1 << 50);
 
@@ -30,7 +29,7 @@ pub(crate) fn play(program: &Program) -> String {
         let (world, tasks) = (Rc::clone(&world), program.0.clone());
         async move {
             for task in tasks {
-                world.spawn(task);
+                start(&world, task);
             }
             sleep(LONG).await;
         }
@@ -40,124 +39,9 @@ pub(crate) fn play(program: &Program) -> String {
     world.trace.take().join(";")
 }
 
-/// A task ended with an error.
-#[derive(Debug)]
-pub(crate) struct Failed;
-
-pub(crate) type Handle = Rc<RefCell<roundelay::Task<Result<(), Failed>>>>;
-
-/// What all tasks share.
-pub(crate) struct World {
-    home: LoopRef,
-    start: Instant,
-    trace: RefCell<Vec<String>>,
-    said_at: Cell<u128>,
-    /// Of those that were spawned, by number; and whether somebody has begun to await it.
-    handles: RefCell<Vec<Option<(Handle, bool)>>>,
-    /// Who stands in a line, or owns children.
-    occupied: RefCell<HashSet<usize>>,
-    /// Who gathers, or waits for a group.
-    owning: RefCell<HashSet<usize>>,
-    locks: [Lock<()>; LOCKS],
-    /// Of lock 1.
-    condition: Condition<()>,
-    permits: Semaphore,
-    event: Event,
-    barrier: Barrier,
-    queues: [Queue<usize>; 2],
-    promises: RefCell<Vec<Option<Promise<()>>>>,
-    awaited: RefCell<Vec<Option<PromiseFuture<()>>>>,
-}
-
-impl World {
-    fn new(home: LoopRef) -> World {
-        let locks = [Lock::new(()), Lock::new(())];
-        let (promises, awaited): (Vec<_>, Vec<_>) = (0..PROMISES).map(|_| promise()).unzip();
-        World {
-            start: home.time(),
-            home,
-            trace: RefCell::default(),
-            said_at: Cell::new(0),
-            handles: RefCell::default(),
-            occupied: RefCell::default(),
-            owning: RefCell::default(),
-            condition: Condition::new(&locks[1]),
-            locks,
-            permits: Semaphore::new(2),
-            event: Event::new(),
-            barrier: Barrier::new(2),
-            queues: [Queue::unbounded(), Queue::bounded(1)],
-            promises: RefCell::new(promises.into_iter().map(Some).collect()),
-            awaited: RefCell::new(awaited.into_iter().map(Some).collect()),
-        }
-    }
-
-    fn say(&self, task: usize, what: impl std::fmt::Display) {
-        let now = self.home.time().duration_since(self.start).as_micros();
-        let mut trace = self.trace.borrow_mut();
-        if self.said_at.replace(now) != now {
-            trace.push(format!("@{now}"));
-        }
-        trace.push(format!("{task} {what}"));
-    }
-
-    fn spawn(self: &Rc<Self>, task: Task) {
-        let id = task.id;
-        let handle = spawn(run_task(Rc::clone(self), task));
-        self.keep(id, handle, false);
-    }
-
-    /// Keeps a handle, through which the task can be cancelled, and awaited once.
-    pub(crate) fn keep(
-        &self,
-        id: usize,
-        handle: roundelay::Task<Result<(), Failed>>,
-        awaited: bool,
-    ) -> Handle {
-        let mut handles = self.handles.borrow_mut();
-        if handles.len() <= id {
-            handles.resize_with(id + 1, || None);
-        }
-        let handle = Rc::new(RefCell::new(handle));
-        handles[id] = Some((Rc::clone(&handle), awaited));
-        handle
-    }
-
-    fn handle(&self, id: usize) -> Option<(Handle, bool)> {
-        self.handles.borrow().get(id)?.clone()
-    }
-}
-
-/// Says something when it is dropped.
-struct Finally<'a> {
-    me: &'a Me,
-    says: Option<String>,
-}
-
-impl Drop for Finally<'_> {
-    fn drop(&mut self) {
-        if let Some(says) = self.says.take() {
-            self.me.say(says);
-        }
-    }
-}
-
-/// A task's own view of the world.
-pub(crate) struct Me {
-    pub(crate) world: Rc<World>,
-    id: usize,
-    /// Those that it can move, the innermost last.
-    deadlines: RefCell<Vec<Deadline>>,
-}
-
-impl Me {
-    pub(crate) fn say(&self, what: impl std::fmt::Display) {
-        self.world.say(self.id, what);
-    }
-
-    fn finally(&self, says: impl Into<String>) -> Finally<'_> {
-        Finally { me: self, says: Some(says.into()) }
-    }
+fn start(world: &Rc<World>, task: Task) {
+    let handle = spawn(run_task(Rc::clone(world), task.clone()));
+    world.keep(task.id, handle, false);
 }
 
 pub(crate) async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
@@ -194,7 +78,7 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             me.say("slept");
         }
         Op::Spawn(task) => {
-            world.spawn(task.clone());
+            start(world, task.clone());
             me.say(format!("spawned {}", task.id));
         }
         Op::SpawnEager(task) => {
@@ -362,38 +246,6 @@ fn cancel(me: &Me, id: usize) {
     };
     let asked = handle.borrow().cancel();
     me.say(format!("cancels {id} {asked}"));
-}
-
-/// Awaits something in which a task may be stopped, but not cancelled on the spot.
-pub(crate) async fn occupied<T>(me: &Me, future: impl Future<Output = T>) -> T {
-    let _over = Entered::new(&me.world.occupied, me.id);
-    future.await
-}
-
-/// Awaits something that owns children, in which a task may not even be stopped.
-pub(crate) async fn owning<T>(me: &Me, future: impl Future<Output = T>) -> T {
-    me.say("owns");
-    let _over = Entered::new(&me.world.owning, me.id);
-    occupied(me, future).await
-}
-
-/// A task's number in a set, until this is dropped.
-struct Entered<'a> {
-    set: &'a RefCell<HashSet<usize>>,
-    id: usize,
-}
-
-impl Entered<'_> {
-    fn new(set: &RefCell<HashSet<usize>>, id: usize) -> Entered<'_> {
-        set.borrow_mut().insert(id);
-        Entered { set, id }
-    }
-}
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        self.set.borrow_mut().remove(&self.id);
-    }
 }
 
 async fn join(me: &Me, id: usize) {
