@@ -12,7 +12,7 @@ use roundelay::{
     GatherCause, TaskGroup, When, as_completed, shield, sleep, spawn, task_group, wait, yield_now,
 };
 
-use crate::interpreter::{end_of, length_of, run_body, run_task, word};
+use crate::interpreter::{length_of, run_body, run_task, word};
 use crate::program::{Op, Task, Until};
 use crate::world::{Failed, Me, occupied, owning};
 
@@ -75,8 +75,8 @@ pub(crate) async fn as_they_end(me: &Me, bit: usize, tasks: &[Task]) {
 
 pub(crate) async fn behind_a_shield(me: &Me, task: &Task) {
     let inner = shield(run_task(Rc::clone(&me.world), task.clone()));
-    let inner = me.world.keep(task.id, inner, true);
-    let outcome = occupied(me, one_turn_later(&[()], end_of(&inner))).await;
+    me.world.know(task.id, &inner);
+    let outcome = occupied(me, one_turn_later(&[()], inner)).await;
     me.say(format!("shielded {} {}", task.id, word(&outcome)));
 }
 

@@ -1,7 +1,6 @@
 //! Plays a program on roundelay, in virtual time.
 
-use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use roundelay::{
 
 use crate::children;
 use crate::program::{Op, Program, Task};
-use crate::world::{Failed, Handle, Me, World, occupied, owning};
+use crate::world::{Failed, Me, World, occupied, owning};
 
 static VARIABLE: ContextVar<usize> = ContextVar::new("variable");
 const TICK: Duration = Duration::from_micros(1 << 32);
@@ -41,11 +40,11 @@ pub(crate) fn play(program: &Program) -> String {
 
 fn start(world: &Rc<World>, task: Task) {
     let handle = spawn(run_task(Rc::clone(world), task.clone()));
-    world.keep(task.id, handle, false);
+    world.keep(task.id, handle);
 }
 
 pub(crate) async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
-    let me = Me { world, id: task.id, deadlines: RefCell::default() };
+    let me = Me { world, id: task.id, deadlines: Default::default() };
     me.say("begins");
     let mut end = me.finally("cancelled");
     let outcome = run_body(&me, &task.body).await;
@@ -83,7 +82,7 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
         }
         Op::SpawnEager(task) => {
             let body = run_task(Rc::clone(world), task.clone());
-            world.keep(task.id, TaskBuilder::new().eager().spawn(body), false);
+            world.keep(task.id, TaskBuilder::new().eager().spawn(body));
             me.say(format!("spawned {}", task.id));
         }
         Op::Join(id) => join(me, *id).await,
@@ -241,29 +240,21 @@ fn length(ticks: u64, bit: usize) -> Duration {
 }
 
 fn cancel(me: &Me, id: usize) {
-    let Some((handle, _)) = me.world.handle(id) else {
-        return me.say(format!("cancels nobody {id}"));
-    };
-    let asked = handle.borrow().cancel();
-    me.say(format!("cancels {id} {asked}"));
+    me.say(match me.world.cancel(id) {
+        None => format!("cancels nobody {id}"),
+        Some(asked) => format!("cancels {id} {asked}"),
+    });
 }
 
 async fn join(me: &Me, id: usize) {
-    let Some((handle, taken)) = me.world.handle(id) else {
-        return me.say(format!("joins nobody {id}"));
-    };
-    if taken {
-        return me.say(format!("may not join {id}"));
+    match me.world.take_handle(id) {
+        None => me.say(format!("joins nobody {id}")),
+        Some(None) => me.say(format!("may not join {id}")),
+        Some(Some(task)) => {
+            let outcome = task.await;
+            me.say(format!("joined {id} {}", word(&outcome)));
+        }
     }
-    if let Some(Some((_, taken))) = me.world.handles.borrow_mut().get_mut(id) {
-        *taken = true;
-    }
-    let outcome = end_of(&handle).await;
-    me.say(format!("joined {id} {}", word(&outcome)));
-}
-
-pub(crate) async fn end_of(handle: &Handle) -> Result<Result<(), Failed>, TaskError> {
-    poll_fn(|cx| Pin::new(&mut *handle.borrow_mut()).poll(cx)).await
 }
 
 pub(crate) fn word(outcome: &Result<Result<(), Failed>, TaskError>) -> &'static str {

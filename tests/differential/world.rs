@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use roundelay::{
     Barrier, Condition, Deadline, Event, Instant, Lock, LoopRef, Promise, PromiseFuture, Queue,
-    Semaphore, promise,
+    Semaphore, TaskInfo, all_tasks, promise,
 };
 
 use crate::program::{LOCKS, PROMISES};
@@ -16,7 +16,16 @@ use crate::program::{LOCKS, PROMISES};
 #[derive(Debug)]
 pub(crate) struct Failed;
 
-pub(crate) type Handle = Rc<RefCell<roundelay::Task<Result<(), Failed>>>>;
+pub(crate) type Task = roundelay::Task<Result<(), Failed>>;
+
+/// What is known of a task.
+struct Known {
+    /// Nothing, if it had ended when it was started.
+    info: Option<TaskInfo>,
+    /// Whoever awaits the task owns the handle, and drops it when he gives up. Were it only lent
+    /// to him, the task's end would wake him later on, in the middle of something else.
+    handle: Option<Task>,
+}
 
 /// What all tasks share.
 pub(crate) struct World {
@@ -24,8 +33,8 @@ pub(crate) struct World {
     pub(crate) start: Instant,
     pub(crate) trace: RefCell<Vec<String>>,
     pub(crate) said_at: Cell<u128>,
-    /// Of those that were spawned, by number; and whether somebody has begun to await it.
-    pub(crate) handles: RefCell<Vec<Option<(Handle, bool)>>>,
+    /// Those that have handles, by number.
+    known: RefCell<Vec<Option<Known>>>,
     /// Who stands in a line, or owns children.
     pub(crate) occupied: RefCell<HashSet<usize>>,
     /// Who gathers, or waits for a group.
@@ -50,7 +59,7 @@ impl World {
             home,
             trace: RefCell::default(),
             said_at: Cell::new(0),
-            handles: RefCell::default(),
+            known: RefCell::default(),
             occupied: RefCell::default(),
             owning: RefCell::default(),
             condition: Condition::new(&locks[1]),
@@ -73,24 +82,34 @@ impl World {
         trace.push(format!("{task} {what}"));
     }
 
-    /// Keeps a handle, through which the task can be cancelled, and awaited once.
-    pub(crate) fn keep(
-        &self,
-        id: usize,
-        handle: roundelay::Task<Result<(), Failed>>,
-        awaited: bool,
-    ) -> Handle {
-        let mut handles = self.handles.borrow_mut();
-        if handles.len() <= id {
-            handles.resize_with(id + 1, || None);
+    /// Notes a task, so that others can cancel it.
+    pub(crate) fn know(&self, id: usize, task: &Task) {
+        let info = all_tasks().into_iter().find(|info| info.id == task.id());
+        let mut known = self.known.borrow_mut();
+        if known.len() <= id {
+            known.resize_with(id + 1, || None);
         }
-        let handle = Rc::new(RefCell::new(handle));
-        handles[id] = Some((Rc::clone(&handle), awaited));
-        handle
+        known[id] = Some(Known { info, handle: None });
     }
 
-    pub(crate) fn handle(&self, id: usize) -> Option<(Handle, bool)> {
-        self.handles.borrow().get(id)?.clone()
+    /// The same, and so that one of them can await it.
+    pub(crate) fn keep(&self, id: usize, task: Task) {
+        self.know(id, &task);
+        if let Some(Some(known)) = self.known.borrow_mut().get_mut(id) {
+            known.handle = Some(task);
+        }
+    }
+
+    /// Whether the task was there to be cancelled; `None`: there has been none.
+    pub(crate) fn cancel(&self, id: usize) -> Option<bool> {
+        let known = self.known.borrow();
+        let info = known.get(id)?.as_ref()?.info.clone();
+        Some(info.is_some_and(|info| info.cancel()))
+    }
+
+    /// The handle, for the first who asks; `None`: there has been no task.
+    pub(crate) fn take_handle(&self, id: usize) -> Option<Option<Task>> {
+        Some(self.known.borrow_mut().get_mut(id)?.as_mut()?.handle.take())
     }
 }
 
