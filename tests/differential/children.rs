@@ -86,7 +86,11 @@ pub(crate) async fn group(me: &Me, bit: usize, tasks: &[Task], body: &[Op]) {
         for child in children {
             drop(group.spawn(child));
         }
-        run_body(me, body).await
+        let outcome = run_body(me, body).await;
+        if outcome.is_err() {
+            sleep(length_of(bit + 1 + tasks.len())).await;
+        }
+        outcome
     });
     let outcome = owning(me, async {
         let outcome = whole.await;

@@ -227,7 +227,7 @@ impl Numbering {
             }
             Op::Group(bit, tasks, body) => {
                 place.owns.check(tasks);
-                let fits = place.owns != Owns::None && self.has_bits(bit, 1 + tasks.len());
+                let fits = place.owns != Owns::None && self.has_bits(bit, 2 + tasks.len());
                 self.put_paused_right(tasks, Owns::None);
                 let place = Place { owns: Owns::None, may_quit: false, ..place };
                 self.put_right_in(place, body);

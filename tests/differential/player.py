@@ -463,7 +463,11 @@ class World:
                 group._tasks = InOrder()
                 for child, task in enumerate(filter(is_task, parts), bit + 1):
                     group.create_task(self.child(task, child))
-                await self.run_body(say, [op for op in parts if not is_task(op)])
+                try:
+                    await self.run_body(say, [op for op in parts if not is_task(op)])
+                except Failed:
+                    await asyncio.sleep(1 << bit + 1 + sum(map(is_task, parts)))
+                    raise
         except* Failed as failed:
             what = f"group failed {len(failed.exceptions)}"
             # Made equal (O13.1): 3.11 forgets to take its own cancel of the parent back.

@@ -73,7 +73,7 @@ pub(crate) enum Op {
     /// Awaits a task behind a shield.
     Shield(Task),
     /// A task group. The first bit is a pause after the group's end, the next ones are the
-    /// children's.
+    /// children's, and the last one is a pause before the body fails.
     Group(usize, Vec<Task>, Vec<Op>),
     /// A limit of so many ticks and a bit.
     Timeout(u64, usize, Vec<Op>),
