@@ -88,6 +88,14 @@ impl Core {
 /// event_loop.run_forever()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Another thread cannot be given one:
+///
+/// ```compile_fail,E0277
+/// # let event_loop = roundelay_runtime::EventLoop::new().unwrap();
+/// let inner = event_loop.loop_ref().clone();
+/// std::thread::spawn(move || inner.call_soon(|| ()));
+/// ```
 #[derive(Clone)]
 pub struct LoopRef {
     pub(crate) core: Rc<Core>,
