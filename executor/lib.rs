@@ -6,6 +6,8 @@
 //! are listed here.
 //!
 //! ```text
+//!   adapters              for hyper and tracing, each behind its feature
+//!      |
 //!   testing               for tests of all this
 //!      |
 //!   net, patterns         sockets; small machines that many programs need
@@ -25,6 +27,11 @@
 //!      |
 //!   step, task_table, waker     from inside: one step
 //! ```
+//!
+//! # Features
+//! None is on by default.
+//! - `hyper`: `HyperIo`, `HyperExecutor` and `HyperTimer`, what hyper asks of a runtime.
+//! - `tracing`: `TaskSpans`, an observer that puts each task's steps into a span.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -63,7 +70,12 @@ mod patterns;
 mod net;
 pub mod testing;
 mod attributes;
+mod adapters;
 
+#[cfg(feature = "hyper")]
+pub use adapters::hyper::{HyperExecutor, HyperIo, HyperTimer};
+#[cfg(feature = "tracing")]
+pub use adapters::tracing::TaskSpans;
 pub use attributes::{__run_main, main, test};
 pub use bridge::from_thread::{FromThreadError, from_thread, is_host_gone};
 pub use bridge::loop_thread::{LoopThread, LoopThreadBuilder, LoopThreadError};
@@ -89,6 +101,7 @@ pub use combinators::race::{AllFailed, Race, RaceOk, race, race_ok};
 pub use combinators::race_tasks::{RaceTasks, race_tasks};
 pub use combinators::select::{Either, Select, select};
 pub use combinators::shield::shield;
+pub use combinators::staggered_race::staggered_race;
 pub use combinators::try_gather::{TryGather, try_gather};
 pub use combinators::wait::{Wait, When, wait};
 pub use combinators::window::{Window, window};
@@ -101,7 +114,20 @@ pub use group::handle::{CancellableGroup, Room, TaskGroup};
 pub use group::results::GroupResults;
 pub use group::start::{Ready, Start, StartError};
 pub use group::whole::{GroupBuilder, cancellable_group, task_group};
-pub use net::tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
+pub use net::connect::ConnectError;
+pub use net::duplex::{DuplexReader, DuplexStream, DuplexWriter, duplex};
+pub use net::endpoint::Endpoint;
+pub use net::halves::{ReadHalf, ReuniteError, WriteHalf};
+pub use net::line_reader::{LineReader, LineTooLong};
+pub use net::readiness::Watched;
+pub use net::resolve::{LookupError, Resolver, lookup_host};
+pub use net::stream::SocketStream;
+pub use net::tcp::TcpStream;
+pub use net::tcp_listener::TcpListener;
+pub use net::udp::UdpSocket;
+pub use net::unix::{PeerCredentials, UnixStream};
+pub use net::unix_datagram::UnixDatagram;
+pub use net::unix_listener::UnixListener;
 pub use on_done::OnDone;
 pub use patterns::pipeline::{Feed, pipeline};
 pub use patterns::rate_limit::RateLimiter;
