@@ -18,7 +18,7 @@
 //!   loop is closed.
 //! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
 //!
-//! Tutorial: chapter 8. Before this: `context_scope.rs`. After this: `time/sleep.rs`.
+//! Tutorial: chapter 8. Before this: `interrupt.rs`. After this: `time/sleep.rs`.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -37,6 +37,7 @@ use roundelay_runtime::{
 
 use crate::blocking::BlockingPool;
 use crate::current;
+use crate::interrupt::Interrupt;
 use crate::task_table::Tasks;
 
 /// Runs `main` on a new event loop, and returns its output when everything is cleaned up.
@@ -96,6 +97,7 @@ pub struct Runner {
     event_loop: EventLoop,
     tasks: Rc<Tasks>,
     patience: Duration,
+    ctrl_c: bool,
     /// The context variables of its main tasks, kept from run to run.
     values: Cell<ContextValues>,
 }
@@ -111,7 +113,12 @@ impl Runner {
 
     /// A runner with other settings.
     pub fn builder() -> RunnerBuilder {
-        RunnerBuilder { event_loop: EventLoop::builder(), patience: PATIENCE, threads: None }
+        RunnerBuilder {
+            event_loop: EventLoop::builder(),
+            patience: PATIENCE,
+            threads: None,
+            ctrl_c: false,
+        }
     }
 
     /// Runs `main` to its end and returns its output. Other tasks stay.
@@ -135,6 +142,10 @@ impl Runner {
         // callbacks, and what was scheduled together with them still runs.
         let over = Cell::new(false);
         let key = tasks.spawn_main(at, self.values.take());
+        let interrupt = match self.ctrl_c {
+            true => Interrupt::watch(tasks, key),
+            false => Ok(None),
+        };
         let mut step = || {
             if end.is_some() {
                 return over.set(true);
@@ -155,7 +166,10 @@ impl Runner {
             end = Some(ended);
             self.event_loop.call_main_soon();
         };
-        let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
+        let outcome = interrupt.map_err(RunError::Io).and_then(|interrupt| {
+            self.event_loop.run_with(&mut step, &mut || over.get())?;
+            Ok(interrupt.is_some_and(|interrupt| interrupt.came()))
+        });
         if end.is_none() {
             self.values.set(tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None)));
         }
@@ -165,7 +179,10 @@ impl Runner {
         match end {
             Some(MainEnd::Finished(output)) => Ok(output),
             Some(MainEnd::Panicked(payload)) => resume_unwind(payload),
-            Some(MainEnd::Cancelled) => Err(RunError::Cancelled),
+            Some(MainEnd::Cancelled) => match outcome {
+                Ok(true) => Err(RunError::Interrupted),
+                _ => Err(RunError::Cancelled),
+            },
             None => Err(outcome.err().unwrap_or(RunError::Stopped)),
         }
     }
@@ -286,6 +303,7 @@ pub struct RunnerBuilder {
     event_loop: EventLoopBuilder,
     patience: Duration,
     threads: Option<usize>,
+    ctrl_c: bool,
 }
 
 impl RunnerBuilder {
@@ -330,6 +348,25 @@ impl RunnerBuilder {
         self
     }
 
+    /// Whether Ctrl-C cancels the main task of a run. As under `asyncio.run`, the first one cancels,
+    /// and the run gives [`RunError::Interrupted`] when the task has unwound and its
+    /// [cleanups](crate::with_cleanup()) have run; the second ends the process at once with status
+    /// 130, also when the loop is stuck. By default Ctrl-C ends the process, as in any program: no
+    /// library changes that unasked. A `SIGINT` that the process was told to ignore stays ignored.
+    /// (A virtual clock would stand still meanwhile: something outside may happen.)
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    ///
+    /// let runner = Runner::builder().ctrl_c(true).build()?;
+    /// assert_eq!(runner.run(async { "done" })?, "done");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ctrl_c(mut self, cancels: bool) -> Self {
+        self.ctrl_c = cancels;
+        self
+    }
+
     /// How many threads [`to_thread`](crate::to_thread) may use at the most; by default four
     /// more than the machine has cores, and no more than 32, as in Python.
     pub fn threads(mut self, threads: usize) -> Self {
@@ -355,6 +392,7 @@ impl RunnerBuilder {
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn roundelay_runtime::Target>);
         let values = Cell::new(ContextValues::current());
-        Ok(Runner { event_loop, tasks, patience: self.patience, values })
+        let RunnerBuilder { patience, ctrl_c, .. } = self;
+        Ok(Runner { event_loop, tasks, patience, ctrl_c, values })
     }
 }

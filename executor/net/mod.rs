@@ -2,3 +2,5 @@
 
 pub(crate) mod readiness;
 pub(crate) mod tcp;
+pub(crate) mod accept;
+pub(crate) mod server;

@@ -5,7 +5,7 @@
 //! on it. It belongs to the loop on which it was made. It may be sent to another thread,
 //! and dropped there; used there it answers with an error that names both loops.
 //!
-//! Tutorial: chapter 7. Before this: `readiness.rs`. After this: `../testing/test_run.rs`.
+//! Tutorial: chapter 7. Before this: `readiness.rs`. After this: `accept.rs`.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};

@@ -1,0 +1,3 @@
+//! The operating system beside the sockets: signals, processes, files, standard streams.
+
+pub(crate) mod signals;
