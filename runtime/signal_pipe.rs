@@ -19,6 +19,7 @@
 //! Tutorial: chapter 8. Before this: `signal.rs`. After this: `signal_handler.rs`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -69,7 +70,7 @@ impl SignalPipe {
         let readable = ours.try_clone()?;
         let listening = signals.iter().copied().map(Listening::begin).collect::<io::Result<_>>()?;
         let numbers = signals.iter().map(|signal| signal.number());
-        let delivery = SignalDelivery::with_pipe(ours, handlers, SignalOnly::default(), numbers)?;
+        let delivery = SignalDelivery::with_pipe(ours, handlers, SignalOnly, numbers)?;
         Ok(SignalPipe { _listening: listening, delivery: Mutex::new(delivery), readable })
     }
 
@@ -157,15 +158,17 @@ struct Listening {
 impl Listening {
     fn begin(signal: Signal) -> io::Result<Listening> {
         let mut listeners = LISTENERS.lock();
-        if !listeners.contains_key(&signal) {
-            let before = Before::of(signal);
-            let nobody = Arc::new(AtomicBool::new(false));
-            if before == Before::Default {
-                flag::register_conditional_default(signal.number(), Arc::clone(&nobody))?;
+        let listeners = match listeners.entry(signal) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let before = Before::of(signal);
+                let nobody = Arc::new(AtomicBool::new(false));
+                if before == Before::Default {
+                    flag::register_conditional_default(signal.number(), Arc::clone(&nobody))?;
+                }
+                new.insert(Listeners { count: 0, before, nobody })
             }
-            listeners.insert(signal, Listeners { count: 0, before, nobody });
-        }
-        let listeners = listeners.get_mut(&signal).expect("it was just put there");
+        };
         listeners.count += 1;
         listeners.nobody.store(false, Ordering::SeqCst);
         Ok(Listening { signal })

@@ -24,7 +24,7 @@
 //! - Never more than the limit are served at once.
 //! - A connection that is cut off has dropped its stream when the method that waits returns.
 //!
-//! Tutorial: chapter 12. Before this: `accept.rs`. After this: `../system/signals.rs`.
+//! Tutorial: chapter 12. Before this: `accept.rs`. After this: `../signals.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

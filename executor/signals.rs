@@ -9,7 +9,7 @@
 //!   came while nobody awaited it; of several of one kind, once.
 //! - When the last listener of a signal is dropped, it does again what it did before.
 //!
-//! Tutorial: chapter 8. Before this: `../net/server.rs`. After this: `../testing/test_run.rs`.
+//! Tutorial: chapter 8. Before this: `net/server.rs`. After this: `pipe.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,3 +1,0 @@
-//! The operating system beside the sockets: signals, processes, files, standard streams.
-
-pub(crate) mod signals;
