@@ -28,11 +28,14 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod own_step;
 mod waker;
 mod done_callbacks;
+mod stage;
 mod task_table;
 mod requests;
 mod step;
+mod drop_now;
 mod shutdown;
 mod current;
 mod task_info;
@@ -137,6 +140,7 @@ pub use sync::rw_lock::{AcquireRead, AcquireWrite, ReadGuard, RwLock, WriteGuard
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{Task, TaskBuilder, spawn};
 pub use task_info::{TaskInfo, TaskState, all_tasks, current_task};
+pub use time::block_for::block_for;
 pub use time::deadline::{Deadline, Guarded};
 pub use time::interval::{Interval, MissedTick, interval, interval_at};
 pub use time::sleep::{Sleep, now, sleep, sleep_until};

@@ -31,7 +31,8 @@ use roundelay_runtime::{ContextValues, Failure, FailureKind, Key};
 
 use crate::current::expect_tasks;
 use crate::error::TaskError;
-use crate::task_table::{Birth, Body, Tasks, Waiter, lost_panic};
+use crate::stage::Body;
+use crate::task_table::{Birth, Tasks, Waiter, lost_panic};
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
 ///

@@ -8,12 +8,14 @@
 //!   not ready ---------------------------> ready
 //!      ^  |  wait: stand here                |  wait: refused, try now
 //!      +--+                                  |
-//!      ^------------------ WouldBlock: clear +
+//!      ^------ WouldBlock, or all was taken -+
 //! ```
 //!
 //! # Invariants
 //! - It starts out ready: try first. Wrongly ready costs one useless try; wrongly not ready
 //!   would hang.
+//! - After the last event (the other side has closed) only `WouldBlock` clears it: what is
+//!   still to be read then, the end at least, will not be announced again.
 //! - Nobody waits at a latch that is ready.
 //!
 //! Tutorial: chapter 7. Before this: `observer.rs`. After this: `fine_wait.rs`.
@@ -23,12 +25,14 @@ use crate::callback::Callback;
 /// What is known of one direction of one source, and who waits for it.
 pub(crate) struct Latch {
     ready: bool,
+    /// The last event has come.
+    ended: bool,
     waiting: Vec<(u64, Callback)>,
 }
 
 impl Latch {
     pub(crate) fn new() -> Latch {
-        Latch { ready: true, waiting: Vec::new() }
+        Latch { ready: true, ended: false, waiting: Vec::new() }
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -40,9 +44,16 @@ impl Latch {
         self.ready = false;
     }
 
-    /// The system said that it is ready. Moves the waiting callbacks out, and counts them.
-    pub(crate) fn release(&mut self, released: &mut Vec<Callback>) -> usize {
+    /// All that there was has been taken, as far as one can see.
+    pub(crate) fn clear_unless_ended(&mut self) {
+        self.ready = self.ended;
+    }
+
+    /// The system said that it is ready; `ended`: for the last time, as the other side has
+    /// closed. Moves the waiting callbacks out, and counts them.
+    pub(crate) fn release(&mut self, ended: bool, released: &mut Vec<Callback>) -> usize {
         self.ready = true;
+        self.ended |= ended;
         let count = self.waiting.len();
         released.extend(self.waiting.drain(..).map(|(_, callback)| callback));
         count
@@ -81,5 +92,23 @@ impl Latch {
     /// All who wait, when there is nothing to wait for any more.
     pub(crate) fn into_callbacks(self) -> impl Iterator<Item = Callback> {
         self.waiting.into_iter().map(|(_, callback)| callback)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_drained_waits_for_news_but_the_end_of_a_stream_is_not_news_twice() {
+        let mut latch = Latch::new();
+        latch.release(false, &mut Vec::new());
+        latch.clear_unless_ended();
+        assert!(!latch.is_ready());
+        latch.release(true, &mut Vec::new());
+        latch.clear_unless_ended();
+        assert!(latch.is_ready());
+        latch.clear();
+        assert!(!latch.is_ready());
     }
 }

@@ -13,8 +13,8 @@
 //! Whoever wants to read tries first, and waits only after the system has said `WouldBlock`.
 //!
 //! # Invariants
-//! - A latch is cleared by `WouldBlock` and by nothing else. (mio asks for it: it tells when
-//!   a source *becomes* ready, not that it *is*; "edge-triggered".)
+//! - A latch is cleared by `WouldBlock`, or by a read or write of fewer bytes than asked for.
+//!   (The system tells when a source *becomes* ready, not that it *is*; "edge-triggered".)
 //! - An event for a source that is gone, or for an earlier source in the same slot, is
 //!   ignored: every token carries the slot's generation.
 //! - A source is deregistered before its descriptor is closed.
@@ -147,6 +147,13 @@ impl Reactor {
         }
     }
 
+    /// All that there was has been taken. If the other side has closed, it stays ready.
+    pub(crate) fn clear_drained(&mut self, key: Key, direction: Direction) {
+        if let Some(latch) = self.latch(key, direction) {
+            latch.clear_unless_ended();
+        }
+    }
+
     /// Leaves a callback for the next readiness. Gives it back if it is ready already, or
     /// if the source is gone.
     pub(crate) fn wait(
@@ -189,8 +196,8 @@ impl Reactor {
     pub(crate) fn take_all(&mut self) -> Vec<Callback> {
         let mut callbacks = Vec::new();
         for (_, source) in &mut self.sources {
-            source.read.release(&mut callbacks);
-            source.write.release(&mut callbacks);
+            source.read.release(true, &mut callbacks);
+            source.write.release(true, &mut callbacks);
         }
         self.waiting = 0;
         callbacks
@@ -235,15 +242,17 @@ impl Reactor {
             let key = Key::from_bits(event.token().0 as u64);
             // An error or a hang-up is for everybody: the next try will say which.
             let broken = event.is_error();
-            let readable = event.is_readable() || event.is_read_closed() || broken;
-            let writable = event.is_writable() || event.is_write_closed() || broken;
+            let read_ended = event.is_read_closed() || broken;
+            let write_ended = event.is_write_closed() || broken;
+            let readable = event.is_readable() || read_ended;
+            let writable = event.is_writable() || write_ended;
             let Some(source) = self.source(key) else { continue };
             let mut freed = 0;
             if readable {
-                freed += source.read.release(released);
+                freed += source.read.release(read_ended, released);
             }
             if writable {
-                freed += source.write.release(released);
+                freed += source.write.release(write_ended, released);
             }
             self.waiting -= freed;
             tell(News { source: key, readable, writable });

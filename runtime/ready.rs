@@ -54,7 +54,7 @@ pub(crate) struct ReadyQueue {
 
 impl ReadyQueue {
     /// Adds at the back. Returns the entry's place in the line.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, entry: Entry) -> u64 {
         self.entries.push_back(entry);
         self.front + self.entries.len() as u64 - 1

@@ -73,6 +73,19 @@ impl Source {
         Ok(())
     }
 
+    /// Says that a stream moved fewer bytes than it was asked to: what there was has been read,
+    /// or what there was room for has been written. That spares the try that would only say
+    /// `WouldBlock`. If the other side has closed, the source stays ready: the end of the stream
+    /// is still to be read, and is not announced twice.
+    ///
+    /// # Errors
+    /// [`WrongLoop`] on a thread where its loop does not run.
+    pub fn clear_drained(&self, direction: Direction) -> Result<(), WrongLoop> {
+        let home = self.proxy.local()?;
+        home.core.reactor.borrow_mut().clear_drained(self.key, direction);
+        Ok(())
+    }
+
     /// Calls `callback` once, at the next readiness; in the next turn, if it is ready now.
     ///
     /// `earlier` is a wait of this source and this direction that this one replaces. Returns

@@ -227,60 +227,73 @@ impl EventLoop {
         let count = core.ready.borrow().len();
         self.since_look.set(self.since_look.get().saturating_add(count));
         let target = core.target.borrow().clone();
+        let target = target.as_deref();
+        let observed = self.is_observed();
         for _ in 0..count {
             let next = core.ready.borrow_mut().pop();
             let Some((place, entry)) = next else { break };
-            if !self.is_observed() {
-                self.call(entry, target.as_deref(), main);
-                continue;
+            match observed {
+                false => drop(self.call(entry, target, main)),
+                true => self.call_and_tell(place, entry, target, main),
             }
-            let what = work(&entry);
-            self.observe(|| Event::CallBegins { place, what });
-            let panicked = !self.call(entry, target.as_deref(), main);
-            self.observe(|| Event::CallEnds { place, panicked });
         }
     }
 
+    #[cold]
+    fn call_and_tell(
+        &self,
+        place: u64,
+        entry: Entry,
+        target: Option<&dyn Target>,
+        main: &mut dyn FnMut(),
+    ) {
+        let what = work(&entry);
+        self.observe(|| Event::CallBegins { place, what });
+        let panicked = !self.call(entry, target, main);
+        self.observe(|| Event::CallEnds { place, panicked });
+    }
+
     /// The one place where callbacks are called. `false` if it panicked.
+    #[inline(always)]
     fn call(&self, entry: Entry, target: Option<&dyn Target>, main: &mut dyn FnMut()) -> bool {
-        let callback = match entry {
-            Entry::Timer(timer) => self.core.timers.borrow_mut().take_due(timer),
-            Entry::Call(callback) => Some(callback),
-            Entry::Cancelled => None,
+        match entry {
             Entry::Run(key) => {
                 if let Some(target) = target {
                     target.run(key);
                 }
-                None
+                true
             }
             Entry::Main => {
                 main();
-                None
+                true
             }
-        };
-        match callback {
-            None => true,
-            Some(Callback::Notify(key)) => {
+            Entry::Cancelled => true,
+            Entry::Call(callback) => self.call_back(callback, target),
+            Entry::Timer(timer) => {
+                let callback = self.core.timers.borrow_mut().take_due(timer);
+                callback.is_none_or(|callback| self.call_back(callback, target))
+            }
+        }
+    }
+
+    fn call_back(&self, callback: Callback, target: Option<&dyn Target>) -> bool {
+        let callback = match callback {
+            Callback::Once(callback) => callback,
+            Callback::Notify(key) => {
                 if let Some(target) = target {
                     target.notify(key);
                 }
-                true
+                return true;
             }
-            Some(Callback::Once(callback)) => {
-                let outcome = contain(callback);
-                if ContextValues::any_here() {
-                    self.drop_leftovers();
-                }
-                match outcome {
-                    Ok(()) => true,
-                    Err(message) => {
-                        let kind = FailureKind::CallbackPanicked;
-                        self.report(Failure::new(kind, "a callback", message));
-                        false
-                    }
-                }
-            }
+        };
+        let outcome = contain(callback);
+        if ContextValues::any_here() {
+            self.drop_leftovers();
         }
+        let Err(message) = outcome else { return true };
+        let kind = FailureKind::CallbackPanicked;
+        self.report(Failure::new(kind, "a callback", message));
+        false
     }
 
     /// What a callback has set is its own: the next one begins without.

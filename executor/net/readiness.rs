@@ -49,7 +49,7 @@ impl<T: AsFd> Watched<T> {
     ) -> Poll<io::Result<R>> {
         while self.source.is_ready(direction)? {
             if is_time_to_give_way() {
-                Waiter::of(cx).wake();
+                Waiter::wake_poller(cx);
                 return Poll::Pending;
             }
             match operation(&self.file) {
@@ -65,6 +65,25 @@ impl<T: AsFd> Watched<T> {
         }
         *wait = self.source.wait(direction, wait.take(), Waiter::callback(cx))?;
         Poll::Pending
+    }
+
+    /// As [`Watched::poll_io`], for a stream of bytes: one that moves fewer than the `room` it
+    /// was given has nothing more to give or to take, and is not tried again before the next
+    /// event. That halves the system calls of one who answers short messages.
+    pub(crate) fn poll_transfer(
+        &self,
+        wait: &mut Option<WaitKey>,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        room: usize,
+        operation: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let moved = ready!(self.poll_io(wait, cx, direction, operation))?;
+        // None at all is the end of the stream, and stays.
+        if moved > 0 && moved < room {
+            self.source.clear_drained(direction)?;
+        }
+        Poll::Ready(Ok(moved))
     }
 
     pub(crate) fn cancel_wait(&self, wait: &mut Option<WaitKey>) {

@@ -237,7 +237,8 @@ fn poll_read(
         // The system would block even for this, until there is something that has no room.
         return Poll::Ready(Ok(0));
     }
-    watched.poll_io(wait, cx, Direction::Read, |mut stream| stream.read(buffer))
+    let room = buffer.len();
+    watched.poll_transfer(wait, cx, Direction::Read, room, |mut stream| stream.read(buffer))
 }
 
 fn poll_write(
@@ -249,7 +250,7 @@ fn poll_write(
     if bytes.is_empty() {
         return Poll::Ready(Ok(0));
     }
-    watched.poll_io(wait, cx, Direction::Write, |mut stream| stream.write(bytes))
+    watched.poll_transfer(wait, cx, Direction::Write, bytes.len(), |mut stream| stream.write(bytes))
 }
 
 /// The end of writing; a connection that is gone already has ended, too.
