@@ -65,6 +65,8 @@ mod net;
 mod signals;
 mod pipe;
 pub mod process;
+mod stdio;
+pub mod fs;
 pub mod testing;
 mod attributes;
 
@@ -123,6 +125,7 @@ pub use run::{Runner, RunnerBuilder, run};
 pub use run_on::{RunOn, run_on};
 pub use shared::{OnSettled, Shared};
 pub use signals::{Signals, ctrl_c};
+pub use stdio::{Stdin, Stdout, stderr, stdin, stdout};
 pub use sync::barrier::{Barrier, BarrierWait, BrokenBarrier};
 pub use sync::borrower::{BorrowError, Borrower};
 pub use sync::bounded_semaphore::{BoundedSemaphore, OverReleased};

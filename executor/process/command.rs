@@ -5,7 +5,7 @@
 //! found and loaded, a millisecond or so. It is done at once, not in a thread, so that the child
 //! is there when `spawn` returns; whoever starts hundreds puts a `yield_now` between them.
 //!
-//! Tutorial: chapter 17. Before this: `communicate.rs`. After this: `../testing/test_run.rs`.
+//! Tutorial: chapter 17. Before this: `communicate.rs`. After this: `../stdio.rs`.
 
 use std::ffi::OsStr;
 use std::io;
