@@ -37,12 +37,12 @@ use crate::to_thread::to_thread;
 
 /// All bytes of a file.
 pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    of(path, |path| blocking::read(path)).await
+    of(path, blocking::read).await
 }
 
 /// A file's text, which must be UTF-8.
 pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
-    of(path, |path| blocking::read_to_string(path)).await
+    of(path, blocking::read_to_string).await
 }
 
 /// Makes a file of `contents`, in the place of one that is there. Whoever reads it meanwhile may
@@ -66,17 +66,17 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<
 
 /// Removes a file.
 pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
-    of(path, |path| blocking::remove_file(path)).await
+    of(path, blocking::remove_file).await
 }
 
 /// Makes a folder, and those above it that are missing.
 pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
-    of(path, |path| blocking::create_dir_all(path)).await
+    of(path, blocking::create_dir_all).await
 }
 
 /// Removes a folder and all that is in it.
 pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
-    of(path, |path| blocking::remove_dir_all(path)).await
+    of(path, blocking::remove_dir_all).await
 }
 
 /// The paths of all that is in a folder, sorted.
@@ -93,12 +93,12 @@ pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<PathBuf>> {
 
 /// What the system knows of a file: its size, its kind, its times.
 pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    of(path, |path| blocking::metadata(path)).await
+    of(path, blocking::metadata).await
 }
 
 /// The path without detours: absolute, and with every link followed.
 pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
-    of(path, |path| blocking::canonicalize(path)).await
+    of(path, blocking::canonicalize).await
 }
 
 /// Calls `work` with `path` in a thread.
