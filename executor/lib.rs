@@ -6,6 +6,8 @@
 //! are listed here.
 //!
 //! ```text
+//!   adapters              for hyper and tracing, each behind its feature
+//!      |
 //!   testing               for tests of all this
 //!      |
 //!   net, patterns         sockets; small machines that many programs need
@@ -25,6 +27,11 @@
 //!      |
 //!   step, task_table, waker     from inside: one step
 //! ```
+//!
+//! # Features
+//! None is on by default.
+//! - `hyper`: `HyperIo`, `HyperExecutor` and `HyperTimer`, what hyper asks of a runtime.
+//! - `tracing`: `TaskSpans`, an observer that puts each task's steps into a span.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -69,7 +76,12 @@ mod stdio;
 pub mod fs;
 pub mod testing;
 mod attributes;
+mod adapters;
 
+#[cfg(feature = "hyper")]
+pub use adapters::hyper::{HyperExecutor, HyperIo, HyperTimer};
+#[cfg(feature = "tracing")]
+pub use adapters::tracing::TaskSpans;
 pub use attributes::{__run_main, main, test};
 pub use bridge::from_thread::{FromThreadError, from_thread, is_host_gone};
 pub use bridge::loop_thread::{LoopThread, LoopThreadBuilder, LoopThreadError};

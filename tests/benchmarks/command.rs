@@ -27,6 +27,7 @@ Build it with --release.";
 /// Does what the arguments say.
 #[must_use]
 pub fn main() -> ExitCode {
+    child::allow_many_files();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
