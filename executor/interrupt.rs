@@ -33,9 +33,13 @@ pub(crate) struct Interrupt {
 const STATUS: i32 = 130;
 
 impl Interrupt {
-    /// Watches, unless the process was told to ignore Ctrl-C.
-    pub(crate) fn watch(tasks: &Rc<Tasks>, main: Key) -> io::Result<Option<Interrupt>> {
-        if Signal::INTERRUPT.is_ignored() {
+    /// Watches if that is wanted, unless the process was told to ignore Ctrl-C.
+    pub(crate) fn watch(
+        wanted: bool,
+        tasks: &Rc<Tasks>,
+        main: Key,
+    ) -> io::Result<Option<Interrupt>> {
+        if !wanted || Signal::INTERRUPT.is_ignored() {
             return Ok(None);
         }
         let came = Rc::new(Cell::new(false));

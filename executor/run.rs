@@ -142,9 +142,9 @@ impl Runner {
         // callbacks, and what was scheduled together with them still runs.
         let over = Cell::new(false);
         let key = tasks.spawn_main(at, self.values.take());
-        let interrupt = match self.ctrl_c {
-            true => Interrupt::watch(tasks, key),
-            false => Ok(None),
+        let (interrupt, refused) = match Interrupt::watch(self.ctrl_c, tasks, key) {
+            Ok(interrupt) => (interrupt, None),
+            Err(error) => (None, Some(error)),
         };
         let mut step = || {
             if end.is_some() {
@@ -166,10 +166,12 @@ impl Runner {
             end = Some(ended);
             self.event_loop.call_main_soon();
         };
-        let outcome = interrupt.map_err(RunError::Io).and_then(|interrupt| {
-            self.event_loop.run_with(&mut step, &mut || over.get())?;
-            Ok(interrupt.is_some_and(|interrupt| interrupt.came()))
-        });
+        // Not in a closure: the caller's line would be lost.
+        let outcome = match refused {
+            None => self.event_loop.run_with(&mut step, &mut || over.get()),
+            Some(error) => Err(error.into()),
+        };
+        let interrupted = interrupt.is_some_and(|interrupt| interrupt.came());
         if end.is_none() {
             self.values.set(tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None)));
         }
@@ -179,10 +181,8 @@ impl Runner {
         match end {
             Some(MainEnd::Finished(output)) => Ok(output),
             Some(MainEnd::Panicked(payload)) => resume_unwind(payload),
-            Some(MainEnd::Cancelled) => match outcome {
-                Ok(true) => Err(RunError::Interrupted),
-                _ => Err(RunError::Cancelled),
-            },
+            Some(MainEnd::Cancelled) if interrupted => Err(RunError::Interrupted),
+            Some(MainEnd::Cancelled) => Err(RunError::Cancelled),
             None => Err(outcome.err().unwrap_or(RunError::Stopped)),
         }
     }

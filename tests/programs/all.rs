@@ -18,7 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn example(name: &str) -> Command {
     let own = std::env::current_exe().unwrap();
     let path: PathBuf = own.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is not built: cargo build --examples -p roundelay-executor", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: cargo build --examples -p roundelay-executor",
+        path.display()
+    );
     Command::new(path)
 }
 
