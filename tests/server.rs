@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use roundelay::{
-    Accept, Event, Runner, ServerBuilder, TcpListener, TcpStream, current_loop, now, serve, sleep,
-    spawn, yield_now,
+    Accept, Event, Runner, ServerBuilder, TcpListener, TcpStream, UnixListener, UnixStream,
+    current_loop, now, serve, sleep, spawn, yield_now,
 };
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -272,6 +272,20 @@ fn a_closed_server_refuses_the_new_and_serves_the_old() {
         old.close().await.unwrap();
         server.join().await.unwrap();
         assert_eq!(server.connections(), 0);
+    });
+}
+
+#[test]
+fn a_server_listens_on_a_unix_socket_as_well() {
+    on_a_loop(async || {
+        let path = std::env::temp_dir().join(format!("roundelay-server-{}", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let server =
+            serve(listener, async |mut stream: UnixStream, _| stream.write_all(b"hi").await);
+        let mut text = String::new();
+        UnixStream::connect(&path).await.unwrap().read_to_string(&mut text).await.unwrap();
+        assert_eq!((text.as_str(), server.drain(ms(1000)).await), ("hi", 0));
+        let _ = std::fs::remove_file(&path);
     });
 }
 

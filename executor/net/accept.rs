@@ -6,7 +6,7 @@
 //! the second kind does nothing else any more: the connection stays in line, so the next try
 //! fails as fast.
 //!
-//! Tutorial: chapter 12. Before this: `tcp.rs`. After this: `server.rs`.
+//! Tutorial: chapter 12. Before this: `line_reader.rs`. After this: `server.rs`.
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +15,10 @@ use std::net::SocketAddr;
 
 use rustix::io::Errno;
 
-use crate::net::tcp::{TcpListener, TcpStream};
+use crate::net::tcp::TcpStream;
+use crate::net::tcp_listener::TcpListener;
+use crate::net::unix::UnixStream;
+use crate::net::unix_listener::UnixListener;
 
 /// A listener: whatever a [`Server`](crate::Server) can take connections from.
 ///
@@ -68,6 +71,15 @@ impl Accept for TcpListener {
 
     fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
         TcpListener::accept(self)
+    }
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+    type Peer = std::os::unix::net::SocketAddr;
+
+    fn accept(&self) -> impl Future<Output = io::Result<(UnixStream, Self::Peer)>> {
+        UnixListener::accept(self)
     }
 }
 
