@@ -41,6 +41,7 @@ impl Runner {
             patience: PATIENCE,
             threads: None,
             jobs: None,
+            ctrl_c: false,
         }
     }
 }
@@ -67,6 +68,7 @@ pub struct RunnerBuilder {
     patience: Duration,
     threads: Option<usize>,
     jobs: Option<TimedPool>,
+    ctrl_c: bool,
 }
 
 impl RunnerBuilder {
@@ -150,6 +152,25 @@ impl RunnerBuilder {
         self
     }
 
+    /// Whether Ctrl-C cancels the main task of a run. As under `asyncio.run`, the first one cancels,
+    /// and the run gives [`RunError::Interrupted`] when the task has unwound; its
+    /// [cleanups](crate::with_cleanup()) end before the runner is closed. The second ends the process
+    /// at once with status 130, also when the loop is stuck. By default Ctrl-C ends the process, as in any program: no
+    /// library changes that unasked. A `SIGINT` that the process was told to ignore stays ignored.
+    /// (A virtual clock would stand still meanwhile: something outside may happen.)
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    ///
+    /// let runner = Runner::builder().ctrl_c(true).build()?;
+    /// assert_eq!(runner.run(async { "done" })?, "done");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ctrl_c(mut self, cancels: bool) -> Self {
+        self.ctrl_c = cancels;
+        self
+    }
+
     /// How many threads [`to_thread`](crate::to_thread) may use at the most; by default four
     /// more than the machine has cores, and no more than 32, as in Python.
     pub fn threads(mut self, threads: usize) -> Self {
@@ -174,6 +195,6 @@ impl RunnerBuilder {
         let blocking = BlockingPool::new(self.threads, self.jobs);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn Target>);
-        Ok(Runner::with_parts(event_loop, tasks, self.patience))
+        Ok(Runner::with_parts(event_loop, tasks, self.patience, self.ctrl_c))
     }
 }
