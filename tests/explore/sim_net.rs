@@ -248,9 +248,8 @@ fn an_accept_that_is_given_up_takes_no_connection_along() {
         let impatient = spawn(async move { timeout(ms(6), one.accept()).await.is_ok() });
         let patient = spawn(async move { other.accept().await });
         let _first = net.connect("a", "server").await.unwrap();
-        match impatient.await.unwrap() {
-            true => drop(net.connect("b", "server").await.unwrap()),
-            false => {}
+        if impatient.await.unwrap() {
+            drop(net.connect("b", "server").await.unwrap());
         }
         patient.await.unwrap().unwrap();
     });
