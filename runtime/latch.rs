@@ -15,7 +15,8 @@
 //! - It starts out ready: try first. Wrongly ready costs one useless try; wrongly not ready
 //!   would hang.
 //! - After the last event (the other side has closed) only `WouldBlock` clears it: what is
-//!   still to be read then, the end at least, will not be announced again.
+//!   still to be read then, the end at least, will not be announced again. The same holds after
+//!   urgent data, at which a read ends although there is more.
 //! - Nobody waits at a latch that is ready.
 //!
 //! Tutorial: chapter 7. Before this: `readiness_script.rs`. After this: `fine_wait.rs`.
@@ -86,7 +87,8 @@ impl Latch {
     }
 
     /// The system said that it is ready; `ended`: for the last time, as the other side has
-    /// closed. Moves the waiting callbacks out.
+    /// closed, or with urgent data, after which a short read proves nothing. Moves the waiting
+    /// callbacks out.
     fn release(&mut self, ended: bool, released: &mut Vec<Callback>) {
         self.ready = true;
         self.ended |= ended;

@@ -88,6 +88,14 @@ impl Core {
 /// event_loop.run_forever()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Another thread cannot be given one:
+///
+/// ```compile_fail,E0277
+/// # let event_loop = roundelay_runtime::EventLoop::new().unwrap();
+/// let inner = event_loop.loop_ref().clone();
+/// std::thread::spawn(move || inner.call_soon(|| ()));
+/// ```
 #[derive(Clone)]
 pub struct LoopRef {
     pub(crate) core: Rc<Core>,
@@ -220,7 +228,11 @@ impl LoopRef {
     /// turn. A closed loop forgets it.
     #[inline]
     pub fn run_soon(&self, key: Key) {
-        self.push(Entry::Run(key));
+        // The most frequent push of all, so it goes its own way: the entry is made in its place.
+        match self.is_closed() || self.is_observed() {
+            false => self.core.ready.borrow_mut().push_run(key),
+            true => drop(self.push(Entry::Run(key))),
+        }
     }
 
     /// Puts the main callback at the back of the ready queue: see
@@ -291,7 +303,7 @@ impl LoopRef {
     }
 
     /// The one way into the ready queue. A closed loop drops what comes.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn push(&self, entry: Entry) -> Option<u64> {
         if self.is_closed() {
             return None;

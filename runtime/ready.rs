@@ -55,10 +55,25 @@ pub(crate) struct ReadyQueue {
 
 impl ReadyQueue {
     /// Adds at the back. Returns the entry's place in the line.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn push(&mut self, entry: Entry) -> u64 {
         self.entries.push_back(entry);
         self.front + self.entries.len() as u64 - 1
+    }
+
+    /// Adds a key at the back.
+    #[inline(always)]
+    pub(crate) fn push_run(&mut self, key: Key) {
+        // With the room made before, the entry need not be kept anywhere while room is made.
+        if self.entries.len() == self.entries.capacity() {
+            self.make_room();
+        }
+        self.entries.push_back(Entry::Run(key));
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        self.entries.reserve(1);
     }
 
     /// Takes the front entry, and its place.

@@ -5,6 +5,7 @@
 //! | does it still hold if it is given up halfway? | [`cancel_at_every_await`] |
 //! | what has happened once everybody waits? | [`wait_all_tasks_blocked`] |
 //! | does it hold in *this* order of events? | [`Sequencer`] |
+//! | is my stream a stream? | [`stream_conformance`] |
 //! | does it hold in every order that may happen? | [`explore`] |
 //! | does it stand a slow, cut or broken network? | [`SimNet`] |
 //! | is time right, and is nothing left behind? | [`TestRun`], which `#[test]` stands for |
@@ -13,6 +14,7 @@
 
 mod cancel_at_every_await;
 mod sequencer;
+mod stream_conformance;
 mod test_run;
 mod wait_all_tasks_blocked;
 mod schedule;
@@ -32,5 +34,6 @@ pub use sequencer::{Sequencer, SequencerBroken, Turn};
 pub use sim_net::{SimListener, SimNet};
 pub use sim_pipe::SimWeather;
 pub use sim_stream::SimStream;
+pub use stream_conformance::{ByteStream, stream_conformance};
 pub use test_run::TestRun;
 pub use wait_all_tasks_blocked::{WaitAllTasksBlocked, wait_all_tasks_blocked};

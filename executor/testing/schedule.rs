@@ -12,7 +12,7 @@
 //! # Invariants
 //! - Choice 0 is always what happens without exploration.
 //!
-//! Tutorial: chapter 19. Before this: `wait_all_tasks_blocked.rs`. After this: `legal_order.rs`.
+//! Tutorial: chapter 19. Before this: `stream_conformance.rs`. After this: `legal_order.rs`.
 
 use std::fmt;
 
