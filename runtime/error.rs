@@ -90,7 +90,8 @@ pub enum RunError {
     /// The loop would have slept for ever: nothing is ready, no timer can ever be due (one
     /// set for never does not count), nobody waits for a socket, and nobody holds a door:
     /// no [`LoopProxy`](crate::LoopProxy), and nothing that keeps one, such as a
-    /// [`Source`](crate::Source) or a waker.
+    /// [`Source`](crate::Source) or a waker. (Of a loop that was built
+    /// [isolated](crate::EventLoopBuilder::isolated) doors do not count.)
     Deadlock,
     /// The failure policy is to stop at the first failure that nobody can take.
     Failed(Box<Failure>),
