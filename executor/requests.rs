@@ -23,15 +23,19 @@ use crate::task_table::{Tasks, Waiter};
 
 impl Tasks {
     /// Asks for a task's end. `false` if it has ended already.
+    ///
+    /// A task that is taking a step takes its place in the line when that step ends.
     pub(crate) fn cancel(&self, key: Key) -> bool {
         let asked = self.with(key, |slot| {
             let asked = !slot.stage.has_ended();
             slot.cancel_requested |= asked;
-            asked.then_some(slot.id)
+            asked.then_some((slot.id, matches!(slot.stage, Stage::Out)))
         });
-        let Some(Some(task)) = asked else { return false };
+        let Some(Some((task, is_out))) = asked else { return false };
         self.loop_ref.observe(|| Event::TaskCancelRequested { task });
-        self.wake(key);
+        if !is_out {
+            self.wake(key);
+        }
         true
     }
 

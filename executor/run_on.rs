@@ -72,7 +72,7 @@ where
     let inside = Arc::clone(&host);
     let mut values = ContextValues::current();
     let stage = match pool.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, host)),
+        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, host, pool.takes_real_time())),
         Err(refusal) => Stage::Refused(refusal.to_string()),
     };
     RunOn { stage }

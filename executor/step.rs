@@ -112,7 +112,8 @@ impl Tasks {
             if kept.is_some() {
                 slot.waker = kept.take();
             }
-            once_more && !mem::replace(&mut slot.scheduled, true)
+            // Also if its end was asked for in this step: so it stands behind those it has woken.
+            (once_more || slot.cancel_requested) && !mem::replace(&mut slot.scheduled, true)
         });
         // Left over only if the slot is gone, swept away while its future was out.
         drop((body, kept));
@@ -138,7 +139,7 @@ impl Tasks {
         outcome
     }
 
-    /// A task that has woken itself in its own step.
+    /// A task that has woken itself, or was asked to end, in its own step.
     #[inline]
     fn queue(&self, key: Key) {
         if self.loop_ref.is_observed() {

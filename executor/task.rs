@@ -287,11 +287,6 @@ impl<T: 'static> Task<T> {
     pub fn try_outcome(self) -> Result<Result<T, TaskError>, Task<T>> {
         self.tasks.take_outcome(self.key).ok_or(self)
     }
-
-    /// Looks at the outcome and leaves it where it is; `None` while there is none.
-    pub(crate) fn peek<R>(&self, look: impl FnOnce(Result<&T, &TaskError>) -> R) -> Option<R> {
-        self.tasks.peek(self.key, look)
-    }
 }
 
 impl<T: 'static, E: fmt::Display + 'static> Task<Result<T, E>> {

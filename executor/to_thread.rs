@@ -163,7 +163,7 @@ where
     let inside = Arc::clone(&host);
     let mut values = ContextValues::current();
     match tasks.blocking.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => Ok(AwaitedJob::new(&tasks, job, host)),
+        Ok(job) => Ok(AwaitedJob::new(&tasks, job, host, tasks.blocking.takes_real_time())),
         Err(refusal) => Err(JobError::Refused(refusal.to_string())),
     }
 }

@@ -20,7 +20,7 @@
 //!   told of the next event as usual.
 //! - Observing changes nothing: the times that an observer is told are not remembered.
 //!
-//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `latch.rs`.
+//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `scheduler.rs`.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -84,6 +84,13 @@ pub enum Event {
         place: u64,
         /// Whether it was a closure and panicked. (A task's panic is its own affair.)
         panicked: bool,
+    },
+    /// The scheduler has put steps that are ready into another order.
+    ReadyArranged {
+        /// The place of the first of them.
+        first: u64,
+        /// From there on: the place that each had before.
+        order: Vec<u64>,
     },
     /// A ready callback was cancelled.
     CallCancelled {

@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::child;
+use crate::count;
 use crate::manifest;
 use crate::peers::processes;
 use crate::report::{Results, summary};
@@ -18,6 +19,7 @@ use crate::workloads::{self, Workload};
 const USAGE: &str = "\
 usage: benchmarks [--full] [--only WORKLOAD | --pools]... [--rounds N] [--no-python]
        benchmarks list
+       benchmarks count [--keep]
        benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--no-python]
 
 Runs the same workloads with each peer in turn, and prints medians and their ratios to tokio.
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
             Ok(())
         }
         ["child", name, peer, size] => run_child(name, peer, size),
+        ["count", ref rest @ ..] => count::run(rest),
         ["manifest", ref rest @ ..] => manifest::Options::parse(rest).and_then(manifest::run),
         ref rest => Options::parse(rest).and_then(run_suite),
     };

@@ -27,4 +27,5 @@ pub mod load;
 pub mod suite;
 pub mod report;
 pub mod manifest;
+pub mod count;
 pub mod command;

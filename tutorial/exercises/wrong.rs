@@ -6,8 +6,9 @@
 //! Tutorial: the exercises. Before this: `lib.rs`. After this: `watch.rs`.
 
 use std::fmt;
+use std::time::Duration;
 
-use roundelay::trace::{Sentences, Trace};
+use roundelay::trace::{Sentences, Step, Trace, TraceEvent, TraceWork};
 
 /// How many causes of a step are told.
 const CAUSES: usize = 3;
@@ -48,7 +49,9 @@ impl Wrong {
             if self.told.len() > CAUSES {
                 break;
             }
-            self.told.push(format!("step {}: {}", step.n, sentences.of(trace, step)));
+            if self.told.is_empty() || says_why(step) {
+                self.told.push(format!("step {}: {}", step.n, sentences.of(trace, step)));
+            }
             next = step.cause;
         }
         self.step = step;
@@ -67,6 +70,31 @@ impl Wrong {
     pub fn looks_like_if(self, seen: bool, symptom: &'static str) -> Wrong {
         if seen { self.looks_like(symptom) } else { self }
     }
+}
+
+/// Whether a cause tells a learner something. That a task was in the queue and was then called is
+/// true of each of them.
+fn says_why(step: &Step) -> bool {
+    use TraceEvent as E;
+    match &step.event {
+        E::ReadyPush { work, .. } => matches!(work, TraceWork::Callback(_)),
+        E::RunBegin
+        | E::RunEnd
+        | E::TurnBegin { .. }
+        | E::TurnEnd
+        | E::WaitBegin { .. }
+        | E::WaitEnd { .. }
+        | E::InboxCollect { .. }
+        | E::ReadyPop { .. }
+        | E::CallEnd { .. }
+        | E::TaskPoll { .. } => false,
+        _ => true,
+    }
+}
+
+/// A duration as the trace says it: `1.5 s`.
+pub fn time(duration: Duration) -> String {
+    Sentences::duration(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
 }
 
 impl fmt::Display for Wrong {

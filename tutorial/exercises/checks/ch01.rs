@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::lab::{check, predicted};
 use crate::verdict::Verdict;
-use crate::wrong::Wrong;
+use crate::wrong::{Wrong, time};
 
 /// It says hello after one second.
 pub fn it_works<F: Future<Output = ()>>(answer: impl FnOnce() -> F + Send + 'static) -> Verdict {
@@ -16,7 +16,7 @@ pub fn it_works<F: Future<Output = ()>>(answer: impl FnOnce() -> F + Send + 'sta
         ran.expect_lines(&["hello"]).map_err(|wrong| wrong.looks_like("other_words"))?;
         let (end, step) = ran.end();
         if end != Duration::from_secs(1) {
-            return Err(Wrong::new("the end after 1 s", format!("it came after {end:?}"))
+            return Err(Wrong::new("the end after 1 s", format!("it came after {}", time(end)))
                 .at(&ran.trace, step)
                 .looks_like_if(end.is_zero(), "no_wait"));
         }
@@ -51,14 +51,15 @@ pub fn two_seconds<F: Future<Output = ()>>(answer: impl FnOnce() -> F + Send + '
         let (end, step) = ran.end();
         for name in ["a", "b", "c"] {
             if !ran.texts().contains(&name) {
-                let what = format!("the program ended after {end:?} and `{name}` never ended");
+                let what =
+                    format!("the program ended after {} and `{name}` never ended", time(end));
                 return Err(Wrong::new("all three waits to end", what)
                     .at(&ran.trace, step)
                     .looks_like("not_awaited"));
             }
         }
         if end != Duration::from_secs(2) {
-            return Err(Wrong::new("all to be over after 2 s", format!("it took {end:?}"))
+            return Err(Wrong::new("all to be over after 2 s", format!("it took {}", time(end)))
                 .at(&ran.trace, step)
                 .looks_like_if(end == Duration::from_secs(1), "all_together"));
         }

@@ -9,7 +9,7 @@ use roundelay::{LoopRef, block_for, current_loop, sleep};
 
 use crate::lab::{check, predicted, say};
 use crate::verdict::Verdict;
-use crate::wrong::Wrong;
+use crate::wrong::{Wrong, time};
 
 /// In which order six timers are called, and when.
 pub fn firings(program: fn(&LoopRef), guess: [&'static str; 6]) -> Verdict {
@@ -89,8 +89,8 @@ pub fn rhythm<F: Future<Output = ()>>(
             let at = ran.said_at(line);
             if at != right {
                 return Err(Wrong::new(
-                    format!("`{wanted}` at {right:?}"),
-                    format!("it came at {at:?}"),
+                    format!("`{wanted}` at {}", time(right)),
+                    format!("it came at {}", time(at)),
                 )
                 .at(&ran.trace, Some(line.step))
                 .looks_like_if(number == 2, "drift")

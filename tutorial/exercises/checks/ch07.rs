@@ -11,7 +11,7 @@ use roundelay::{TaskBuilder, sleep, yield_now};
 use crate::lab::{check, say};
 use crate::props::Pipe;
 use crate::verdict::Verdict;
-use crate::wrong::Wrong;
+use crate::wrong::{Wrong, time};
 
 /// Reads all that comes through a pipe which tells news once.
 pub fn drain<F: Future<Output = Vec<u8>> + 'static>(read_all: fn(Pipe) -> F) -> Verdict {
@@ -60,7 +60,7 @@ pub fn how_long(at_most: fn(usize, Option<Duration>, Duration) -> Option<Duratio
         ];
         for (ready, deadline, now, right, symptom) in cases {
             let ran = lab.run(async move {
-                say(format_args!("{ready} ready, first deadline {deadline:?}, now {now:?}"));
+                say(format_args!("ready = {ready}, deadline = {deadline:?}, now = {now:?}"));
                 at_most(ready, deadline, now)
             });
             let ran = ran.map_err(|wrong| {
@@ -68,14 +68,11 @@ pub fn how_long(at_most: fn(usize, Option<Duration>, Duration) -> Option<Duratio
                 wrong.looks_like_if(late, "late")
             })?;
             if ran.output != right {
-                let case =
-                    format!("{ready} ready, the first deadline at {deadline:?} and now {now:?}");
-                return Err(Wrong::new(
-                    format!("{right:?} with {case}"),
-                    format!("the answer was {:?}", ran.output),
-                )
-                .at(&ran.trace, ran.lines.first().map(|line| line.step))
-                .looks_like(symptom));
+                let case = format!("ready = {ready}, deadline = {deadline:?}, now = {now:?}");
+                let what = format!("the answer was {:?}", ran.output);
+                return Err(Wrong::new(format!("{right:?} for {case}"), what)
+                    .at(&ran.trace, ran.lines.first().map(|line| line.step))
+                    .looks_like(symptom));
             }
         }
         Ok(())
@@ -114,7 +111,7 @@ pub fn nap<F: Future<Output = ()> + Unpin + 'static>(nap: fn(Duration) -> F) -> 
             None => return Err(Wrong::new("that the task wakes up", "it did not")),
         };
         if at != Duration::from_millis(50) {
-            return Err(Wrong::new("the end after 50 ms", format!("it came after {at:?}"))
+            return Err(Wrong::new("the end after 50 ms", format!("it came after {}", time(at)))
                 .at(&ran.trace, Some(line))
                 .looks_like("early"));
         }

@@ -10,7 +10,7 @@ use roundelay::{Runner, TaskBuilder, sleep};
 use crate::lab::{check, predicted, say};
 use crate::props::Door;
 use crate::verdict::Verdict;
-use crate::wrong::Wrong;
+use crate::wrong::{Wrong, time};
 
 /// What two runs of one runner say, and what is left when it is closed.
 pub fn survivors(program: fn(Runner), guess: &'static [&'static str]) -> Verdict {
@@ -41,7 +41,7 @@ pub fn nested<F: Future<Output = u32> + 'static>(
                 .looks_like("swallowed"));
         }
         if end != Duration::from_millis(20) {
-            let what = format!("the clock of this loop stood at {end:?} when all was over");
+            let what = format!("the clock of this loop stood at {} when all was over", time(end));
             return Err(Wrong::new("two waits of 10 ms on this loop", what)
                 .at(&ran.trace, step)
                 .looks_like_if(end.is_zero(), "other_loop"));
@@ -75,7 +75,7 @@ pub fn stop<F: Future<Output = ()> + 'static>(
                 ["begins", "is done"].map(|what| format!("request {request} {what}"));
             let find = |text: &str| ran.lines.iter().find(|line| line.text == text);
             if find(&done).is_none() {
-                let what = format!("the run was over after {end:?}, and it was not");
+                let what = format!("the run was over after {}, and it was not", time(end));
                 return Err(Wrong::new(format!("that request {request} is finished"), what)
                     .at(&ran.trace, step)
                     .looks_like(if end > Duration::from_millis(300) {
@@ -87,8 +87,8 @@ pub fn stop<F: Future<Output = ()> + 'static>(
             let right = Duration::from_millis(100) * request;
             let at = find(&begins).map_or(Duration::ZERO, |line| ran.said_at(line));
             if at != right {
-                let what = format!("it began at {at:?}");
-                return Err(Wrong::new(format!("`{begins}` at {right:?}"), what)
+                let what = format!("it began at {}", time(at));
+                return Err(Wrong::new(format!("`{begins}` at {}", time(right)), what)
                     .at(&ran.trace, find(&begins).map(|line| line.step))
                     .looks_like("one_by_one"));
             }

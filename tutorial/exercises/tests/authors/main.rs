@@ -222,3 +222,11 @@ fn a_panic_is_a_sentence_with_its_place() {
     assert!(wrong.happened.contains("main.rs:"), "{wrong}");
     assert!(wrong.step.is_some());
 }
+
+#[test]
+fn a_panic_inside_the_standard_library_is_told_with_the_learners_line() {
+    let late = of(Kind::Wrong).find(|answer| answer.path.contains("ch07_2_how_long_2")).unwrap();
+    let verdict = run(late);
+    let happened = &verdict.wrong().unwrap().happened;
+    assert!(happened.contains("wrong/ch07_2_how_long_2.rs:"), "{happened}");
+}
