@@ -47,7 +47,7 @@ pub fn table(chapter: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// Judges the words of all exercises, and whether they are as they were given out.
+/// Judges all exercises: their words, and whether they are as they were given out.
 ///
 /// # Errors
 /// A sentence: one of them cannot be read.
@@ -58,12 +58,7 @@ pub fn judge(glossary: &Glossary, findings: &mut Findings) -> Result<ExerciseCou
         counts.wrong += about.wrong.len();
         counts.hints += about.hints.len();
         let name = &about.name;
-        let read = |path: &Path| {
-            std::fs::read_to_string(path)
-                .map_err(|error| format!("{} cannot be read: {error}", path.display()))
-        };
-        let shipped = read(&about.shipped())?;
-        if read(&about.file())? != shipped {
+        if read(&about.file())? != read(&about.shipped())? {
             let file = format!("tutorial/exercises/examples/{name}.rs");
             let what = format!(
                 "is not as it is given out; `cargo learn reset {name}` brings it back, or an \
@@ -71,15 +66,53 @@ pub fn judge(glossary: &Glossary, findings: &mut Findings) -> Result<ExerciseCou
             );
             findings.add(file, 0, what);
         }
-        let task = shipped.lines().map_while(|line| line.strip_prefix("//!"));
-        let task: Vec<&str> = task.map(str::trim).collect();
-        let mut texts = vec![task.join("\n"), about.title.clone(), about.reasons.clone()];
-        texts.extend(about.hints.clone());
-        texts.extend(about.wrong.iter().map(|known| known.hint.clone()));
-        for (_, what) in glossary.judge(&texts.join("\n\n"), Some(about.chapter)) {
+        for what in words_that_do_not_fit(&about, glossary)? {
             let file = Path::new("tutorial/exercises/about").join(format!("{name}.toml"));
             findings.add(file, 0, what);
         }
     }
     Ok(counts)
+}
+
+/// Words of an exercise that its chapter has not explained, and others that the course does not use.
+fn words_that_do_not_fit(about: &About, glossary: &Glossary) -> Result<Vec<String>, String> {
+    let shipped = read(&about.shipped())?;
+    let task = shipped.lines().map_while(|line| line.strip_prefix("//!"));
+    let task: Vec<&str> = task.map(str::trim).collect();
+    let mut texts = vec![task.join("\n"), about.title.clone(), about.reasons.clone()];
+    texts.extend(about.hints.clone());
+    texts.extend(about.wrong.iter().map(|known| known.hint.clone()));
+    let found = glossary.judge(&texts.join("\n\n"), Some(about.chapter));
+    Ok(found.into_iter().map(|(_, what)| what).collect())
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exercises_use_only_words_that_their_chapter_has_explained() {
+        let glossary = folder().join("../book/glossary.toml");
+        let glossary = Glossary::read(&read(&glossary).unwrap()).unwrap();
+        for about in About::all(&folder()).unwrap() {
+            let none = Vec::<String>::new();
+            assert_eq!(words_that_do_not_fit(&about, &glossary), Ok(none), "{}", about.name);
+        }
+    }
+
+    #[test]
+    fn a_chapter_has_a_table_of_its_exercises() {
+        let table = table("ch01").unwrap();
+        assert!(
+            table
+                .contains("| Two seconds | repair | 10 | `cargo learn check ch01_2_two_seconds` |")
+        );
+        assert_eq!(table.matches("cargo learn check ch").count(), 3);
+        assert!(super::table("ch99").unwrap_err().contains("no exercise"));
+    }
 }

@@ -59,9 +59,11 @@ impl fmt::Display for Verdict {
         if let Some(hint) = self.own_hint() {
             write!(f, "\n{hint}\n")?;
         }
-        let step = wrong.step.map_or_else(String::new, |step| format!(" {step}"));
-        write!(f, "\nsee your run:  cargo learn show {}{step}\n", self.name)?;
-        write!(f, "a hint:        cargo learn hint {}", self.name)
+        // Without a step there is no run, or it would tell what is still to be guessed.
+        if let Some(step) = wrong.step {
+            write!(f, "\nsee your run:  cargo learn show {} {step}", self.name)?;
+        }
+        write!(f, "\na hint:        cargo learn hint {}", self.name)
     }
 }
 

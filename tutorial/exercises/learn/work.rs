@@ -26,7 +26,7 @@ pub fn where_am_i(all: &[About], progress: &Progress) -> String {
         let these = || all.iter().filter(|about| about.chapter == chapter);
         let marks: String = these().map(|it| if passed(&it) { '#' } else { '.' }).collect();
         let (done, count) = (these().filter(passed).count(), these().count());
-        tell!(said, "  chapter {chapter:>2}  {marks:<4} {done} of {count}");
+        tell!(said, "  chapter {chapter:<2} {marks:<4} {done} of {count}");
     }
     match next(all, progress) {
         Some(about) => {
@@ -192,7 +192,8 @@ pub fn step(number: u32, mine: Option<PathBuf>) -> Result<ExitCode, String> {
         return Err("the build path is not here: there is no folder tutorial/build".into());
     }
     let number = number.to_string();
-    let mut command = cargo(&["-p", "roundelay-build", "--", "check", &number]);
+    let mut command =
+        cargo(&["-p", "roundelay-build", "--example", "build", "--", "check", &number]);
     if let Some(mine) = mine {
         let mine = std::path::absolute(&mine)
             .map_err(|error| format!("{} is no folder: {error}", mine.display()))?;
