@@ -29,6 +29,7 @@
 
 mod error;
 mod waker;
+mod told;
 mod done_callbacks;
 mod task_table;
 mod requests;
@@ -60,6 +61,8 @@ mod patterns;
 mod net;
 pub mod testing;
 mod attributes;
+#[cfg(feature = "trace")]
+pub mod trace;
 
 pub use attributes::{__run_main, main, test};
 pub use bridge::from_thread::{FromThreadError, from_thread, is_host_gone};
