@@ -132,6 +132,7 @@ pub use sync::rw_lock::{AcquireRead, AcquireWrite, ReadGuard, RwLock, WriteGuard
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{Task, TaskBuilder, spawn};
 pub use task_info::{TaskInfo, TaskState, all_tasks, current_task};
+pub use time::block_for::block_for;
 pub use time::deadline::{Deadline, Guarded};
 pub use time::interval::{Interval, MissedTick, interval, interval_at};
 pub use time::sleep::{Sleep, now, sleep, sleep_until};

@@ -13,7 +13,7 @@
 //! - It never ends early.
 //! - Dropping it takes its timer out of the loop.
 //!
-//! Tutorial: chapters 3 and 6. Before this: `../run.rs`. After this: `timeout.rs`.
+//! Tutorial: chapters 3 and 6. Before this: `../run.rs`. After this: `block_for.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
