@@ -12,7 +12,7 @@
 //! | whoever waits, waits for something that can still happen, or `stuck` names it | fold |
 //! | what is opened is closed: jobs, groups, locks | fold, at the end |
 //!
-//! Tutorial: chapter 19. Before this: `recorder.rs`. After this: `sentences.rs`.
+//! Tutorial: chapter 19. Before this: `recording_tasks.rs`. After this: `recorder.rs`.
 
 use std::fmt;
 
@@ -114,12 +114,7 @@ impl Checker<'_> {
                     );
                 }
                 self.next_place = Some(place + 1);
-                let queued =
-                    |task| self.state.ready.iter().any(|entry| task_of(entry.1) == Some(task));
-                if let Some(task) = task_of(*work)
-                    && task != 0
-                    && queued(task)
-                {
+                if let Some(task) = task_of(*work).filter(|task| self.is_queued(*task)) {
                     self.wrong(n, format!("task {task} is in the ready queue already"));
                 }
             }
@@ -161,8 +156,7 @@ impl Checker<'_> {
             },
             TraceEvent::TaskEnd { task, .. } => {
                 let state = self.state.task(*task).map(|it| it.1);
-                let lives = [TaskState::Idle, TaskState::Scheduled, TaskState::Running];
-                if !state.is_some_and(|state| lives.contains(&state)) {
+                if !state.is_some_and(TaskState::is_alive) {
                     self.wrong(n, format!("task {task} ends and was not alive"));
                 }
             }
@@ -235,9 +229,7 @@ impl Checker<'_> {
                 state.timers.iter().any(|it| it.0 == id)
                     || state.ready.iter().any(|it| it.1 == entry)
             }
-            ThingKind::Task => state.task(id).is_some_and(|it| {
-                [TaskState::Idle, TaskState::Scheduled, TaskState::Running].contains(&it.1)
-            }),
+            ThingKind::Task => state.task(id).is_some_and(|it| it.1.is_alive()),
             ThingKind::Source => state.io.iter().any(|it| it.0 == id && (it.1 || it.2)),
             ThingKind::Job => state
                 .jobs
@@ -253,6 +245,16 @@ impl Checker<'_> {
 
     fn sync(&self, sync: u64) -> Option<&(u64, usize, Vec<u64>, Vec<u64>)> {
         self.state.syncs.iter().find(|it| it.0 == sync)
+    }
+
+    fn is_queued(&self, task: u64) -> bool {
+        match self.state.task(task).map(|it| it.1) {
+            Some(TaskState::Scheduled) => true,
+            Some(TaskState::Running) => {
+                self.state.ready.iter().any(|entry| task_of(entry.1) == Some(task))
+            }
+            _ => false,
+        }
     }
 
     fn holds(&self, sync: u64, task: u64) -> bool {

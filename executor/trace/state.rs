@@ -214,7 +214,9 @@ impl TraceState {
         if self.batch_end.is_none() {
             self.batch_end = self.ready.last().map(|entry| entry.0 + 1);
         }
-        self.ready.retain(|entry| entry.0 != place);
+        if let Some(at) = self.ready.iter().position(|entry| entry.0 == place) {
+            self.ready.remove(at);
+        }
         (self.phase, self.called) = (Phase::Call, Some(work));
     }
 
