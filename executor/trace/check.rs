@@ -169,9 +169,12 @@ impl Checker<'_> {
             TraceEvent::GroupClose { group } => {
                 let children = self.state.groups.iter().find(|it| it.0 == *group);
                 let left: Vec<u64> = children.map(|it| it.2.clone()).unwrap_or_default();
-                // A child that is just taking a step is dropped when that step ends.
-                let ended =
-                    |child| self.state.task(child).is_none_or(|it| it.1 == TaskState::Running);
+                // A child in whose own step the group is dropped ends when that step does.
+                let called = self.state.called.and_then(task_of);
+                let ended = |child| {
+                    let running = |state| state == TaskState::Running;
+                    called == Some(child) || self.state.task(child).is_none_or(|it| running(it.1))
+                };
                 for child in left.into_iter().filter(|child| !ended(*child)).collect::<Vec<_>>() {
                     self.wrong(
                         n,
@@ -248,11 +251,12 @@ impl Checker<'_> {
     }
 
     fn is_queued(&self, task: u64) -> bool {
+        // Whose step it is was scheduled and has left the queue.
+        let is_called = self.state.called.and_then(task_of) == Some(task);
+        let in_queue = || self.state.ready.iter().any(|entry| task_of(entry.1) == Some(task));
         match self.state.task(task).map(|it| it.1) {
-            Some(TaskState::Scheduled) => true,
-            Some(TaskState::Running) => {
-                self.state.ready.iter().any(|entry| task_of(entry.1) == Some(task))
-            }
+            Some(TaskState::Scheduled) => !is_called || in_queue(),
+            Some(TaskState::Running) => in_queue(),
             _ => false,
         }
     }

@@ -180,7 +180,11 @@ impl TraceState {
             E::SyncLeave { sync, task } => self.sync(sync, |it| remove_one(&mut it.3, task)),
             E::SyncLevel { sync, level } => self.sync(sync, |it| it.1 = level),
             E::JobSubmit { job, .. } => insert(&mut self.jobs, (job, JobState::Queued), |it| it.0),
-            E::JobStart { job, .. } => self.job(job, JobState::Running),
+            // It may be heard to begin when nobody awaits it any more.
+            E::JobStart { job, .. } => match find(&mut self.jobs, job, |it| it.0) {
+                Some((_, state)) if *state == JobState::Queued => *state = JobState::Running,
+                _ => {}
+            },
             E::JobEnd { job, how } => self.job(job, how),
             E::JobAbandon { job } => self.job(job, JobState::Abandoned),
             E::Out { .. } => self.out += 1,
