@@ -10,7 +10,7 @@
 //! ```
 //!
 //! # Invariants
-//! - While a job is awaited, a virtual clock does not jump over it.
+//! - While a job of real threads is awaited, a virtual clock does not jump over it.
 //! - A job that has not begun when its awaiter is dropped never begins.
 //! - Wakers are cloned, woken and dropped while no lock is held.
 //!
@@ -60,11 +60,16 @@ impl Announced {
 }
 
 impl<T> AwaitedJob<T> {
-    /// Takes up a job that was just handed to a pool.
-    pub(crate) fn new(tasks: &Tasks, job: Job<T>, announced: Announced) -> AwaitedJob<T> {
+    /// Takes up a job that was just handed to a pool. `holds_clock`: it ends in the world's time.
+    pub(crate) fn new(
+        tasks: &Tasks,
+        job: Job<T>,
+        announced: Announced,
+        holds_clock: bool,
+    ) -> AwaitedJob<T> {
         let Announced { number, host } = announced;
         let home = tasks.loop_ref.proxy();
-        let clock = Mutex::new(Some(home.hold_clock()));
+        let clock = Mutex::new(holds_clock.then(|| home.hold_clock()));
         let ring = Arc::new(Ring { clock, waker: Mutex::default() });
         AwaitedJob { job, number, home, host, ring, over: false }
     }

@@ -4,7 +4,7 @@
 //! that `Result`. The errors here are the runtime's: the task was cancelled, or it
 //! panicked; a time limit passed; a promise was broken.
 //!
-//! Tutorial: chapters 6 and 10. Before this: nothing. After this: `waker.rs`.
+//! Tutorial: chapters 6 and 10. Before this: nothing. After this: `own_step.rs`.
 
 use std::any::Any;
 use std::fmt;

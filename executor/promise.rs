@@ -15,7 +15,7 @@
 //!
 //! Tutorial: chapter 4. Before this: `yield_now.rs`. After this: `shared.rs`.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -41,21 +41,52 @@ use crate::told::{Number, awaits};
 #[doc(alias = "create_future")]
 #[doc(alias = "oneshot")]
 pub fn promise<T>() -> (Promise<T>, PromiseFuture<T>) {
-    let cell = Rc::new(RefCell::new(Cell::Open { waiter: None, number: Number::default() }));
-    (Promise { cell: Rc::clone(&cell) }, PromiseFuture { cell })
+    let meeting = Rc::new(Meeting {
+        state: Cell::new(State::Open),
+        value: Cell::new(None),
+        waiter: Cell::new(None),
+        number: Number::default(),
+    });
+    (Promise { meeting: Rc::clone(&meeting) }, PromiseFuture { meeting })
 }
 
-enum Cell<T> {
-    Open {
-        waiter: Option<Waiter>,
-        /// Given when an observer first hears that somebody waits.
-        number: Number,
-    },
-    Resolved(T),
+/// Where the two halves meet. Each part lies in a cell of its own and is taken out of it before
+/// anything is done with it, so nothing is ever borrowed. (One enum in a `RefCell` was shorter,
+/// and moved the value about three times more.)
+struct Meeting<T> {
+    state: Cell<State>,
+    value: Cell<Option<T>>,
+    waiter: Cell<Option<Waiter>>,
+    /// Given when an observer first hears that somebody waits.
+    number: Number,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The value is there.
+    Resolved,
     /// The promise was dropped unset, or the value has been taken.
     Abandoned,
     /// The future was dropped: nobody will ever take a value.
     Unwanted,
+}
+
+impl<T> Meeting<T> {
+    fn is_open(&self) -> bool {
+        self.state.get() == State::Open
+    }
+
+    fn settle(&self, state: State) {
+        self.state.set(state);
+        if self.number.is_given() {
+            let resolved = state == State::Resolved;
+            observe_here(|| Event::PromiseSettled { promise: self.number.get(), resolved });
+        }
+        if let Some(waiter) = self.waiter.take() {
+            waiter.wake();
+        }
+    }
 }
 
 /// The half that sets the value.
@@ -63,7 +94,7 @@ enum Cell<T> {
 /// Dropping it unset gives the waiter [`Abandoned`].
 #[must_use = "dropping a promise abandons whoever waits for it"]
 pub struct Promise<T> {
-    cell: Rc<RefCell<Cell<T>>>,
+    meeting: Rc<Meeting<T>>,
 }
 
 impl<T> Promise<T> {
@@ -79,33 +110,18 @@ impl<T> Promise<T> {
     /// ```
     #[doc(alias = "set_result")]
     pub fn resolve(self, value: T) -> Result<(), T> {
-        self.settle(Cell::Resolved(value)).map_err(|refused| match refused {
-            Cell::Resolved(value) => value,
-            _ => unreachable!("what was refused is what was offered"),
-        })
+        if !self.meeting.is_open() {
+            return Err(value);
+        }
+        self.meeting.value.set(Some(value));
+        self.meeting.settle(State::Resolved);
+        Ok(())
     }
 
     /// Whether somebody can still take the value.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        matches!(*self.cell.borrow(), Cell::Open { .. })
-    }
-
-    fn settle(&self, with: Cell<T>) -> Result<(), Cell<T>> {
-        let mut cell = self.cell.borrow_mut();
-        let Cell::Open { waiter, number } = &mut *cell else { return Err(with) };
-        let (waiter, number) = (waiter.take(), std::mem::take(number));
-        let resolved = matches!(with, Cell::Resolved(_));
-        *cell = with;
-        // Let the borrow end, then wake: a waker may run code that comes back here.
-        drop(cell);
-        if number.is_given() {
-            observe_here(|| Event::PromiseSettled { promise: number.get(), resolved });
-        }
-        if let Some(waiter) = waiter {
-            waiter.wake();
-        }
-        Ok(())
+        self.meeting.is_open()
     }
 }
 
@@ -135,8 +151,10 @@ impl<T, E> Promise<Result<T, E>> {
 
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
-        // Refused if it was resolved, or if nobody waits: then there is nothing to say.
-        let _ = self.settle(Cell::Abandoned);
+        // If it was resolved, or if nobody waits, there is nothing to say.
+        if self.meeting.is_open() {
+            self.meeting.settle(State::Abandoned);
+        }
     }
 }
 
@@ -152,7 +170,7 @@ impl<T> fmt::Debug for Promise<T> {
 /// taken is dropped with it.
 #[must_use = "a future does nothing unless awaited"]
 pub struct PromiseFuture<T> {
-    cell: Rc<RefCell<Cell<T>>>,
+    meeting: Rc<Meeting<T>>,
 }
 
 impl<T> PromiseFuture<T> {
@@ -160,38 +178,35 @@ impl<T> PromiseFuture<T> {
     #[doc(alias = "done")]
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        !matches!(*self.cell.borrow(), Cell::Open { .. })
+        !self.meeting.is_open()
     }
 
     /// The answer, if there is one.
     pub(crate) fn take_answer(&self) -> Option<Result<T, Abandoned>> {
-        if !self.is_settled() {
-            return None;
+        match self.meeting.state.get() {
+            State::Open => None,
+            State::Resolved => {
+                self.meeting.state.set(State::Abandoned);
+                self.meeting.value.take().map(Ok)
+            }
+            State::Abandoned | State::Unwanted => Some(Err(Abandoned)),
         }
-        Some(match self.cell.replace(Cell::Abandoned) {
-            Cell::Resolved(value) => Ok(value),
-            _ => Err(Abandoned),
-        })
     }
 
     /// Tells an observer that the task that is being polled waits for this.
     #[inline]
     fn tell_awaited(&self) {
-        awaits(|| match &*self.cell.borrow() {
-            Cell::Open { number, .. } => Awaited::Promise(number.get()),
-            _ => Awaited::NextTurn,
-        });
+        awaits(|| Awaited::Promise(self.meeting.number.get()));
     }
 
     /// Wakes `waiter` when there is an answer.
     pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
-        let mut waiter = Some(waiter);
-        let earlier = match &mut *self.cell.borrow_mut() {
-            Cell::Open { waiter: place, .. } => std::mem::replace(place, waiter.take()),
-            _ => None,
+        let unused = match self.meeting.is_open() {
+            true => self.meeting.waiter.replace(Some(waiter)),
+            false => Some(waiter),
         };
-        // Dropping a waker may be foreign code: not while the cell is borrowed.
-        drop((earlier, waiter));
+        // Dropping a waker may be foreign code: the new one is noted by then.
+        drop(unused);
     }
 }
 
@@ -216,7 +231,9 @@ impl<T> Future for PromiseFuture<T> {
 
 impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
-        let unwanted = self.cell.replace(Cell::Unwanted);
+        self.meeting.state.set(State::Unwanted);
+        // Both taken before either is dropped: dropping is foreign code, and may panic.
+        let unwanted = (self.meeting.waiter.take(), self.meeting.value.take());
         drop(unwanted);
     }
 }

@@ -17,19 +17,25 @@ use roundelay_runtime::{ContextValues, Event, Key};
 
 use crate::done_callbacks::{DoneCallback, NO_CALLBACK, TaskEnded};
 use crate::error::TaskError;
-use crate::task_table::{Current, Stage, Tasks, Waiter};
+use crate::own_step;
+use crate::stage::{Outcome, Stage};
+use crate::task_table::{Tasks, Waiter};
 
 impl Tasks {
     /// Asks for a task's end. `false` if it has ended already.
+    ///
+    /// A task that is taking a step takes its place in the line when that step ends.
     pub(crate) fn cancel(&self, key: Key) -> bool {
         let asked = self.with(key, |slot| {
             let asked = !slot.stage.has_ended();
             slot.cancel_requested |= asked;
-            asked.then_some(slot.id)
+            asked.then_some((slot.id, matches!(slot.stage, Stage::Out)))
         });
-        let Some(Some(task)) = asked else { return false };
+        let Some(Some((task, is_out))) = asked else { return false };
         self.loop_ref.observe(|| Event::TaskCancelRequested { task });
-        self.wake(key);
+        if !is_out {
+            self.wake(key);
+        }
         true
     }
 
@@ -48,25 +54,22 @@ impl Tasks {
     /// # Panics
     /// If it was taken before.
     pub(crate) fn take_outcome<T: 'static>(&self, key: Key) -> Option<Result<T, TaskError>> {
-        let taken = self.with(key, |slot| {
-            let how = slot.stage.end()?;
-            Some(std::mem::replace(&mut slot.stage, Stage::Taken(how)))
-        });
+        let taken = self.with(key, |slot| (slot.take_outcome(), slot.stage));
         Some(match taken {
             // A task that was spawned after its loop was closed never had a slot.
             None => Err(TaskError::Cancelled),
-            Some(None) => return None,
-            Some(Some(Stage::Finished(mut body, _))) => {
+            Some((Some(Outcome::Finished(mut body)), _)) => {
                 let mut output: Option<T> = None;
                 body.as_mut().swap_output(&mut output);
                 Ok(output.expect("a finished task holds its output until it is taken"))
             }
-            Some(Some(Stage::Failed(error, _))) => Err(error),
-            Some(Some(_)) => panic!(
+            Some((Some(Outcome::Failed(error)), _)) => Err(error),
+            Some((None, Stage::Taken(_))) => panic!(
                 "the outcome of {} has been taken; a task gives it once, so keep it, or do not \
                  poll the handle again",
                 self.who(key)
             ),
+            Some((None, _)) => return None,
         })
     }
 
@@ -164,14 +167,14 @@ impl Tasks {
     }
 
     /// Whose future is being polled.
-    pub(crate) fn current(&self) -> Option<Current> {
+    pub(crate) fn current(&self) -> Option<Key> {
         self.current.get()
     }
 
     /// The key of the task that is being polled, if `waker` is the one that was lent to it.
     pub(crate) fn owner_of(&self, waker: &Waker) -> Option<Key> {
         let current = self.current.get()?;
-        std::ptr::eq(current.waker, waker.data()).then_some(current.key)
+        own_step::is_own(waker.data()).then_some(current)
     }
 
     /// Counts one more operation of a socket.

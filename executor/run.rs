@@ -18,7 +18,7 @@
 //!   loop is closed.
 //! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
 //!
-//! Tutorial: chapter 8. Before this: `context_scope.rs`. After this: `time/sleep.rs`.
+//! Tutorial: chapter 8. Before this: `interrupt.rs`. After this: `runner_builder.rs`.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -31,12 +31,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundelay_runtime::{
-    ContextValues, EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, LoopRef,
-    Observer, RunError, TaskEnd,
+    ContextValues, EventLoop, Failure, FailureKind, LoopRef, RunError, TaskEnd,
 };
 
-use crate::blocking::BlockingPool;
 use crate::current;
+use crate::interrupt::Interrupt;
 use crate::task_table::Tasks;
 
 /// Runs `main` on a new event loop, and returns its output when everything is cleaned up.
@@ -96,6 +95,7 @@ pub struct Runner {
     event_loop: EventLoop,
     tasks: Rc<Tasks>,
     patience: Duration,
+    ctrl_c: bool,
     /// The context variables of its main tasks, kept from run to run.
     values: Cell<ContextValues>,
     /// Dropped last: then everything has been told.
@@ -104,17 +104,30 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner on the real clock.
-    ///
-    /// # Errors
-    /// What the operating system says when it has no descriptor left for the loop.
-    pub fn new() -> Result<Runner, RunError> {
-        Runner::builder().build()
+    /// A runner around its parts: see `runner_builder.rs`.
+    pub(crate) fn with_parts(
+        event_loop: EventLoop,
+        tasks: Rc<Tasks>,
+        patience: Duration,
+        ctrl_c: bool,
+    ) -> Runner {
+        let values = Cell::new(ContextValues::current());
+        Runner {
+            event_loop,
+            tasks,
+            patience,
+            ctrl_c,
+            values,
+            #[cfg(feature = "trace")]
+            _trace: None,
+        }
     }
 
-    /// A runner with other settings.
-    pub fn builder() -> RunnerBuilder {
-        RunnerBuilder { event_loop: EventLoop::builder(), patience: PATIENCE, threads: None }
+    /// Keeps what writes the run's trace when everything else is gone.
+    #[cfg(feature = "trace")]
+    pub(crate) fn with_trace(mut self, trace: Option<crate::trace::SavedAtEnd>) -> Runner {
+        self._trace = trace;
+        self
     }
 
     /// Runs `main` to its end and returns its output. Other tasks stay.
@@ -138,6 +151,10 @@ impl Runner {
         // callbacks, and what was scheduled together with them still runs.
         let over = Cell::new(false);
         let key = tasks.spawn_main(at, self.values.take());
+        let (interrupt, refused) = match Interrupt::watch(self.ctrl_c, tasks, key) {
+            Ok(interrupt) => (interrupt, None),
+            Err(error) => (None, Some(error)),
+        };
         let mut step = || {
             if end.is_some() {
                 return over.set(true);
@@ -158,7 +175,12 @@ impl Runner {
             end = Some(ended);
             self.event_loop.call_main_soon();
         };
-        let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
+        // Not in a closure: the caller's line would be lost.
+        let outcome = match refused {
+            None => self.event_loop.run_with(&mut step, &mut || over.get()),
+            Some(error) => Err(error.into()),
+        };
+        let interrupted = interrupt.is_some_and(|interrupt| interrupt.came());
         if end.is_none() {
             self.values.set(tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None)));
         }
@@ -168,6 +190,7 @@ impl Runner {
         match end {
             Some(MainEnd::Finished(output)) => Ok(output),
             Some(MainEnd::Panicked(payload)) => resume_unwind(payload),
+            Some(MainEnd::Cancelled) if interrupted => Err(RunError::Interrupted),
             Some(MainEnd::Cancelled) => Err(RunError::Cancelled),
             None => Err(outcome.err().unwrap_or(RunError::Stopped)),
         }
@@ -249,9 +272,6 @@ impl fmt::Debug for Runner {
     }
 }
 
-/// How long a closing runner waits for the jobs of its thread pool: asyncio's five minutes.
-const PATIENCE: Duration = Duration::from_secs(300);
-
 /// How many generations of tasks a closing runner unwinds one after the other.
 const GENERATIONS: usize = 1000;
 
@@ -268,110 +288,5 @@ impl<T> MainEnd<T> {
             MainEnd::Cancelled => TaskEnd::Cancelled,
             MainEnd::Panicked(_) => TaskEnd::Panicked,
         }
-    }
-}
-
-/// Settings of a runner that is about to be built.
-///
-/// ```
-/// use std::time::Duration;
-/// use roundelay_executor::{Runner, sleep};
-///
-/// let runner = Runner::builder().virtual_clock().build()?;
-/// let start = runner.loop_ref().time();
-/// runner.run(async { sleep(Duration::from_secs(3600)).await })?;
-/// assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(3600));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "a builder builds nothing until `build` is called"]
-pub struct RunnerBuilder {
-    event_loop: EventLoopBuilder,
-    patience: Duration,
-    threads: Option<usize>,
-}
-
-impl RunnerBuilder {
-    /// Time that stands still while there is work, and jumps when there is none: see
-    /// [`EventLoopBuilder::virtual_clock`].
-    pub fn virtual_clock(mut self) -> Self {
-        self.event_loop = self.event_loop.virtual_clock();
-        self
-    }
-
-    /// Who is told of every event.
-    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.event_loop = self.event_loop.observer(observer);
-        self
-    }
-
-    /// Debug mode: warns of steps that hold up the loop, and of tasks that are left when the
-    /// runner is closed. See [`EventLoopBuilder::debug`]. `ROUNDELAY_DEBUG=1` in the environment
-    /// turns it on as well.
-    ///
-    /// ```
-    /// use roundelay_executor::Runner;
-    ///
-    /// let runner = Runner::builder().debug(true).build()?;
-    /// assert!(runner.loop_ref().is_debug());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn debug(mut self, on: bool) -> Self {
-        self.event_loop = self.event_loop.debug(on);
-        self
-    }
-
-    /// How long a step may take before debug mode warns; 100 ms by default.
-    pub fn slow_limit(mut self, limit: Duration) -> Self {
-        self.event_loop = self.event_loop.slow_limit(limit);
-        self
-    }
-
-    /// What to do with failures that nobody can take.
-    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
-        self.event_loop = self.event_loop.failure_policy(policy);
-        self
-    }
-
-    /// How many threads [`to_thread`](crate::to_thread) may use at the most; by default four
-    /// more than the machine has cores, and no more than 32, as in Python.
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = Some(threads);
-        self
-    }
-
-    /// How long closing waits for jobs that still run in threads; five minutes by default.
-    /// A thread cannot be stopped: after that it is left behind, with a line on standard
-    /// error.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// Builds the runner.
-    ///
-    /// # Errors
-    /// What the operating system says when it has no descriptor left for the loop.
-    #[cfg_attr(not(feature = "trace"), allow(unused_mut, reason = "an observer may be added"))]
-    pub fn build(mut self) -> Result<Runner, RunError> {
-        #[cfg(feature = "trace")]
-        let trace = crate::trace::SavedAtEnd::wanted();
-        #[cfg(feature = "trace")]
-        if let Some(trace) = &trace {
-            self.event_loop = self.event_loop.observer(trace.recorder());
-        }
-        let event_loop = self.event_loop.build()?;
-        let blocking = BlockingPool::new(self.threads);
-        let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
-        event_loop.set_target(Rc::clone(&tasks) as Rc<dyn roundelay_runtime::Target>);
-        let values = Cell::new(ContextValues::current());
-        Ok(Runner {
-            event_loop,
-            tasks,
-            patience: self.patience,
-            values,
-            #[cfg(feature = "trace")]
-            _trace: trace,
-        })
     }
 }

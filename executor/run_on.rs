@@ -73,7 +73,7 @@ where
     let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
     let stage = match pool.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, announced)),
+        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, announced, pool.takes_real_time())),
         Err(refusal) => {
             announced.was_refused(&tasks);
             Stage::Refused(refusal.to_string())

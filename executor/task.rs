@@ -31,7 +31,8 @@ use roundelay_runtime::{Awaited, ContextValues, Failure, FailureKind, Key};
 
 use crate::current::expect_tasks;
 use crate::error::TaskError;
-use crate::task_table::{Birth, Body, Tasks, Waiter, lost_panic};
+use crate::stage::Body;
+use crate::task_table::{Birth, Tasks, Waiter, lost_panic};
 use crate::told::awaits;
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
@@ -286,11 +287,6 @@ impl<T: 'static> Task<T> {
     #[doc(alias = "result")]
     pub fn try_outcome(self) -> Result<Result<T, TaskError>, Task<T>> {
         self.tasks.take_outcome(self.key).ok_or(self)
-    }
-
-    /// Looks at the outcome and leaves it where it is; `None` while there is none.
-    pub(crate) fn peek<R>(&self, look: impl FnOnce(Result<&T, &TaskError>) -> R) -> Option<R> {
-        self.tasks.peek(self.key, look)
     }
 }
 

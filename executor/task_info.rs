@@ -11,7 +11,8 @@ use std::time::Duration;
 use roundelay_runtime::Key;
 
 use crate::current::current_tasks;
-use crate::task_table::{Slot, Stage, Tasks};
+use crate::stage::Stage;
+use crate::task_table::{Slot, Tasks};
 
 /// What is known of a task that has not ended.
 ///
@@ -76,7 +77,7 @@ impl TaskInfo {
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
     let tasks = current_tasks()?;
-    let key = tasks.current()?.key;
+    let key = tasks.current()?;
     tasks.with(key, |slot| tasks.info(slot, key))
 }
 

@@ -17,14 +17,12 @@
 //! - A task is in the ready queue at most once: its `scheduled` flag says whether it is.
 //! - A slot is freed when its task has ended *and* nobody can take the outcome any more.
 //!
-//! Tutorial: chapter 6. Before this: `done_callbacks.rs`. After this: `requests.rs`.
+//! Tutorial: chapter 6. Before this: `stage.rs`. After this: `requests.rs`.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use roundelay_runtime::{
     ContextValues, Event, Failure, FailureKind, Key, LoopRef, Moment, TaskEnd, contain, report_here,
@@ -34,19 +32,8 @@ use slab::Slab;
 use crate::blocking::BlockingPool;
 use crate::done_callbacks::DoneCallbacks;
 use crate::error::{TaskError, TaskPanic};
+use crate::stage::{BoxedBody, Outcome, Stage};
 use crate::waker::LentWaker;
-
-/// A task's future, and later its output, in one allocation.
-pub(crate) trait Body {
-    /// Polls the future; when it is done, keeps the output in its place.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
-    /// output can be taken, and put back.
-    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);
-}
-
-pub(crate) type BoxedBody = Pin<Box<dyn Body>>;
 
 /// All tasks of one loop.
 pub(crate) struct Tasks {
@@ -56,8 +43,8 @@ pub(crate) struct Tasks {
     pub(crate) slots: RefCell<Slab<Slot>>,
     next_id: Cell<u64>,
     pub(crate) spare_waker: Cell<Option<Box<LentWaker>>>,
-    /// Whose future is being polled, and the waker that it was lent.
-    pub(crate) current: Cell<Option<Current>>,
+    /// Whose future is being polled.
+    pub(crate) current: Cell<Option<Key>>,
     /// The main task's future is being polled.
     pub(crate) main_is_out: Cell<bool>,
     /// How many tasks have not ended.
@@ -83,13 +70,6 @@ pub(crate) struct Tasks {
     pub(crate) closed: Cell<bool>,
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct Current {
-    pub(crate) key: Key,
-    pub(crate) id: u64,
-    pub(crate) waker: *const (),
-}
-
 pub(crate) struct Slot {
     pub(crate) generation: u32,
     /// It is in the ready queue.
@@ -100,6 +80,10 @@ pub(crate) struct Slot {
     /// It is a cleanup, or was spawned by one: a closing loop leaves it time.
     pub(crate) cleanup: bool,
     pub(crate) stage: Stage,
+    /// The [`Tasks::ended`] of the moment in which it ended.
+    pub(crate) order: u32,
+    /// Its future while it waits; its output when it has finished.
+    pub(crate) body: Option<BoxedBody>,
     /// Who waits for its end.
     pub(crate) joiner: Option<Waiter>,
     pub(crate) waker: Option<Box<LentWaker>>,
@@ -118,20 +102,8 @@ pub(crate) struct Slot {
 pub(crate) struct Extras {
     pub(crate) name: Option<Rc<str>>,
     pub(crate) done: Option<Box<DoneCallbacks>>,
-}
-
-pub(crate) enum Stage {
-    /// Its future waits here to be polled.
-    Waiting(BoxedBody),
-    /// Its future is out: being polled, or being dropped. The main task's always is.
-    Out,
-    /// The main future is lent to the loop by `run`.
-    Main,
-    /// The body holds the output. With the [`Tasks::ended`] of that moment.
-    Finished(BoxedBody, u32),
-    Failed(TaskError, u32),
-    /// The outcome was taken; the handle is still there.
-    Taken(TaskEnd),
+    /// What it panicked with.
+    pub(crate) panic: Option<TaskPanic>,
 }
 
 impl Slot {
@@ -140,6 +112,50 @@ impl Slot {
     pub(crate) fn begin_poll(&mut self) -> Begun {
         let has_values = !self.values.is_empty();
         Begun { id: self.id, waker: self.waker.take(), has_values }
+    }
+
+    /// Takes its future out, to poll or to drop it, unless it is out or the task has ended.
+    #[inline]
+    pub(crate) fn take_future(&mut self) -> Option<BoxedBody> {
+        if self.stage != Stage::Waiting {
+            return None;
+        }
+        self.stage = Stage::Out;
+        self.body.take()
+    }
+
+    /// Takes the outcome, if there is one.
+    pub(crate) fn take_outcome(&mut self) -> Option<Outcome> {
+        let Stage::Ended(how) = self.stage else { return None };
+        self.stage = Stage::Taken(how);
+        Some(match how {
+            TaskEnd::Finished => Outcome::Finished(self.body.take()?),
+            TaskEnd::Cancelled => Outcome::Failed(TaskError::Cancelled),
+            TaskEnd::Panicked => {
+                Outcome::Failed(TaskError::Panicked(self.extras.as_mut()?.panic.take()?))
+            }
+        })
+    }
+
+    /// Puts an outcome back that was taken.
+    pub(crate) fn put_back(&mut self, outcome: Outcome) {
+        let Stage::Taken(how) = self.stage else { return };
+        self.stage = Stage::Ended(how);
+        match outcome {
+            Outcome::Finished(body) => self.body = Some(body),
+            Outcome::Failed(TaskError::Cancelled) => {}
+            Outcome::Failed(TaskError::Panicked(panic)) => self.set_panic(panic),
+        }
+    }
+
+    pub(crate) fn set_panic(&mut self, panic: TaskPanic) {
+        self.extras.get_or_insert_default().panic = Some(panic);
+    }
+
+    /// Whether dropping it can neither run a user's destructor nor hide a panic.
+    #[inline]
+    pub(crate) fn holds_nothing_of_users(&self) -> bool {
+        self.body.is_none() && self.extras.is_none() && self.values.is_empty()
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -163,23 +179,6 @@ pub(crate) struct Begun {
     pub(crate) id: u64,
     pub(crate) waker: Option<Box<LentWaker>>,
     pub(crate) has_values: bool,
-}
-
-impl Stage {
-    pub(crate) fn has_ended(&self) -> bool {
-        self.end().is_some()
-    }
-
-    /// How the task ended, if it has.
-    pub(crate) fn end(&self) -> Option<TaskEnd> {
-        match self {
-            Stage::Waiting(_) | Stage::Out | Stage::Main => None,
-            Stage::Finished(..) => Some(TaskEnd::Finished),
-            Stage::Failed(TaskError::Cancelled, _) => Some(TaskEnd::Cancelled),
-            Stage::Failed(TaskError::Panicked(_), _) => Some(TaskEnd::Panicked),
-            Stage::Taken(how) => Some(*how),
-        }
-    }
 }
 
 /// What is known of a task besides its future.
@@ -258,7 +257,7 @@ impl Tasks {
             return Key::new(u32::MAX, u32::MAX);
         }
         let eager = birth.eager;
-        let key = self.add(Stage::Waiting(body), birth);
+        let key = self.add(Stage::Waiting, Some(body), birth);
         match eager {
             true => self.first_step(key),
             false => self.loop_ref.run_soon(key),
@@ -270,12 +269,12 @@ impl Tasks {
     /// [`Tasks::step_main`] when the loop's main callback is called.
     pub(crate) fn spawn_main(&self, at: &'static Location<'static>, values: ContextValues) -> Key {
         let birth = Birth { name: Some("main".into()), at, values, eager: false };
-        let key = self.add(Stage::Main, birth);
+        let key = self.add(Stage::Main, None, birth);
         self.loop_ref.call_main_soon();
         key
     }
 
-    fn add(&self, stage: Stage, birth: Birth) -> Key {
+    fn add(&self, stage: Stage, body: Option<BoxedBody>, birth: Birth) -> Key {
         let id = self.next_id.get();
         self.next_id.set(id + 1);
         // The number of the task in its low half: a generation that comes again only after
@@ -293,6 +292,8 @@ impl Tasks {
             detached: false,
             cleanup,
             stage,
+            order: 0,
+            body,
             joiner: None,
             waker: None,
             id,
@@ -304,7 +305,7 @@ impl Tasks {
         self.live.set(self.live.get() + 1);
         let key = Key::new(index as u32, generation);
         if let Some(name) = name {
-            let parent = self.current.get().map(|current| current.id);
+            let parent = self.current.get().and_then(|parent| self.id(parent));
             self.loop_ref.observe(|| Event::TaskSpawned {
                 task: id,
                 key,
@@ -322,7 +323,7 @@ impl Tasks {
         let woken = self.with(key, |slot| {
             let awake = slot.scheduled || slot.stage.has_ended();
             slot.scheduled = true;
-            (!awake).then_some((slot.id, matches!(slot.stage, Stage::Main)))
+            (!awake).then_some((slot.id, slot.stage == Stage::Main))
         });
         let Some(Some((task, is_main))) = woken else { return };
         self.loop_ref.observe(|| Event::TaskWoken { task });
@@ -341,8 +342,9 @@ impl Tasks {
     }
 
     pub(crate) fn remove(&self, key: Key) -> Option<Slot> {
-        self.with(key, |_| ())?;
-        Some(self.slots.borrow_mut().remove(key.index()))
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.get(key.index())?;
+        (slot.generation == key.generation()).then(|| slots.remove(key.index()))
     }
 }
 

@@ -165,7 +165,7 @@ where
     let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
     match tasks.blocking.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => Ok(AwaitedJob::new(&tasks, job, announced)),
+        Ok(job) => Ok(AwaitedJob::new(&tasks, job, announced, tasks.blocking.takes_real_time())),
         Err(refusal) => {
             announced.was_refused(&tasks);
             Err(JobError::Refused(refusal.to_string()))

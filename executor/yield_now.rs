@@ -50,7 +50,7 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.yielded = true;
-        Waiter::of(cx).wake();
+        Waiter::wake_poller(cx);
         awaits(|| Awaited::NextTurn);
         Poll::Pending
     }

@@ -17,7 +17,9 @@ use crate::inbox::Inbox;
 use crate::loop_ref::Core;
 use crate::observer::{Event, Observer};
 use crate::reactor::Reactor;
+use crate::readiness_script::ReadinessScript;
 use crate::ready::ReadyQueue;
+use crate::scheduler::Scheduler;
 use crate::slow_watch::SlowWatch;
 use crate::timers::Timers;
 
@@ -35,6 +37,9 @@ impl EventLoop {
         EventLoopBuilder {
             virtual_clock: false,
             observers: Vec::new(),
+            scheduler: None,
+            script: None,
+            isolated: false,
             policy: FailurePolicy::default(),
             debug: None,
             slow_limit: SLOW_LIMIT,
@@ -59,6 +64,9 @@ impl EventLoop {
 pub struct EventLoopBuilder {
     virtual_clock: bool,
     observers: Vec<Rc<dyn Observer>>,
+    scheduler: Option<Rc<dyn Scheduler>>,
+    script: Option<ReadinessScript>,
+    isolated: bool,
     policy: FailurePolicy,
     /// `None`: as the environment says.
     debug: Option<bool>,
@@ -78,6 +86,49 @@ impl EventLoopBuilder {
     /// order in which they were given.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observers.push(Rc::new(observer));
+        self
+    }
+
+    /// Who decides in which order a turn calls the steps that are ready; without one it is
+    /// first in, first out. Callbacks of `call_soon` keep their place in any case.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, ReadyEntry, Scheduler};
+    ///
+    /// /// The last shall be first.
+    /// struct Reversed;
+    ///
+    /// impl Scheduler for Reversed {
+    ///     fn arrange(&self, segment: &mut [ReadyEntry]) {
+    ///         segment.reverse();
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::builder().scheduler(Reversed).build()?;
+    /// # drop(event_loop);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scheduler(mut self, scheduler: impl Scheduler + 'static) -> Self {
+        self.scheduler = Some(Rc::new(scheduler));
+        self
+    }
+
+    /// Readiness comes from a script instead of the operating system. With the virtual clock as
+    /// well, and [`isolated`](EventLoopBuilder::isolated), every run is like the last, event for
+    /// event.
+    pub fn scripted_selector(mut self, script: ReadinessScript) -> Self {
+        self.script = Some(script);
+        self
+    }
+
+    /// Promises that nothing outside will ever wake this loop: no other thread, and no signal.
+    ///
+    /// Then an idle loop without a timer is a [`RunError::Deadlock`] even if somebody keeps a
+    /// door or a waker of it: what they could be used for will not happen. Whoever holds the
+    /// [clock](crate::LoopProxy::hold_clock), and whoever waits for a real socket, is still
+    /// waited for.
+    pub fn isolated(mut self) -> Self {
+        self.isolated = true;
         self
     }
 
@@ -116,7 +167,7 @@ impl EventLoopBuilder {
     /// What the operating system says when it has no descriptor left for the loop.
     pub fn build(self) -> Result<EventLoop, RunError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        let (reactor, bell) = Reactor::new()?;
+        let (reactor, bell) = Reactor::new(self.script.is_some())?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let debug = self.debug.unwrap_or_else(debug_in_environment);
         let mut observers = self.observers;
@@ -131,6 +182,9 @@ impl EventLoopBuilder {
             inbox: Arc::new(Inbox::new(id, bell)),
             target: RefCell::new(None),
             observer: together(observers),
+            script: self.script.map(RefCell::new),
+            scheduler: self.scheduler,
+            isolated: self.isolated,
             policy: self.policy,
             debug,
             fatal: RefCell::new(None),
@@ -139,6 +193,7 @@ impl EventLoopBuilder {
             closing: Cell::new(false),
             observing: Cell::new(false),
             turn: Cell::new(0),
+            things: Cell::new(0),
         };
         Ok(EventLoop::with_core(core))
     }
@@ -168,6 +223,9 @@ impl fmt::Debug for EventLoopBuilder {
         f.debug_struct("EventLoopBuilder")
             .field("virtual_clock", &self.virtual_clock)
             .field("observers", &self.observers.len())
+            .field("scheduled", &self.scheduler.is_some())
+            .field("scripted", &self.script.is_some())
+            .field("isolated", &self.isolated)
             .field("debug", &self.debug)
             .field("policy", &self.policy)
             .finish()

@@ -15,7 +15,7 @@
 //! - A running loop is borrowed, so it cannot be closed.
 //! - After closing, nothing that was scheduled is ever called.
 //!
-//! Tutorial: chapter 8. Before this: `source.rs`. After this: `turn.rs`.
+//! Tutorial: chapter 8. Before this: `signal_handler.rs`. After this: `turn.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -198,7 +198,14 @@ impl EventLoop {
     /// Closes the loop: the same as dropping it.
     ///
     /// Callbacks that were not called are dropped, in no particular order; a panic in a
-    /// destructor is reported. A running loop cannot be closed: it is borrowed.
+    /// destructor is reported. A running loop cannot be closed: it is borrowed. Nor can a closed
+    /// one be used:
+    ///
+    /// ```compile_fail,E0382
+    /// # let event_loop = roundelay_runtime::EventLoop::new().unwrap();
+    /// event_loop.close();
+    /// event_loop.run_once();
+    /// ```
     pub fn close(self) {}
 
     fn drop_everything(&self) {

@@ -153,7 +153,7 @@ mod tests {
     use crate::reactor::Reactor;
 
     fn inbox() -> (Reactor, Inbox) {
-        let (reactor, bell) = Reactor::new().unwrap();
+        let (reactor, bell) = Reactor::new(false).unwrap();
         (reactor, Inbox::new(1, bell))
     }
 

@@ -32,7 +32,9 @@ use crate::failure::{Failure, FailurePolicy, contain, report};
 use crate::inbox::Inbox;
 use crate::observer::{Event, Observer, Work};
 use crate::reactor::Reactor;
+use crate::readiness_script::ReadinessScript;
 use crate::ready::{Entry, ReadyQueue};
+use crate::scheduler::Scheduler;
 use crate::timers::{TimerKey, Timers};
 
 /// Everything that one loop consists of. One thread; each part in a cell of its own.
@@ -45,6 +47,12 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) target: RefCell<Option<Rc<dyn Target>>>,
     pub(crate) observer: Option<Rc<dyn Observer>>,
+    /// What says in the system's place which source is ready.
+    pub(crate) script: Option<RefCell<ReadinessScript>>,
+    /// Who decides the order where none is promised; `None` is first in, first out.
+    pub(crate) scheduler: Option<Rc<dyn Scheduler>>,
+    /// Nothing outside will ever wake this loop: its builder has said so.
+    pub(crate) isolated: bool,
     pub(crate) policy: FailurePolicy,
     pub(crate) debug: bool,
     /// The failure that stops the run, when the policy says so.
@@ -56,6 +64,15 @@ pub(crate) struct Core {
     /// The observer is being told of an event.
     pub(crate) observing: Cell<bool>,
     pub(crate) turn: Cell<u64>,
+    /// How many things were given a number: see [`LoopRef::count_thing`].
+    pub(crate) things: Cell<u64>,
+}
+
+impl Core {
+    /// When the script, if there is one, has news next.
+    pub(crate) fn next_scripted(&self) -> Option<Moment> {
+        self.script.as_ref()?.borrow().next()
+    }
 }
 
 /// An event loop, on its own thread.
@@ -72,6 +89,14 @@ pub(crate) struct Core {
 /// event_loop.call_soon(move || inner.stop())?;
 /// event_loop.run_forever()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Another thread cannot be given one:
+///
+/// ```compile_fail,E0277
+/// # let event_loop = roundelay_runtime::EventLoop::new().unwrap();
+/// let inner = event_loop.loop_ref().clone();
+/// std::thread::spawn(move || inner.call_soon(|| ()));
 /// ```
 #[derive(Clone)]
 pub struct LoopRef {
@@ -211,7 +236,11 @@ impl LoopRef {
     /// turn. A closed loop forgets it.
     #[inline]
     pub fn run_soon(&self, key: Key) {
-        self.push(Entry::Run(key));
+        // The most frequent push of all, so it goes its own way: the entry is made in its place.
+        match self.is_closed() || self.is_observed() {
+            false => self.core.ready.borrow_mut().push_run(key),
+            true => drop(self.push(Entry::Run(key))),
+        }
     }
 
     /// Puts the main callback at the back of the ready queue: see
@@ -261,6 +290,14 @@ impl LoopRef {
         if self.core.observer.is_some() {
             self.tell(&event());
         }
+    }
+
+    /// The next number for a thing that observers are told of and that has none: counted from 1
+    /// in each loop.
+    #[must_use]
+    pub fn count_thing(&self) -> u64 {
+        self.core.things.set(self.core.things.get() + 1);
+        self.core.things.get()
     }
 
     /// Whether somebody observes this loop.

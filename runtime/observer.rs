@@ -21,7 +21,7 @@
 //! - Observing changes nothing: the times that an observer is told are not remembered. One
 //!   exception: where a job begins in another thread, its loop is told by a message, and turns.
 //!
-//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `latch.rs`.
+//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `scheduler.rs`.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -90,6 +90,13 @@ pub enum Event {
         place: u64,
         /// Whether it was a closure and panicked. (A task's panic is its own affair.)
         panicked: bool,
+    },
+    /// The scheduler has put steps that are ready into another order.
+    ReadyArranged {
+        /// The place of the first of them.
+        first: u64,
+        /// From there on: the place that each had before.
+        order: Vec<u64>,
     },
     /// A ready callback was cancelled.
     CallCancelled {
@@ -205,31 +212,31 @@ pub enum Event {
     },
     /// A promise was resolved, or dropped unset.
     PromiseSettled {
-        /// The promise's number on its thread.
+        /// The promise's number on this loop.
         promise: u64,
         /// Whether it was resolved.
         resolved: bool,
     },
     /// A group of tasks was opened by the task that is being polled.
     GroupOpened {
-        /// The group's number on its thread.
+        /// The group's number on this loop.
         group: u64,
     },
     /// A task that was just spawned belongs to a group.
     GroupJoined {
-        /// The group's number on its thread.
+        /// The group's number on this loop.
         group: u64,
         /// The task's number.
         task: u64,
     },
     /// Every child of a group has ended.
     GroupClosed {
-        /// The group's number on its thread.
+        /// The group's number on this loop.
         group: u64,
     },
     /// Something happened at a lock, a semaphore, a queue, or one of their kind.
     Sync {
-        /// Its number on its thread.
+        /// Its number on this loop.
         sync: u64,
         /// What it is: "lock", "semaphore", "queue" and so on.
         kind: &'static str,
@@ -293,11 +300,11 @@ pub enum Awaited {
     Task(u64),
     /// A job, by its number on the loop.
     Job(u64),
-    /// A promise, by its number on its thread.
+    /// A promise, by its number on the loop.
     Promise(u64),
-    /// The end of a group, by its number on its thread.
+    /// The end of a group, by its number on the loop.
     Group(u64),
-    /// A lock, a semaphore, a queue or one of their kind, by its number on its thread.
+    /// A lock, a semaphore, a queue or one of their kind, by its number on the loop.
     Sync(u64),
     /// Nothing: its next turn comes by itself.
     NextTurn,

@@ -14,7 +14,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
+use std::rc::Rc;
 
+use crate::callback::Target;
 use crate::context::{ContextValues, take_leftovers};
 use crate::error::RunError;
 use crate::failure::{Failure, tell_stderr};
@@ -54,6 +56,31 @@ pub fn current_loop() -> Option<LoopRef> {
     current.ok().flatten()
 }
 
+/// The loop with this number, if it is the one that runs on this thread.
+#[inline]
+pub(crate) fn home(id: u64) -> Option<LoopRef> {
+    with_home(id, LoopRef::clone)
+}
+
+/// The target of the loop with this number; `None` if the loop does not run on this thread,
+/// `Some(None)` if it has no target.
+#[inline]
+pub(crate) fn target_at_home(id: u64) -> Option<Option<Rc<dyn Target>>> {
+    with_home(id, |home| home.core.target.borrow().clone())
+}
+
+/// `look` must not call user code: the note is borrowed.
+#[inline]
+fn with_home<R>(id: u64, look: impl FnOnce(&LoopRef) -> R) -> Option<R> {
+    let looked = RUNNING.try_with(|running| {
+        let running = running.borrow();
+        let home = &running.as_ref()?.loop_ref;
+        (home.id() == id).then(|| look(home))
+    });
+    // A thread that is being taken down has no loop any more.
+    looked.ok().flatten()
+}
+
 /// Where the loop that runs on this thread was started.
 #[must_use]
 pub fn running_since() -> Option<&'static Location<'static>> {
@@ -82,19 +109,23 @@ pub fn report_here(failure: Failure) {
 /// Nothing of the caller's may be borrowed.
 #[inline]
 pub fn observe_here(event: impl FnOnce() -> Event) {
-    if OBSERVED.get()
-        && let Some(home) = current_loop()
-    {
+    if OBSERVED.get() {
+        tell_here(event);
+    }
+}
+
+/// Out of line, so that the places that could tell stay small.
+#[cold]
+#[inline(never)]
+fn tell_here(event: impl FnOnce() -> Event) {
+    if let Some(home) = current_loop() {
         home.observe(event);
     }
 }
 
 /// Whether the loop with this number runs on this thread.
 pub(crate) fn is_current(id: u64) -> bool {
-    let same = RUNNING.try_with(|running| {
-        running.borrow().as_ref().is_some_and(|running| running.loop_ref.id() == id)
-    });
-    same.unwrap_or(false)
+    with_home(id, |_| ()).is_some()
 }
 
 /// Notes that `loop_ref` runs here, until the guard is dropped.

@@ -76,10 +76,11 @@ impl<T, Asked> WaitQueue<T, Asked> {
         WaitQueue::named(SyncName::new(kind), 0)
     }
 
-    /// A second line at the same thing as `first`.
-    pub(crate) fn beside<U, B>(first: &WaitQueue<U, B>) -> WaitQueue<T, Asked> {
+    /// Two lines at one thing.
+    pub(crate) fn pair<U>(kind: &'static str) -> (WaitQueue<T, Asked>, WaitQueue<U, Asked>) {
+        let (one, two) = SyncName::pair(kind);
         // Observers tell places in the two lines apart by their numbers.
-        WaitQueue::named(first.name.shared(), Ticket::MAX / 2)
+        (WaitQueue::named(one, 0), WaitQueue::named(two, Ticket::MAX / 2))
     }
 
     fn named(name: SyncName, first: Ticket) -> WaitQueue<T, Asked> {

@@ -13,7 +13,7 @@
 //! - It never ends early.
 //! - Dropping it takes its timer out of the loop.
 //!
-//! Tutorial: chapters 3 and 6. Before this: `../run.rs`. After this: `block_for.rs`.
+//! Tutorial: chapters 3 and 6. Before this: `../runner_builder.rs`. After this: `block_for.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -148,7 +148,7 @@ impl Future for Sleep {
             Stage::New(Until::Passed(Duration::ZERO)) => {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
-                Waiter::of(cx).wake();
+                Waiter::wake_poller(cx);
                 awaits(|| Awaited::NextTurn);
                 Poll::Pending
             }

@@ -88,6 +88,16 @@ impl Causes {
         self.frames.push(frame);
     }
 
+    /// The entries from place `first` on stand in another order now.
+    pub(crate) fn arrange(&mut self, first: u64, order: &[u64]) {
+        let moved: Vec<_> = order.iter().map(|place| self.pushes.remove(place)).collect();
+        for (place, pushed) in (first..).zip(moved) {
+            if let Some(pushed) = pushed {
+                self.pushes.insert(place, pushed);
+            }
+        }
+    }
+
     /// The call that was begun last ends, and with it everything inside.
     pub(crate) fn end_call(&mut self) -> Option<Frame> {
         let at = self.frames.iter().rposition(|frame| frame.call.is_some())?;

@@ -45,6 +45,8 @@ pub enum TraceEvent {
     ReadyPop { place: u64, work: TraceWork },
     #[serde(rename = "call.end")]
     CallEnd { place: u64, panicked: bool },
+    #[serde(rename = "ready.arrange")]
+    ReadyArrange { first: u64, order: Vec<u64> },
     #[serde(rename = "ready.cancel")]
     ReadyCancel { place: u64 },
     #[serde(rename = "timer.set")]

@@ -13,7 +13,7 @@
 //!
 //! The feature `trace` of the crate turns this module on.
 //!
-//! Tutorial: chapter 19. Before this: `../attributes.rs`. After this: `event.rs`.
+//! Tutorial: chapter 19. Before this: `../adapters/tracing.rs`. After this: `event.rs`.
 
 mod event;
 mod model;

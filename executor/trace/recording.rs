@@ -92,6 +92,7 @@ impl Recording {
             Event::ReadyPushed { .. }
             | Event::CallBegins { .. }
             | Event::CallEnds { .. }
+            | Event::ReadyArranged { .. }
             | Event::CallCancelled { .. } => self.hear_of_calls(event),
             Event::TimerSet { .. }
             | Event::TimerDue { .. }
@@ -222,6 +223,10 @@ impl Recording {
                     self.add_because(cause, TraceEvent::WarnSlow { task, took });
                 }
                 self.add_because(cause, TraceEvent::CallEnd { place, panicked });
+            }
+            Event::ReadyArranged { first, ref order } => {
+                self.causes.arrange(first, order);
+                self.add(TraceEvent::ReadyArrange { first, order: order.clone() });
             }
             Event::CallCancelled { place } => {
                 self.add(TraceEvent::ReadyCancel { place });

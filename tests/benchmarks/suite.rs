@@ -17,7 +17,6 @@ use std::thread;
 use std::time::Duration;
 
 use crate::child::{Line, figures, on_one_cpu, parse};
-use crate::load;
 use crate::measure::Sample;
 use crate::observed::VARIABLE;
 use crate::report::{Outcome, Results};
@@ -111,7 +110,7 @@ fn complete(mut command: Command, workload: &Workload, size: usize) -> Result<Sa
         false => command.spawn(),
     };
     let mut child = child.map_err(|error| format!("it does not start: {error}"))?;
-    let outcome = attend(&mut child, workload.connections, size);
+    let outcome = attend(&mut child, workload, size);
     if outcome.is_err() {
         // It may have ended by itself.
         let _ = child.kill();
@@ -130,7 +129,7 @@ pub fn python_script(name: &str) -> PathBuf {
 }
 
 /// Listens to a child until it has said everything; sends it load, if that is what it wants.
-fn attend(child: &mut Child, connections: usize, size: usize) -> Result<Sample, String> {
+fn attend(child: &mut Child, workload: &Workload, size: usize) -> Result<Sample, String> {
     let stdout = child.stdout.take().expect("it was asked for");
     let (say, heard) = mpsc::channel();
     // A thread of its own, since a pipe cannot be waited for with a limit.
@@ -148,7 +147,7 @@ fn attend(child: &mut Child, connections: usize, size: usize) -> Result<Sample, 
     loop {
         match heard.recv_timeout(PATIENCE) {
             Ok(Line::Port(port)) => {
-                let times = load::echo(port, connections, size);
+                let times = (workload.load)(port, workload.connections, size);
                 waves = Some(times.map_err(|error| format!("under load: {error}"))?);
             }
             Ok(line) => lines.push(line),
