@@ -234,11 +234,20 @@ impl RunnerBuilder {
         {
             self = self.schedule(&Schedule::seeded(seed));
         }
+        #[cfg(feature = "trace")]
+        let trace = crate::trace::SavedAtEnd::wanted();
+        #[cfg(feature = "trace")]
+        if let Some(trace) = &trace {
+            self.event_loop = self.event_loop.observer(trace.recorder());
+        }
         let event_loop = self.event_loop.build()?;
         let blocking = BlockingPool::new(self.threads, self.jobs);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn Target>);
-        Ok(Runner::with_parts(event_loop, tasks, self.patience, self.ctrl_c))
+        let runner = Runner::with_parts(event_loop, tasks, self.patience, self.ctrl_c);
+        #[cfg(feature = "trace")]
+        let runner = runner.with_trace(trace);
+        Ok(runner)
     }
 }
 
