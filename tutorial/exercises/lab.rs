@@ -154,6 +154,7 @@ impl Lab {
         });
         let runner = Runner::builder()
             .virtual_clock()
+            .isolated()
             .debug(false)
             .failure_policy(FailurePolicy::Handler(std::rc::Rc::new(|_| ())))
             .observer(recorder.clone())
