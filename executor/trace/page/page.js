@@ -307,9 +307,7 @@ class Page {
     clearTimeout(this.ticking);
     for (const button of document.querySelectorAll("[data-do=play]")) {
       button.setAttribute("aria-pressed", String(on));
-      button.setAttribute("aria-label", this.ui(on ? "pause" : "play"));
-      button.title = this.ui(on ? "pause" : "play");
-      setText(button, on ? "❚❚" : "▶▶");
+      setText(button, this.ui(on ? "pause" : "play"));
     }
     if (on) this.tick();
   }

@@ -45,9 +45,9 @@ class Board {
     const has = (kind) => [...this.run.things.keys()].some((key) => key.startsWith(kind + ":"));
     const panels = [["source", true], ["output", true], ["turn", true], ["ready", true],
       ["timers", true], ["io", has("source")], ["tasks", true], ["jobs", has("job")],
-      ["syncs", has("sync")], ["promises", has("promise")], ["why", true], ["log", true],
-      ["timeline", true]];
-    const columns = { source: 0, output: 0, why: 0, turn: 1, ready: 1, timers: 1, io: 1, tasks: 2,
+      ["syncs", has("sync")], ["promises", has("promise")], ["why", true], ["timeline", true],
+      ["log", true]];
+    const columns = { source: 0, output: 0, why: 1, turn: 1, ready: 1, timers: 1, io: 1, tasks: 2,
       jobs: 2, syncs: 2, promises: 2 };
     const stacks = [0, 1, 2].map(() => h("div", { class: "stack" }));
     this.columns.append(...stacks);
@@ -97,7 +97,7 @@ class Board {
     const selected = this.page.selected === key;
     return h("button", { type: "button", class: "chip" + (selected ? " sel" : "") + (marks || ""),
       "data-sel": key, "aria-pressed": String(selected), title: name },
-    shorten(name, narrow() ? 22 : 34));
+    shorten(this.words.short(key), narrow() ? 18 : 26));
   }
 
   chips(keys) {

@@ -12,13 +12,20 @@ const FIELDS = ["t", "turn", "phase", "called", "running", "batch_end", "ready",
   "tasks", "jobs", "syncs", "promises", "groups", "out"];
 const TABLES = ["timers", "io", "tasks", "jobs", "syncs", "promises", "groups"];
 const KINDS = ["task", "timer", "source", "job", "sync", "promise", "group"];
-const WORK_KINDS = { task: "task", timer: "timer", notify: "source" };
+const HELD = ["lock", "rwlock", "semaphore"];
 
 /** What a work is about, as "task:3": the name that links, filters and the selection use. */
 function workKey(work) {
   if (!work) return null;
   if (work[0] === "main") return "task:0";
-  return work.length > 1 ? (WORK_KINDS[work[0]] || work[0]) + ":" + work[1] : null;
+  if (work[0] === "notify") return "task:" + work[1];
+  return work.length > 1 ? work[0] + ":" + work[1] : null;
+}
+
+/** The task whose step an entry is; news for a task is not a step of it. */
+function stepOf(work) {
+  if (work[0] === "main") return 0;
+  return work[0] === "task" ? work[1] : null;
 }
 
 /** The things a step is about. */
@@ -62,50 +69,56 @@ class State {
     return rows.sort((a, b) => a[0] - b[0]);
   }
 
-  /** What one step changes. `groupOf` tells a task's group. */
-  apply(step, groupOf) {
+  /** What one step changes. The run knows which task is in which group and what can be held. */
+  apply(step, run) {
     this.t = step.t;
     this.turn = step.turn;
     const change = State.changes[step.ev];
-    if (change) change(this, step, groupOf);
+    if (change) change(this, step, run);
   }
 
   isQueued(task) {
-    return this.ready.some(([, work]) => workKey(work) === "task:" + task);
+    return this.ready.some(([, work]) => stepOf(work) === task);
   }
 
-  task(id, how) {
-    const row = this.tasks.get(id);
-    if (row) row[1] = how;
-    return row || [];
+  /** A task's step is over. An eager task takes its first one inside a step of its older parent. */
+  stepEnds(task, how, on) {
+    const row = this.tasks.get(task);
+    if (row) [row[1], row[2]] = [how, on];
+    this.running = this.rows("tasks").filter((one) => one[1] === "running").map((one) => one[0]).pop();
+    if (this.running === undefined) this.running = null;
   }
 
-  sync(id) {
-    if (!this.syncs.has(id)) this.syncs.set(id, [id, 0, [], []]);
-    return this.syncs.get(id);
+  /** The row of a thing, or one that goes nowhere: a step about an unknown thing changes nothing. */
+  row(table, id) {
+    return this[table].get(id) || [id, null, [], []];
+  }
+
+  children(group) {
+    return this.row("groups", group)[2];
   }
 }
 
-const without = (list, item) => list.filter((other) => other !== item);
+function removeOne(list, item) {
+  const at = list.indexOf(item);
+  if (at >= 0) list.splice(at, 1);
+}
 
 State.changes = {
-  "run.end": (s) => { s.phase = "outside"; },
+  "run.end": (s) => { s.phase = "outside"; s.batch_end = null; },
   "turn.begin": (s) => { s.phase = "turn"; s.batch_end = null; },
   "turn.end": (s) => { s.phase = "outside"; s.batch_end = null; },
   "wait.begin": (s) => { s.phase = "wait"; },
   "wait.end": (s) => { s.phase = "turn"; },
   "ready.push": (s, step) => {
     s.ready.push([step.place, step.work]);
-    if (step.work[0] === "task" || step.work[0] === "main") {
-      const row = s.tasks.get(step.work[0] === "main" ? 0 : step.work[1]);
-      if (row && row[1] === "idle") row[1] = "scheduled";
-    }
+    const row = s.row("tasks", stepOf(step.work));
+    if (row[1] === "idle") row[1] = "scheduled";
   },
   "ready.pop": (s, step) => {
-    if (s.batch_end === null) {
-      s.batch_end = s.ready.reduce((most, [place]) => Math.max(most, place), -1) + 1;
-    }
-    s.ready.shift();
+    const last = s.ready[s.ready.length - 1];
+    if (s.batch_end === null && last) s.batch_end = last[0] + 1;
+    s.ready = s.ready.filter(([place]) => place !== step.place);
     s.phase = "call";
     s.called = step.work;
   },
@@ -117,64 +130,48 @@ State.changes = {
   "timer.due": (s, step) => { s.timers.delete(step.timer); },
   "timer.cancel": (s, step) => { s.timers.delete(step.timer); },
   "io.register": (s, step) => { s.io.set(step.source, [step.source, false, false]); },
-  "io.await": (s, step) => {
-    const row = s.io.get(step.source);
-    if (row) row[step.side === "read" ? 1 : 2] = true;
-  },
+  "io.await": (s, step) => { s.row("io", step.source)[step.side === "read" ? 1 : 2] = true; },
+  "io.leave": (s, step) => { s.row("io", step.source)[step.side === "read" ? 1 : 2] = false; },
   "io.ready": (s, step) => {
-    const row = s.io.get(step.source);
-    if (row && step.readable) row[1] = false;
-    if (row && step.writable) row[2] = false;
+    const row = s.row("io", step.source);
+    if (step.readable) row[1] = false;
+    if (step.writable) row[2] = false;
   },
   "io.release": (s, step) => { s.io.delete(step.source); },
-  "task.spawn": (s, step, groupOf) => {
+  "task.spawn": (s, step, run) => {
     s.tasks.set(step.task, [step.task, "idle", null, 0]);
-    const group = s.groups.get(groupOf(step.task));
-    if (group) group[2].push(step.task);
+    s.children(run.groupOf(step.task)).push(step.task);
   },
   "task.poll": (s, step) => {
-    const row = s.task(step.task, "running");
-    row[3] += 1;
-    row[2] = null;
+    const row = s.row("tasks", step.task);
+    [row[1], row[2], row[3]] = ["running", null, row[3] + 1];
     s.running = step.task;
   },
   "task.pending": (s, step) => {
-    s.task(step.task, s.isQueued(step.task) ? "scheduled" : "idle")[2] = step.on || null;
-    s.running = null;
+    s.stepEnds(step.task, s.isQueued(step.task) ? "scheduled" : "idle", step.on || null);
   },
-  "task.end": (s, step, groupOf) => {
-    s.task(step.task, step.how)[2] = null;
-    if (s.running === step.task) s.running = null;
-    const group = s.groups.get(groupOf(step.task));
-    if (group) group[2] = without(group[2], step.task);
+  "task.end": (s, step, run) => {
+    s.stepEnds(step.task, step.how, null);
+    removeOne(s.children(run.groupOf(step.task)), step.task);
   },
   "promise.new": (s, step) => { s.promises.set(step.promise, [step.promise, "waiting"]); },
-  "promise.settle": (s, step) => { s.promises.set(step.promise, [step.promise, step.how]); },
+  "promise.settle": (s, step) => { s.row("promises", step.promise)[1] = step.how; },
   "group.open": (s, step) => { s.groups.set(step.group, [step.group, "open", []]); },
-  "group.close": (s, step) => {
-    const row = s.groups.get(step.group);
-    if (row) row[1] = "closed";
+  "group.close": (s, step) => { s.row("groups", step.group)[1] = "closed"; },
+  "sync.new": (s, step) => { s.syncs.set(step.sync, [step.sync, 0, [], []]); },
+  "sync.level": (s, step) => { s.row("syncs", step.sync)[1] = step.level; },
+  "sync.wait": (s, step) => { s.row("syncs", step.sync)[3].push(step.task); },
+  "sync.leave": (s, step) => { removeOne(s.row("syncs", step.sync)[3], step.task); },
+  "sync.acquire": (s, step, run) => {
+    const row = s.row("syncs", step.sync);
+    removeOne(row[3], step.task);
+    if (run.isHeld(step.sync)) row[2].push(step.task);
   },
-  "sync.new": (s, step) => { s.sync(step.sync); },
-  "sync.level": (s, step) => { s.sync(step.sync)[1] = step.level; },
-  "sync.wait": (s, step) => { s.sync(step.sync)[3].push(step.task); },
-  "sync.leave": (s, step) => {
-    const row = s.sync(step.sync);
-    row[3] = without(row[3], step.task);
-  },
-  "sync.acquire": (s, step) => {
-    const row = s.sync(step.sync);
-    row[3] = without(row[3], step.task);
-    if (!row[2].includes(step.task)) row[2].push(step.task);
-  },
-  "sync.release": (s, step) => {
-    const row = s.sync(step.sync);
-    row[2] = without(row[2], step.task);
-  },
+  "sync.release": (s, step) => { removeOne(s.row("syncs", step.sync)[2], step.task); },
   "job.submit": (s, step) => { s.jobs.set(step.job, [step.job, "queued"]); },
-  "job.start": (s, step) => { s.jobs.set(step.job, [step.job, "running"]); },
-  "job.end": (s, step) => { s.jobs.set(step.job, [step.job, step.how]); },
-  "job.abandon": (s, step) => { s.jobs.set(step.job, [step.job, "abandoned"]); },
+  "job.start": (s, step) => { s.row("jobs", step.job)[1] = "running"; },
+  "job.end": (s, step) => { s.row("jobs", step.job)[1] = step.how; },
+  "job.abandon": (s, step) => { s.row("jobs", step.job)[1] = "abandoned"; },
   "out": (s) => { s.out += 1; },
 };
 
@@ -196,12 +193,19 @@ class Run {
     this.keys = (data.keys || []).slice().sort((a, b) => a.n - b.n);
     this.keyAt = new Map(this.keys.map((key) => [key.n, key.state]));
     this.readThrough();
-    this.groupOf = (task) => (this.thing("task:" + task) || {}).group;
     this.position = -1;
   }
 
   thing(key) {
     return this.things.get(key);
+  }
+
+  groupOf(task) {
+    return (this.thing("task:" + task) || {}).group;
+  }
+
+  isHeld(sync) {
+    return HELD.includes((this.thing("sync:" + sync) || {}).kind);
   }
 
   /** One pass over the steps, for everything that is looked up later. */
@@ -258,7 +262,7 @@ class Run {
     }
     while (this.position < n) {
       this.position += 1;
-      this.state.apply(this.steps[this.position], this.groupOf);
+      this.state.apply(this.steps[this.position], this);
       this.compare();
     }
     return this.state;

@@ -29,7 +29,8 @@ function lanes(run, words, ui) {
   let busy = null;
   for (const step of run.steps) {
     const { n, ev } = step;
-    const key = workKey(step.work);
+    const mine = step.work ? stepOf(step.work) : null;
+    const key = mine === null ? null : "task:" + mine;
     if (ev === "wait.begin" || ev === "ready.pop") busy = n;
     if (ev === "wait.end" && busy !== null) loop.spans.push([busy, n, "wait"]);
     if (ev === "call.end" && busy !== null) loop.spans.push([busy, n, "running"]);
@@ -37,7 +38,7 @@ function lanes(run, words, ui) {
     if (ev === "stuck" || ev === "warn.slow") loop.marks.push([n, "!"]);
     if (ev === "out") out.marks.push([n, step.err ? "!" : "▾"]);
     if (ev === "ready.pop" && key) queued.delete(key);
-    if (ev === "ready.push" && key && key.startsWith("task:")) {
+    if (ev === "ready.push" && key) {
       queued.add(key);
       const one = lane(key, words.thing(key));
       if (one.state === "idle") turn(one, n, "scheduled");
@@ -272,7 +273,10 @@ class Timeline {
       if (line) {
         if (this.upright) pen.fillRect(top, at, LANE - 2, 1); else pen.fillRect(at, top, 1, LANE - 2);
       } else {
-        const [x, y] = this.upright ? [top + 7, at + 8] : [at + 1, top + 13];
+        const [x, y] = this.upright ? [top + 7, at + 8] : [at + 2, top + 13];
+        pen.fillStyle = this.colour.panel;
+        pen.fillRect(x - 1, y - 7, 12, 13);
+        pen.fillStyle = this.colour.ink;
         pen.fillText(sign, x, y);
       }
     }

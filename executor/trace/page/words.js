@@ -40,9 +40,15 @@ class Words {
     return text.replace(/\{(\w+)\}/g, (_, field) => values[field]);
   }
 
+  /** The same for a small space where it is clear that tasks are meant: "download". */
+  short(key) {
+    const { name } = this.run.thing(key) || {};
+    return key.startsWith("task:") && name ? name : this.thing(key);
+  }
+
   work(work) {
     if (work[0] === "main") return this.table.work.main;
-    const values = { task: "task:" + work[1], timer: "timer:" + work[1], source: "source:" + work[1] };
+    const values = { task: "task:" + work[1], timer: "timer:" + work[1] };
     const text = this.table.work[work[0]] || this.table.work["?"];
     return text.replace(/\{(\w+)\}/g, (_, field) => values[field] ? this.thing(values[field]) : work[1]);
   }
