@@ -63,7 +63,7 @@ class Log {
       const place = from + i;
       return ["l" + n, String([here, place, high, this.known]), () => h("div", { role: "listitem", "aria-posinset": place + 1,
         "aria-setsize": this.known, style: "top:" + place * high + "px;height:" + high + "px" },
-      h("button", { type: "button", class: "entry" + (here ? " here" : ""), "data-go": n, "data-board": board.index,
+      h("button", { type: "button", class: "entry" + (here ? " here" : "") + (board.words.knows(step) ? "" : " unknown"), "data-go": n, "data-board": board.index,
         "aria-current": here ? "step" : null }, h("span", { class: "n" }, String(n)),
       h("span", { class: "t" }, duration(step.t)), h("span", { class: "said" }, board.words.sentence(step)))) ];
     }));

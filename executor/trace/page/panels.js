@@ -47,7 +47,7 @@ class Board {
       ["timers", true], ["io", has("source")], ["tasks", true], ["jobs", has("job")],
       ["syncs", has("sync")], ["promises", has("promise")], ["why", true], ["timeline", true],
       ["log", true]];
-    const columns = { source: 0, output: 0, why: 1, turn: 1, ready: 1, timers: 1, io: 1, tasks: 2,
+    const columns = { source: 0, output: 0, why: 0, turn: 1, ready: 1, timers: 1, io: 1, tasks: 2,
       jobs: 2, syncs: 2, promises: 2 };
     const stacks = [0, 1, 2].map(() => h("div", { class: "stack" }));
     this.columns.append(...stacks);

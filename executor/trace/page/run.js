@@ -253,10 +253,13 @@ class Run {
     return this.keys[low] || { n: 0, state: {} };
   }
 
-  /** The state after step n. It is the run's own: read it, do not change it. */
+  /**
+   * The state after step n. It is the run's own: read it, do not change it. A walk forward never
+   * leans on a key it passes, so it meets the key with a state of its own to compare.
+   */
   at(n) {
     const key = this.keyBefore(n);
-    if (n < this.position || key.n > this.position) {
+    if (n < this.position || this.position < 0 || (key.n > this.position && n > this.position + 64)) {
       this.state = new State(key.state);
       this.position = key.n;
     }

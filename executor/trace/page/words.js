@@ -72,6 +72,11 @@ class Words {
     return steps[step.ev] || steps["?"];
   }
 
+  /** A newer recorder may tell of events that this table has no words for: a grey line. */
+  knows(step) {
+    return step.ev in this.table.steps;
+  }
+
   sentence(step) {
     if (this.kept.has(step.n)) return this.kept.get(step.n);
     const text = this.template(step).replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g,
