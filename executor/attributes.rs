@@ -3,7 +3,7 @@
 //! The attributes themselves are in `executor/macros`; they only move tokens. Here is what the
 //! tokens call.
 //!
-//! Tutorial: chapter 8. Before this: `testing/wait_all_tasks_blocked.rs`. After this: nothing.
+//! Tutorial: chapter 8. Before this: `testing/wait_all_tasks_blocked.rs`. After this: `trace/mod.rs`.
 
 use std::future::Future;
 

@@ -21,10 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use roundelay_pools::{Job, JobError};
-use roundelay_runtime::{ClockHold, Event, LoopProxy};
+use roundelay_runtime::{Awaited, ClockHold, Event, LoopProxy};
 
 use crate::host::Host;
 use crate::task_table::Tasks;
+use crate::told::awaits;
 
 pub(crate) struct AwaitedJob<T> {
     job: Job<T>,
@@ -36,11 +37,31 @@ pub(crate) struct AwaitedJob<T> {
     over: bool,
 }
 
+/// A job that is about to be handed to a pool.
+pub(crate) struct Announced {
+    number: u64,
+    pub(crate) host: Arc<Host>,
+}
+
+impl Announced {
+    /// Numbers the job and tells the observer, who hears of its beginning only after this.
+    pub(crate) fn new(tasks: &Tasks, pool: &'static str) -> Announced {
+        let number = tasks.blocking.next_number();
+        tasks.loop_ref.observe(|| Event::JobSubmitted { job: number, pool });
+        let watched = tasks.loop_ref.is_observed().then_some(number);
+        Announced { number, host: Host::new(tasks.loop_ref.proxy(), watched) }
+    }
+
+    /// The pool did not take it.
+    pub(crate) fn was_refused(&self, tasks: &Tasks) {
+        tasks.loop_ref.observe(|| Event::JobEnded { job: self.number, done: false });
+    }
+}
+
 impl<T> AwaitedJob<T> {
     /// Takes up a job that was just handed to a pool.
-    pub(crate) fn new(tasks: &Tasks, job: Job<T>, host: Arc<Host>) -> AwaitedJob<T> {
-        let number = tasks.blocking.next_number();
-        tasks.loop_ref.observe(|| Event::JobSubmitted { job: number });
+    pub(crate) fn new(tasks: &Tasks, job: Job<T>, announced: Announced) -> AwaitedJob<T> {
+        let Announced { number, host } = announced;
         let home = tasks.loop_ref.proxy();
         let clock = Mutex::new(Some(home.hold_clock()));
         let ring = Arc::new(Ring { clock, waker: Mutex::default() });
@@ -58,7 +79,10 @@ impl<T> AwaitedJob<T> {
         if outcome.is_ready() {
             self.over = true;
             self.ring.let_go();
-            self.tell(Event::JobEnded { job: self.number });
+            let done = matches!(outcome, Poll::Ready(Ok(_)));
+            self.tell(Event::JobEnded { job: self.number, done });
+        } else {
+            awaits(|| Awaited::Job(self.number));
         }
         outcome
     }

@@ -29,6 +29,7 @@
 
 mod error;
 mod waker;
+mod told;
 mod done_callbacks;
 mod task_table;
 mod requests;
@@ -60,6 +61,8 @@ mod patterns;
 mod net;
 pub mod testing;
 mod attributes;
+#[cfg(feature = "trace")]
+pub mod trace;
 
 pub use attributes::{__run_main, main, test};
 pub use bridge::from_thread::{FromThreadError, from_thread, is_host_gone};
@@ -129,6 +132,7 @@ pub use sync::rw_lock::{AcquireRead, AcquireWrite, ReadGuard, RwLock, WriteGuard
 pub use sync::semaphore::{Acquire, Permit, Semaphore};
 pub use task::{Task, TaskBuilder, spawn};
 pub use task_info::{TaskInfo, TaskState, all_tasks, current_task};
+pub use time::block_for::block_for;
 pub use time::deadline::{Deadline, Guarded};
 pub use time::interval::{Interval, MissedTick, interval, interval_at};
 pub use time::sleep::{Sleep, now, sleep, sleep_until};

@@ -22,7 +22,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::{Awaited, Event, observe_here};
+
 use crate::task_table::Waiter;
+use crate::told::{Number, awaits};
 
 /// A pair: the promise to set, and the future that waits for it. Both stay on one thread.
 ///
@@ -38,13 +41,15 @@ use crate::task_table::Waiter;
 #[doc(alias = "create_future")]
 #[doc(alias = "oneshot")]
 pub fn promise<T>() -> (Promise<T>, PromiseFuture<T>) {
-    let cell = Rc::new(RefCell::new(Cell::Open { waiter: None }));
+    let cell = Rc::new(RefCell::new(Cell::Open { waiter: None, number: Number::default() }));
     (Promise { cell: Rc::clone(&cell) }, PromiseFuture { cell })
 }
 
 enum Cell<T> {
     Open {
         waiter: Option<Waiter>,
+        /// Given when an observer first hears that somebody waits.
+        number: Number,
     },
     Resolved(T),
     /// The promise was dropped unset, or the value has been taken.
@@ -88,11 +93,15 @@ impl<T> Promise<T> {
 
     fn settle(&self, with: Cell<T>) -> Result<(), Cell<T>> {
         let mut cell = self.cell.borrow_mut();
-        let Cell::Open { waiter } = &mut *cell else { return Err(with) };
-        let waiter = waiter.take();
+        let Cell::Open { waiter, number } = &mut *cell else { return Err(with) };
+        let (waiter, number) = (waiter.take(), std::mem::take(number));
+        let resolved = matches!(with, Cell::Resolved(_));
         *cell = with;
         // Let the borrow end, then wake: a waker may run code that comes back here.
         drop(cell);
+        if number.is_given() {
+            observe_here(|| Event::PromiseSettled { promise: number.get(), resolved });
+        }
         if let Some(waiter) = waiter {
             waiter.wake();
         }
@@ -165,11 +174,20 @@ impl<T> PromiseFuture<T> {
         })
     }
 
+    /// Tells an observer that the task that is being polled waits for this.
+    #[inline]
+    fn tell_awaited(&self) {
+        awaits(|| match &*self.cell.borrow() {
+            Cell::Open { number, .. } => Awaited::Promise(number.get()),
+            _ => Awaited::NextTurn,
+        });
+    }
+
     /// Wakes `waiter` when there is an answer.
     pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
         let mut waiter = Some(waiter);
         let earlier = match &mut *self.cell.borrow_mut() {
-            Cell::Open { waiter: place } => std::mem::replace(place, waiter.take()),
+            Cell::Open { waiter: place, .. } => std::mem::replace(place, waiter.take()),
             _ => None,
         };
         // Dropping a waker may be foreign code: not while the cell is borrowed.
@@ -188,7 +206,10 @@ impl<T> Future for PromiseFuture<T> {
         self.wake_when_settled(Waiter::of(cx));
         match self.take_answer() {
             Some(answer) => Poll::Ready(answer),
-            None => Poll::Pending,
+            None => {
+                self.tell_awaited();
+                Poll::Pending
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::callback::{Callback, Key, Target};
 use crate::clock::{Clock, Instant, Moment};
@@ -84,6 +85,12 @@ impl LoopRef {
         self.core.clock.instant(self.now())
     }
 
+    /// Whether the loop's clock is [virtual](crate::EventLoopBuilder::virtual_clock).
+    #[must_use]
+    pub fn has_virtual_clock(&self) -> bool {
+        self.core.clock.is_virtual()
+    }
+
     /// The time on the loop's clock, as the loop itself counts it.
     #[must_use]
     pub fn now(&self) -> Moment {
@@ -109,6 +116,18 @@ impl LoopRef {
     #[must_use]
     pub fn instant(&self, moment: Moment) -> Instant {
         self.core.clock.instant(moment)
+    }
+
+    /// Blocks the loop's thread for `duration`, as a call would that knows nothing of the loop: on
+    /// the real clock the thread sleeps, the virtual clock is moved.
+    pub fn block_for(&self, duration: Duration) {
+        let clock = &self.core.clock;
+        if !clock.is_virtual() {
+            return std::thread::sleep(duration);
+        }
+        let (from, to) = (clock.now(), clock.now().after(duration));
+        clock.jump_to(to);
+        self.observe(|| Event::ClockJumps { from, to });
     }
 
     /// Ends the run after the turn that is running, or after the next one if none is.

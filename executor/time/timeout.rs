@@ -11,7 +11,7 @@
 //! - No timer is set for a future that is ready at its first poll.
 //! - When `Elapsed` comes out, the guarded future is gone.
 //!
-//! Tutorial: chapter 11. Before this: `sleep.rs`. After this: `timeout_join.rs`.
+//! Tutorial: chapter 11. Before this: `block_for.rs`. After this: `timeout_join.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
