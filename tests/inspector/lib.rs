@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   page.rs ----\
+//!   recorded.rs |
 //!   devices.rs ---> Browser (browser.rs) --HTTP--> chromedriver ---> a browser without a window
 //!   large.rs ---/      ^
 //!                      '-- file:///tmp/.../page.html (pages.rs)

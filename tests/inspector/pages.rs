@@ -1,7 +1,8 @@
 //! The pages that the tests open, written from traces into a folder of their own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
@@ -23,22 +24,44 @@ pub fn mistake() -> Value {
     serde_json::from_str(include_str!("traces/mistake.json")).unwrap()
 }
 
-/// Writes a page and gives its place.
+/// A page in a file, which goes when this does.
+pub struct Page(PathBuf);
+
+impl Deref for Page {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+        // The folder goes with the last page in it.
+        let _ = self.0.parent().map(fs::remove_dir);
+    }
+}
+
+/// Writes a page.
 #[must_use]
-pub fn write(trace: &Value, other: Option<&Value>) -> PathBuf {
+pub fn write(trace: &Value, other: Option<&Value>) -> Page {
     write_text(&trace.to_string(), other.map(Value::to_string).as_deref())
 }
 
 /// The same from texts, which need not be JSON.
 #[must_use]
-pub fn write_text(trace: &str, other: Option<&str>) -> PathBuf {
+pub fn write_text(trace: &str, other: Option<&str>) -> Page {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let folder = std::env::temp_dir().join(format!("roundelay-inspector-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join(format!("page{}.html", NEXT.fetch_add(1, Ordering::Relaxed)));
     let fallback = "<h1>Every step in a table</h1><table><tr><td>The run begins.</td></tr></table>";
-    fs::write(&file, page::page("a run", trace, other, fallback)).unwrap();
-    file
+    // A page that goes may take the folder with it at any moment.
+    while fs::write(&file, page::page("a run", trace, other, fallback)).is_err() {
+        fs::create_dir_all(&folder).unwrap();
+    }
+    Page(file)
 }
 
 /// A folder for what the page saves.
