@@ -182,7 +182,7 @@ class Board {
   draw_output(body) {
     const { run, n } = this;
     const upTo = this.allOutput && !this.page.hiding ? run.outs.length : Run.rank(run.outs, n + 1);
-    const from = Math.max(0, upTo - MOST_ROWS);
+    const from = Math.max(0, upTo - 100);
     const items = [];
     if (from > 0) items.push(["more", String(from), () => h("p", { class: "none" }, this.ui("earlier", from))]);
     if (!upTo) items.push(this.empty("none.output"));

@@ -75,7 +75,9 @@ class Timeline {
     this.zoom = 1;
     this.byTime = board.run.meta.clock === "real";
     this.canvas = h("canvas", { role: "img" });
-    this.size = h("div", { class: "size" }, this.canvas);
+    this.cursor = h("div", { class: "cursor" });
+    this.veil = h("div", { class: "veil" });
+    this.size = h("div", { class: "size" }, this.canvas, this.veil, this.cursor);
     this.scroller = h("div", { class: "lanes", tabindex: "0", role: "group", "aria-label": board.ui("panel.timeline") }, this.size);
     const button = (text, label, act) => {
       const element = h("button", { type: "button", "aria-label": board.ui(label), title: board.ui(label) }, text);
@@ -208,62 +210,80 @@ class Timeline {
     this.ratio = ratio;
   }
 
+  /** The lanes are drawn once for a window; a step only moves the cursor over them. */
   draw(measure) {
     if (this.n === undefined || !this.scroller.clientWidth) return;
     if (measure || !this.unit || this.upright !== narrow()) this.measure();
-    const { board, colour, upright, gutter } = this;
-    const pen = this.canvas.getContext("2d");
-    pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    const wide = this.scroller.clientWidth;
-    const high = this.scroller.clientHeight;
-    pen.fillStyle = colour.panel;
-    pen.fillRect(0, 0, wide, high);
-    this.scrollAlong = upright ? this.scroller.scrollTop : this.scroller.scrollLeft;
-    this.scrollAcross = upright ? this.scroller.scrollLeft : this.scroller.scrollTop;
-    const room = upright ? high : wide;
-    const end = board.page.hiding ? this.n + 1 : Infinity;
-    const box = (from, to, top, thick) => (upright ? pen.fillRect(top, from, thick, to - from) : pen.fillRect(from, top, to - from, thick));
+    const { board, colour, upright, gutter, canvas, scroller } = this;
+    this.scrollAlong = upright ? scroller.scrollTop : scroller.scrollLeft;
+    this.scrollAcross = upright ? scroller.scrollLeft : scroller.scrollTop;
+    const room = upright ? scroller.clientHeight : scroller.clientWidth;
     const place = (n) => this.along(n) - this.scrollAlong + gutter;
-    pen.font = "12px system-ui, sans-serif";
-    pen.textBaseline = "middle";
-    this.lanes.forEach((lane, i) => {
-      const top = i * LANE - this.scrollAcross;
-      if (top < -LANE || top > (upright ? wide : high)) return;
-      pen.fillStyle = colour.line;
-      box(gutter, room, top + LANE - 1, 1);
-      this.drawSpans(pen, lane, top, place, room, end, box);
-      this.drawMarks(pen, lane, top, place, room, end);
-    });
-    this.drawCursor(pen, place, room, box);
-    this.drawNames(pen, wide, high);
+    const box = (pen, from, to, top, thick) => (upright ? pen.fillRect(top, from, thick, to - from)
+      : pen.fillRect(from, top, to - from, thick));
+    const looks = [canvas.width, canvas.height, this.unit, this.scrollAlong, this.scrollAcross, this.byTime,
+      board.page.selected, colour.ink].join();
+    if (this.looks !== looks) {
+      this.looks = looks;
+      this.drawLanes(place, room, box);
+    }
+    const cover = (element, from, to) => {
+      const start = Math.max(from, this.scrollAlong + gutter);
+      const style = upright ? { left: 0, width: "100%", top: start + "px", height: Math.max(0, to - start) + "px" }
+        : { top: 0, height: "100%", left: start + "px", width: Math.max(0, to - start) + "px" };
+      Object.assign(element.style, style);
+    };
+    const at = this.along(this.n) + gutter;
+    cover(this.cursor, at - 1, at + 2);
+    cover(this.veil, this.along(this.n + 1) + gutter, board.page.hiding ? this.scrollAlong + room : 0);
     const step = board.run.steps[this.n];
-    this.canvas.setAttribute("aria-label", board.ui("timeline.label", this.lanes.length, this.n, duration(step.t)));
+    canvas.setAttribute("aria-label", board.ui("timeline.label", this.lanes.length, this.n, duration(step.t)));
   }
 
-  drawSpans(pen, lane, top, place, room, end, box) {
+  drawLanes(place, room, box) {
+    const { colour, upright, canvas } = this;
+    const pen = canvas.getContext("2d");
+    pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    const [wide, high] = [canvas.width, canvas.height];
+    pen.fillStyle = colour.panel;
+    pen.fillRect(0, 0, wide, high);
+    pen.textBaseline = "middle";
+    pen.font = "12px system-ui, sans-serif";
+    const seen = this.lanes.map((lane, i) => [lane, i * LANE - this.scrollAcross])
+      .filter(([, top]) => top > -LANE && top < (upright ? wide : high));
+    for (const [lane, top] of seen) {
+      pen.fillStyle = colour.line;
+      box(pen, this.gutter, room, top + LANE - 1, 1);
+      this.drawSpans(pen, lane, top, place, room, box);
+      this.drawMarks(pen, lane, top, place, room);
+    }
+    pen.fillStyle = colour.panel;
+    box(pen, 0, this.gutter - 2, 0, 4000);
+    for (const [lane, top] of seen) this.drawName(pen, lane, top);
+  }
+
+  drawSpans(pen, lane, top, place, room, box) {
     const { colour } = this;
     let drawn = -1;
     for (const [from, to, state] of lane.spans) {
-      if (from >= end) break;
       const start = Math.max(place(from), this.gutter);
-      const stop = Math.min(place(Math.min(to, end)), room);
+      const stop = Math.min(place(to), room);
       if (stop < this.gutter || start > room || stop <= drawn) continue;
       const wide = Math.max(stop, start + 1);
       const [thick, tone] = { running: [16, "running"], scheduled: [8, "scheduled"], idle: [2, "idle"], wait: [2, "soft"] }[state];
       pen.fillStyle = colour[tone];
       if (state === "wait" && wide - start > 6) {
-        for (let at = start; at < wide; at += 6) box(at, Math.min(at + 3, wide), top + 12, 2);
+        for (let at = start; at < wide; at += 6) box(pen, at, Math.min(at + 3, wide), top + 12, 2);
       } else {
-        box(start, wide, top + (LANE - thick) / 2, thick);
+        box(pen, start, wide, top + (LANE - thick) / 2, thick);
       }
       if (state === "running") drawn = wide;
     }
   }
 
-  drawMarks(pen, lane, top, place, room, end) {
+  drawMarks(pen, lane, top, place, room) {
     let before = -100;
     for (const [n, sign] of lane.marks) {
-      if (n >= end) break;
       const at = place(n);
       if (at < this.gutter || at > room) continue;
       const line = sign === "|";
@@ -282,33 +302,20 @@ class Timeline {
     }
   }
 
-  drawCursor(pen, place, room, box) {
-    const at = place(this.n);
-    if (at < this.gutter - 1 || at > room) return;
-    pen.fillStyle = this.colour.mark;
-    box(at - 1, at + 2, 0, 4000);
-  }
-
-  drawNames(pen, wide, high) {
-    const { colour, upright, gutter } = this;
-    pen.fillStyle = colour.panel;
-    if (upright) pen.fillRect(0, 0, wide, gutter - 2); else pen.fillRect(0, 0, gutter - 2, high);
-    this.lanes.forEach((lane, i) => {
-      const top = i * LANE - this.scrollAcross;
-      if (top < -LANE || top > (upright ? wide : high)) return;
-      const chosen = lane.key && lane.key === this.board.page.selected;
-      pen.fillStyle = chosen ? colour.accent : colour.ink;
-      pen.font = (chosen ? "bold " : "") + "12px system-ui, sans-serif";
-      const name = shorten(lane.name, upright ? 12 : 17);
-      if (upright) {
-        pen.save();
-        pen.translate(top + 13, gutter - 8);
-        pen.rotate(-Math.PI / 2);
-        pen.fillText(name, 0, 0);
-        pen.restore();
-      } else {
-        pen.fillText(name, 4, top + 13);
-      }
-    });
+  drawName(pen, lane, top) {
+    const { colour, upright } = this;
+    const chosen = lane.key && lane.key === this.board.page.selected;
+    pen.fillStyle = chosen ? colour.accent : colour.ink;
+    pen.font = (chosen ? "bold " : "") + "12px system-ui, sans-serif";
+    const name = shorten(lane.name, upright ? 12 : 17);
+    pen.save();
+    if (upright) {
+      pen.translate(top + 13, this.gutter - 8);
+      pen.rotate(-Math.PI / 2);
+      pen.fillText(name, 0, 0);
+    } else {
+      pen.fillText(name, 4, top + 13);
+    }
+    pen.restore();
   }
 }
