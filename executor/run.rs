@@ -98,6 +98,9 @@ pub struct Runner {
     patience: Duration,
     /// The context variables of its main tasks, kept from run to run.
     values: Cell<ContextValues>,
+    /// Dropped last: then everything has been told.
+    #[cfg(feature = "trace")]
+    _trace: Option<crate::trace::SavedAtEnd>,
 }
 
 impl Runner {
@@ -349,12 +352,26 @@ impl RunnerBuilder {
     ///
     /// # Errors
     /// What the operating system says when it has no descriptor left for the loop.
-    pub fn build(self) -> Result<Runner, RunError> {
+    #[cfg_attr(not(feature = "trace"), allow(unused_mut, reason = "an observer may be added"))]
+    pub fn build(mut self) -> Result<Runner, RunError> {
+        #[cfg(feature = "trace")]
+        let trace = crate::trace::SavedAtEnd::wanted();
+        #[cfg(feature = "trace")]
+        if let Some(trace) = &trace {
+            self.event_loop = self.event_loop.observer(trace.recorder());
+        }
         let event_loop = self.event_loop.build()?;
         let blocking = BlockingPool::new(self.threads);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn roundelay_runtime::Target>);
         let values = Cell::new(ContextValues::current());
-        Ok(Runner { event_loop, tasks, patience: self.patience, values })
+        Ok(Runner {
+            event_loop,
+            tasks,
+            patience: self.patience,
+            values,
+            #[cfg(feature = "trace")]
+            _trace: trace,
+        })
     }
 }

@@ -25,9 +25,18 @@ mod recording_tasks;
 mod recorder;
 mod check;
 mod sentences;
+mod csv;
+mod svg;
+mod state_svg;
+mod chrome;
+mod compare;
+mod html;
+mod saving;
 mod saying;
 
 pub use check::Violation;
+pub use chrome::ChromeTime;
+pub use compare::Parting;
 pub use event::{
     JobState, PromiseState, Side, TaskState, Thing, ThingKind, TraceEvent, TraceWork, Waiting,
     WokenBy,
@@ -37,5 +46,7 @@ pub use model::{
     Step, SyncThing, TaskThing, Things, Trace, TraceError,
 };
 pub use recorder::Recorder;
+pub(crate) use saving::SavedAtEnd;
 pub use saying::{remark, say, say_err};
+pub use sentences::Sentences;
 pub use state::{Kinship, Phase, TraceState};

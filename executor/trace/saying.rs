@@ -3,7 +3,7 @@
 //! `println!` writes and is gone. [`say`] writes the same line and tells the observer, so that
 //! the trace knows which step wrote it.
 //!
-//! Tutorial: chapter 19. Before this: `sentences.rs`. After this: nothing.
+//! Tutorial: chapter 19. Before this: `saving.rs`. After this: nothing.
 
 use std::fmt::Display;
 use std::panic::Location;
