@@ -19,6 +19,8 @@
 //!   prints `{{trace}}` does no harm.
 //! - Inside a script element no `<` is left as it is, so nothing in a trace can end the element.
 //! - The sentences are the table the text rendering uses: the page tells the same story.
+//!
+//! Tutorial: chapter 19. Before this: `compare.rs`. After this: `html.rs`.
 
 /// The files of `page/` that the template's marks name.
 const FILES: &[(&str, &str)] = &[
@@ -35,8 +37,8 @@ const FILES: &[(&str, &str)] = &[
     ("page.js", include_str!("page/page.js")),
 ];
 
-/// All sentences, as the page and the text rendering read them.
-pub(crate) const SENTENCES: &str = include_str!("page/sentences.json");
+/// All sentences: the text rendering reads the same file.
+const SENTENCES: &str = include_str!("page/sentences.json");
 
 const TEMPLATE: &str = include_str!("page/template.html");
 

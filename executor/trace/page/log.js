@@ -20,10 +20,12 @@ class Log {
     body.append(h("div", { class: "tools" }, this.filter, this.kind,
       h("label", { class: "small" }, this.only, " ", board.ui("only.selected")), this.count), this.box);
     for (const control of [this.filter, this.kind, this.only]) {
-      control.addEventListener("input", () => { this.list = null; this.show(board.n); });
+      control.addEventListener("input", () => { this.list = null; this.show(board.n); board.finish(); });
     }
-    this.box.addEventListener("scroll", () => this.draw());
-    new ResizeObserver(() => this.draw()).observe(this.box);
+    this.top = 0;
+    this.room = 300;
+    this.box.addEventListener("scroll", () => { this.top = this.box.scrollTop; this.draw(); });
+    new ResizeObserver(() => { this.room = this.box.clientHeight; this.draw(); }).observe(this.box);
   }
 
   choose() {
@@ -46,8 +48,9 @@ class Log {
     setText(this.count, this.board.ui("shown", known));
     this.rows.style.height = known * this.high + "px";
     const at = Math.max(0, Run.rank(this.list, n + 1) - 1) * this.high;
-    if (at < this.box.scrollTop || at + this.high > this.box.scrollTop + this.box.clientHeight) {
-      this.box.scrollTop = Math.max(0, at - this.box.clientHeight / 2);
+    if (at < this.top || at + this.high > this.top + this.room) {
+      this.top = Math.max(0, at - this.room / 2);
+      this.board.afterwards.push(() => { this.box.scrollTop = this.top; });
     }
     this.draw();
   }
@@ -55,8 +58,8 @@ class Log {
   draw() {
     if (!this.list) return;
     const { board, high } = this;
-    const from = Math.max(0, Math.floor(this.box.scrollTop / high) - 3);
-    const to = Math.min(this.known, from + Math.ceil(this.box.clientHeight / high) + 6);
+    const from = Math.max(0, Math.floor(this.top / high) - 3);
+    const to = Math.min(this.known, from + Math.ceil(this.room / high) + 6);
     renew(this.rows, this.list.slice(from, to).map((n, i) => {
       const step = board.run.steps[n];
       const here = n === board.n;

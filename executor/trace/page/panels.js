@@ -27,6 +27,7 @@ class Board {
     this.name = name;
     this.n = 0;
     this.panels = new Map();
+    this.afterwards = [];
     this.root = h("article", { class: "board", "aria-label": run.meta.program });
     if (name) this.root.append(h("h2", { class: "boardname" }, name + ": " + (run.meta.program || "")));
     this.sentence = h("p", { class: "sentence" });
@@ -149,10 +150,16 @@ class Board {
       panel.section.classList.toggle("changed", changes.includes(name));
       if (!this.page.folded.has(name)) this.draw(name, panel.body, state, step);
     }
+    this.finish();
     if (run.damaged !== null && !this.notice.querySelector("[data-notice=damaged]")) {
       this.notice.append(h("p", { class: "warning", role: "alert", "data-notice": "damaged" },
         this.ui("damaged", run.damaged)));
     }
+  }
+
+  /** What asks for sizes waits until all is written: asking in between would lay the page out anew each time. */
+  finish() {
+    for (const act of this.afterwards.splice(0)) act();
   }
 
   draw(name, body, state, step) {
@@ -206,7 +213,7 @@ class Board {
         line.err ? h("b", {}, this.ui("stderr") + " ") : null, line.text || " ",
         h("small", {}, duration(line.t))))];
     }));
-    if (!this.allOutput) lines.scrollTop = lines.scrollHeight;
+    if (!this.allOutput) this.afterwards.push(() => { lines.scrollTop = lines.scrollHeight; });
   }
 
   draw_turn(body, state, step) {
@@ -509,7 +516,7 @@ class SourcePanel {
     this.choice = h("select", { "aria-label": board.ui("file") },
       this.files.map((file) => h("option", { value: file.id }, file.path)));
     this.choice.hidden = this.files.length < 2;
-    this.choice.addEventListener("change", () => { this.open(Number(this.choice.value)); this.mark(); });
+    this.choice.addEventListener("change", () => { this.open(Number(this.choice.value)); this.mark(); board.finish(); });
     this.list.addEventListener("click", (event) => {
       const row = event.target.closest("li[data-line]");
       if (row && !event.target.closest("[data-sel]")) this.follow(Number(row.dataset.line));
@@ -581,7 +588,7 @@ class SourcePanel {
       if (row) {
         row.classList.add("here");
         this.marked.push(row);
-        scrollInside(this.list, row);
+        board.afterwards.push(() => scrollInside(this.list, row));
       }
     }
   }

@@ -176,8 +176,7 @@ class Timeline {
 
   show(n) {
     this.n = n;
-    this.reveal();
-    this.draw();
+    this.board.afterwards.push(() => { this.reveal(); this.draw(); });
   }
 
   /** Keeps the cursor inside the window when the run is longer than it. */
