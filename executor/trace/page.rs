@@ -10,6 +10,8 @@
 //!                   <script>{{run.js}}{{words.js}} ... </script>
 //! ```
 //!
+//! Its code goes in without indentation and comments; who wants to read it reads it here.
+//!
 //! Everything the page needs is inside it: it opens from a stick or an e-mail, asks nothing of
 //! any host and keeps nothing. Its code is in `page/`, one idea per file; the template lists
 //! them in reading order.
@@ -56,7 +58,7 @@ pub(crate) fn page(title: &str, trace: &str, other: Option<&str>, fallback: &str
             "trace" => page.push_str(&as_data(trace)),
             "other" => page.push_str(&as_data(other.unwrap_or("null"))),
             "sentences" => page.push_str(&as_data(SENTENCES)),
-            file => page.push_str(code(file)),
+            file => page.push_str(&carried(file, code(file))),
         }
         rest = after;
     }
@@ -68,6 +70,15 @@ pub(crate) fn page(title: &str, trace: &str, other: Option<&str>, fallback: &str
 fn code(name: &str) -> &'static str {
     let found = FILES.iter().find(|(file, _)| *file == name);
     found.unwrap_or_else(|| panic!("the template names `{name}`, which page.rs does not list")).1
+}
+
+/// Code without its indentation, and scripts without the lines that only comment: the page is
+/// mailed and kept, the source is read here.
+fn carried(file: &str, code: &str) -> String {
+    let comments: &[&str] = if file.ends_with(".js") { &["//", "/**", "* ", "*/"] } else { &[] };
+    let lines = code.lines().map(str::trim_start);
+    let lines = lines.filter(|line| !comments.iter().any(|mark| line.starts_with(mark)));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// JSON stays the same JSON when `<` is written as an escape: it occurs inside strings only.
@@ -99,6 +110,8 @@ mod tests {
         for (name, text) in FILES {
             assert!(TEMPLATE.contains(&format!("{{{{{name}}}}}")), "{name} is not used");
             assert!(!text.contains("</script"), "{name} would end its element");
+            let several = carried(name, text).contains('`');
+            assert!(!several, "{name} may have a text of several lines, whose lines are not code");
         }
         page("t", "{}", None, "");
     }

@@ -207,6 +207,7 @@ class Timeline {
     this.canvas.width = wide * ratio;
     this.canvas.height = high * ratio;
     this.ratio = ratio;
+    this.looks = null;
   }
 
   /** The lanes are drawn once for a window; a step only moves the cursor over them. */
