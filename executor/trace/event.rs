@@ -292,6 +292,21 @@ words! {
     }
 }
 
+impl TaskState {
+    /// The shape that stands for it beside its word, so that no colour has to.
+    #[must_use]
+    pub fn shape(self) -> &'static str {
+        match self {
+            TaskState::Idle => "○",
+            TaskState::Scheduled => "◔",
+            TaskState::Running => "●",
+            TaskState::Finished => "✓",
+            TaskState::Cancelled => "✕",
+            TaskState::Panicked => "!",
+        }
+    }
+}
+
 /// One who waits when nothing can happen any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::trace::event::{Thing, TraceWork};
 use crate::trace::model::{Step, Trace};
 
 /// The fields that may choose among several sentences of one event, the first one first.
@@ -53,6 +54,24 @@ impl Sentences {
     pub fn from_json(json: &str) -> Result<Sentences, String> {
         serde_json::from_str(json)
             .map_err(|error| format!("this is no table of sentences: {error}"))
+    }
+
+    /// A duration as the sentences say it: `400 ms`.
+    #[must_use]
+    pub fn duration(nanoseconds: u64) -> String {
+        duration(nanoseconds)
+    }
+
+    /// How the sentences call a thing: "timer 3".
+    #[must_use]
+    pub fn name_of(&self, trace: &Trace, thing: Thing) -> String {
+        self.thing(trace, thing.0.word(), thing.1)
+    }
+
+    /// How the sentences call an entry of the ready queue: "a step of task tea".
+    #[must_use]
+    pub fn name_of_work(&self, trace: &Trace, work: TraceWork) -> String {
+        self.work(trace, &Value::from(work))
     }
 
     /// The sentence of one step.
@@ -127,7 +146,12 @@ impl Sentences {
         };
         let name = name.filter(|name| !name.is_empty());
         let unnamed = format!("{kind}#");
-        let key = if name.is_some() { kind } else { &unnamed };
+        let key = match &name {
+            // A task that nobody named is called `Task-3`: "task Task-3" would say it twice.
+            Some(name) if kind == "task" && name.starts_with("Task-") => "task@",
+            Some(_) => kind,
+            None => &unnamed,
+        };
         let template = self.things.get(key).or_else(|| self.things.get(&unnamed));
         let template = template.or_else(|| self.things.get("?"));
         fill(template.map(String::as_str).unwrap_or_default(), |mark| match mark {

@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use crate::trace::event::{TaskState, TraceWork};
+use crate::trace::event::TraceWork;
 use crate::trace::model::Trace;
 use crate::trace::sentences::{Sentences, duration};
 use crate::trace::state::TraceState;
@@ -49,7 +49,7 @@ impl Trace {
         let tasks = state.tasks.iter().map(|(id, how, on, _)| {
             let on =
                 on.map_or_else(String::new, |on| format!(", waits for {} {}", on.0.word(), on.1));
-            format!("{} {}: {}{on}", shape(*how), self.task_name(*id), how.word())
+            format!("{} {}: {}{on}", how.shape(), self.task_name(*id), how.word())
         });
         let columns: [(&str, Vec<String>); 3] = [
             ("ready queue, next first", ready.collect()),
@@ -95,17 +95,5 @@ impl Trace {
             TraceWork::Main => "step of main".into(),
             TraceWork::Cancelled => "cancelled".into(),
         }
-    }
-}
-
-/// The shape that stands for a state, beside its word.
-pub(crate) fn shape(state: TaskState) -> &'static str {
-    match state {
-        TaskState::Idle => "○",
-        TaskState::Scheduled => "◔",
-        TaskState::Running => "●",
-        TaskState::Finished => "✓",
-        TaskState::Cancelled => "✕",
-        TaskState::Panicked => "!",
     }
 }

@@ -9,3 +9,4 @@ mod support;
 mod programs;
 mod recorded;
 mod renderings;
+mod schema;
