@@ -52,13 +52,19 @@ pub fn write(trace: &Value, other: Option<&Value>) -> Page {
 /// The same from texts, which need not be JSON.
 #[must_use]
 pub fn write_text(trace: &str, other: Option<&str>) -> Page {
+    let fallback = "<h1>Every step in a table</h1><table><tr><td>The run begins.</td></tr></table>";
+    write_html(&page::page("a run", trace, other, fallback))
+}
+
+/// A page that is finished.
+#[must_use]
+pub fn write_html(html: &str) -> Page {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let folder = std::env::temp_dir().join(format!("roundelay-inspector-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join(format!("page{}.html", NEXT.fetch_add(1, Ordering::Relaxed)));
-    let fallback = "<h1>Every step in a table</h1><table><tr><td>The run begins.</td></tr></table>";
     // A page that goes may take the folder with it at any moment.
-    while fs::write(&file, page::page("a run", trace, other, fallback)).is_err() {
+    while fs::write(&file, html).is_err() {
         fs::create_dir_all(&folder).unwrap();
     }
     Page(file)

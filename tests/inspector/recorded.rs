@@ -5,12 +5,13 @@ use std::time::Duration;
 use roundelay::trace::{Trace, say};
 use roundelay::{TaskBuilder, sleep, spawn, yield_now};
 use roundelay_inspector_tests::{browser, pages};
+use serde_json::json;
 
 #[path = "../trace/programs.rs"]
 mod programs;
 
 fn page(trace: &Trace) -> pages::Page {
-    pages::write_text(&trace.to_json(), None)
+    pages::write_html(&trace.to_html())
 }
 
 /// Tasks that sleep, yield and print until there are many thousand steps.
@@ -55,6 +56,22 @@ fn the_page_and_the_recorder_tell_the_same_story_in_the_same_words() {
         let text = browser.js("return asText(inspector.boards[0])");
         assert_eq!(text.as_str().unwrap(), trace.to_text());
     }
+}
+
+#[test]
+fn two_recorded_runs_stand_on_one_page_and_without_script_it_is_the_table_of_steps() {
+    let browser = browser!();
+    let (one, other) = (programs::two_tasks(), programs::everything());
+    let page = pages::write_html(&one.to_html_beside(Some(&other)));
+    browser.open(&page, "#selftest");
+    assert!(browser.text("#selftest").starts_with("Selftest passed"));
+    assert_eq!(browser.count(".board"), 2);
+    browser.command("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    browser.open(&page, "");
+    let asked = json!({ "expression": "document.body.innerText" });
+    let text = browser.command("Runtime.evaluate", asked)["result"]["value"].to_string();
+    browser.command("Emulation.setScriptExecutionDisabled", json!({ "value": false }));
+    assert!(text.contains("Task tea finishes."), "{text}");
 }
 
 /// Figures of this machine: `--ignored --nocapture` shows them.
