@@ -143,11 +143,11 @@ impl Browser {
         self.call("/back", &json!({}));
     }
 
-    /// Waits until a script returns true, at most ten seconds.
+    /// Waits until a script returns true, at most half a minute.
     pub fn wait_until(&self, script: &str) {
         let begin = Instant::now();
         while self.js(&format!("return Boolean({script})")) != true {
-            assert!(begin.elapsed() < Duration::from_secs(10), "never came true: {script}");
+            assert!(begin.elapsed() < Duration::from_secs(30), "never came true: {script}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -71,6 +71,23 @@ fn on_a_phone_the_panels_that_changed_come_first_and_time_runs_downward() {
 }
 
 #[test]
+fn the_timeline_is_drawn_again_when_the_window_or_the_theme_changes() {
+    let browser = browser!();
+    let colours = "let c = inspector.boards[0].timeline.canvas, all = new Set();\
+        let pixels = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;\
+        for (let i = 0; i < pixels.length; i += 4) all.add(pixels.slice(i, i + 3).join()); return all.size > 5";
+    everything(&browser, "#s=40");
+    for (width, theme) in
+        [(1400, "dark"), (700, "light"), (360, "light"), (360, "dark"), (1200, "dark")]
+    {
+        browser.size(width, 800);
+        browser.media("screen", &[("prefers-color-scheme", theme)]);
+        browser.press(&["Right"]);
+        browser.wait_until(&format!("(() => {{ {colours} }})()"));
+    }
+}
+
+#[test]
 fn the_theme_is_the_systems_and_can_be_switched() {
     let browser = browser!();
     let paper = "return getComputedStyle(document.body).backgroundColor";

@@ -25,7 +25,7 @@ fn twenty_thousand_steps_are_whole_and_only_what_is_seen_is_drawn() {
 fn how_long_twenty_thousand_steps_take() {
     let browser = browser!();
     let page = pages::write(&pages::many_steps(20_000), None);
-    let size = std::fs::metadata(&page).unwrap().len();
+    let size = std::fs::metadata(&*page).unwrap().len();
     browser.open(&page, "#s=10000");
     let loaded = browser.js("return performance.getEntriesByType('navigation')[0].loadEventEnd");
     let walk = "let all = []; for (let i = 0; i < 400; i += 1) { let from = performance.now();\

@@ -81,7 +81,7 @@ fn how_long_a_large_run_takes() {
     let browser = browser!();
     let trace = busy();
     let page = page(&trace);
-    let size = std::fs::metadata(&page).unwrap().len();
+    let size = std::fs::metadata(&*page).unwrap().len();
     browser.open(&page, "#s=10000");
     let loaded = browser.js("return performance.getEntriesByType('navigation')[0].loadEventEnd");
     println!("{} steps, {size} bytes; loaded after {loaded} ms", trace.steps.len());

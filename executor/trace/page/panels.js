@@ -249,6 +249,7 @@ class Board {
       asleep = step.at_most === null || step.at_most === undefined
         ? this.ui("asleep.open") : this.ui("asleep", duration(step.t + step.at_most));
     }
+    if (step.ev === "clock.jump") asleep = this.ui("jumped", duration(step.to));
     const mine = state.batch_end === null ? state.ready.length
       : state.ready.filter(([place]) => place < state.batch_end).length;
     const ready = begin === null || phase === null ? this.ui("between", state.turn)

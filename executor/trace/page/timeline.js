@@ -23,7 +23,7 @@ function lanes(run, words, ui) {
     one.since = n;
     one.state = state;
   };
-  const task = (id) => lane("task:" + id, words.thing("task:" + id));
+  const task = (id) => lane("task:" + id, words.short("task:" + id));
   const queued = new Set();
   const workers = new Map();
   let busy = null;
@@ -35,12 +35,13 @@ function lanes(run, words, ui) {
     if (ev === "wait.end" && busy !== null) loop.spans.push([busy, n, "wait"]);
     if (ev === "call.end" && busy !== null) loop.spans.push([busy, n, "running"]);
     if (ev === "turn.begin") loop.marks.push([n, "|"]);
+    if (ev === "clock.jump") loop.marks.push([n, "»"]);
     if (ev === "stuck" || ev === "warn.slow") loop.marks.push([n, "!"]);
     if (ev === "out") out.marks.push([n, step.err ? "!" : "▾"]);
     if (ev === "ready.pop" && key) queued.delete(key);
     if (ev === "ready.push" && key) {
       queued.add(key);
-      const one = lane(key, words.thing(key));
+      const one = lane(key, words.short(key));
       if (one.state === "idle") turn(one, n, "scheduled");
     }
     if (ev === "task.spawn") turn(task(step.task), n, "idle");
@@ -307,7 +308,7 @@ class Timeline {
     const chosen = lane.key && lane.key === this.board.page.selected;
     pen.fillStyle = chosen ? colour.accent : colour.ink;
     pen.font = (chosen ? "bold " : "") + "12px system-ui, sans-serif";
-    const name = shorten(lane.name, upright ? 12 : 17);
+    const name = shorten(lane.name, upright ? 11 : 16);
     pen.save();
     if (upright) {
       pen.translate(top + 13, this.gutter - 8);

@@ -35,7 +35,9 @@ class Words {
     const thing = this.run.thing(key) || {};
     const name = thing.name === null || thing.name === undefined || thing.name === "" ? null : thing.name;
     const things = this.table.things;
-    const text = (name === null ? things[kind + "#"] : things[kind] || things[kind + "#"]) || things["?"];
+    // A task that nobody named is called "Task-3": "task Task-3" would say it twice.
+    const form = name === null ? kind + "#" : kind === "task" && name.startsWith("Task-") ? "task@" : kind;
+    const text = things[form] || things[kind + "#"] || things["?"];
     const values = { id, name: name === null ? id : name, kind: thing.kind || kind };
     return text.replace(/\{(\w+)\}/g, (_, field) => values[field]);
   }
