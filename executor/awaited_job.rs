@@ -23,6 +23,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use roundelay_pools::{Job, JobError};
 use roundelay_runtime::{Awaited, ClockHold, Event, LoopProxy};
 
+use crate::current::current_tasks;
 use crate::host::Host;
 use crate::task_table::Tasks;
 use crate::told::awaits;
@@ -93,9 +94,10 @@ impl<T> AwaitedJob<T> {
         self.job.cancel();
     }
 
+    /// Also when its task is dropped by a runner that closes, whose loop runs no more.
     fn tell(&self, event: Event) {
-        if let Ok(home) = self.home.local() {
-            home.observe(|| event);
+        if let Some(tasks) = current_tasks().filter(|tasks| tasks.loop_ref.id() == self.home.id()) {
+            tasks.loop_ref.observe(|| event);
         }
     }
 }

@@ -12,7 +12,7 @@
 //! | whoever waits, waits for something that can still happen, or `stuck` names it | fold |
 //! | what is opened is closed: jobs, groups, locks | fold, at the end |
 //!
-//! Tutorial: chapter 19. Before this: `recorder.rs`. After this: `sentences.rs`.
+//! Tutorial: chapter 19. Before this: `recording_tasks.rs`. After this: `recorder.rs`.
 
 use std::fmt;
 
@@ -114,12 +114,7 @@ impl Checker<'_> {
                     );
                 }
                 self.next_place = Some(place + 1);
-                let queued =
-                    |task| self.state.ready.iter().any(|entry| task_of(entry.1) == Some(task));
-                if let Some(task) = task_of(*work)
-                    && task != 0
-                    && queued(task)
-                {
+                if let Some(task) = task_of(*work).filter(|task| self.is_queued(*task)) {
                     self.wrong(n, format!("task {task} is in the ready queue already"));
                 }
             }
@@ -161,8 +156,7 @@ impl Checker<'_> {
             },
             TraceEvent::TaskEnd { task, .. } => {
                 let state = self.state.task(*task).map(|it| it.1);
-                let lives = [TaskState::Idle, TaskState::Scheduled, TaskState::Running];
-                if !state.is_some_and(|state| lives.contains(&state)) {
+                if !state.is_some_and(TaskState::is_alive) {
                     self.wrong(n, format!("task {task} ends and was not alive"));
                 }
             }
@@ -175,9 +169,12 @@ impl Checker<'_> {
             TraceEvent::GroupClose { group } => {
                 let children = self.state.groups.iter().find(|it| it.0 == *group);
                 let left: Vec<u64> = children.map(|it| it.2.clone()).unwrap_or_default();
-                // A child that is just taking a step is dropped when that step ends.
-                let ended =
-                    |child| self.state.task(child).is_none_or(|it| it.1 == TaskState::Running);
+                // A child in whose own step the group is dropped ends when that step does.
+                let called = self.state.called.and_then(task_of);
+                let ended = |child| {
+                    let running = |state| state == TaskState::Running;
+                    called == Some(child) || self.state.task(child).is_none_or(|it| running(it.1))
+                };
                 for child in left.into_iter().filter(|child| !ended(*child)).collect::<Vec<_>>() {
                     self.wrong(
                         n,
@@ -235,9 +232,7 @@ impl Checker<'_> {
                 state.timers.iter().any(|it| it.0 == id)
                     || state.ready.iter().any(|it| it.1 == entry)
             }
-            ThingKind::Task => state.task(id).is_some_and(|it| {
-                [TaskState::Idle, TaskState::Scheduled, TaskState::Running].contains(&it.1)
-            }),
+            ThingKind::Task => state.task(id).is_some_and(|it| it.1.is_alive()),
             ThingKind::Source => state.io.iter().any(|it| it.0 == id && (it.1 || it.2)),
             ThingKind::Job => state
                 .jobs
@@ -253,6 +248,17 @@ impl Checker<'_> {
 
     fn sync(&self, sync: u64) -> Option<&(u64, usize, Vec<u64>, Vec<u64>)> {
         self.state.syncs.iter().find(|it| it.0 == sync)
+    }
+
+    fn is_queued(&self, task: u64) -> bool {
+        // Whose step it is was scheduled and has left the queue.
+        let is_called = self.state.called.and_then(task_of) == Some(task);
+        let in_queue = || self.state.ready.iter().any(|entry| task_of(entry.1) == Some(task));
+        match self.state.task(task).map(|it| it.1) {
+            Some(TaskState::Scheduled) => !is_called || in_queue(),
+            Some(TaskState::Running) => in_queue(),
+            _ => false,
+        }
     }
 
     fn holds(&self, sync: u64, task: u64) -> bool {

@@ -293,6 +293,12 @@ words! {
 }
 
 impl TaskState {
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_alive(self) -> bool {
+        matches!(self, TaskState::Idle | TaskState::Scheduled | TaskState::Running)
+    }
+
     /// The shape that stands for it beside its word, so that no colour has to.
     #[must_use]
     pub fn shape(self) -> &'static str {

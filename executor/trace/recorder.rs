@@ -9,7 +9,7 @@
 //!   and by how much.
 //! - What is recorded of a run that is deterministic is the same each time, byte for byte.
 //!
-//! Tutorial: chapter 19. Before this: `recording_tasks.rs`. After this: `check.rs`.
+//! Tutorial: chapter 19. Before this: `check.rs`. After this: `sentences.rs`.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use roundelay_runtime::{Event, Moment, Observer, current_loop};
 
+use crate::trace::check::Violation;
 use crate::trace::model::{Key, Meta, Step, Things, Trace};
 use crate::trace::recording::Recording;
 use crate::trace::state::TraceState;
@@ -89,6 +90,21 @@ impl Recorder {
     /// Reads the source files that the run speaks of, where it finds them.
     #[must_use]
     pub fn finish(&self) -> Trace {
+        let mut trace = self.bare();
+        trace.files = self.recording.borrow().numbers.files();
+        trace.meta.hash = hash(&trace.steps);
+        trace.keys = keys(&trace.steps, &trace.things);
+        trace
+    }
+
+    /// Everything in what was recorded up to now that cannot be: see [`Trace::check`].
+    #[must_use]
+    pub fn check(&self) -> Vec<Violation> {
+        self.bare().check()
+    }
+
+    /// The trace without what has to be worked out or read.
+    fn bare(&self) -> Trace {
         let recording = self.recording.borrow();
         let steps = recording.steps.clone();
         let things = recording.numbers.things.clone();
@@ -105,13 +121,9 @@ impl Recorder {
             truncated: recording.dropped > 0,
             dropped: recording.dropped,
             roundelay: env!("CARGO_PKG_VERSION").into(),
-            hash: hash(&steps),
+            hash: String::new(),
         };
-        let files = recording.numbers.files();
-        let keys = keys(&steps, &things);
-        let mut trace = Trace::new(meta, files, things, steps);
-        trace.keys = keys;
-        trace
+        Trace::new(meta, Vec::new(), things, steps)
     }
 }
 

@@ -3,7 +3,7 @@
 //! The loop tells that a task waits; what for, it tells just before, one word for each future
 //! that said so in this step. Who acts at a lock is whoever's step it is.
 //!
-//! Tutorial: chapter 19. Before this: `recording.rs`. After this: `recorder.rs`.
+//! Tutorial: chapter 19. Before this: `recording.rs`. After this: `check.rs`.
 
 use roundelay_runtime::{Awaited, Event, SyncDeed};
 

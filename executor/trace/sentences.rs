@@ -9,7 +9,7 @@
 //!    ^ event    ^ one of its fields      ^ mark
 //! ```
 //!
-//! Tutorial: chapter 19. Before this: `check.rs`. After this: `csv.rs`.
+//! Tutorial: chapter 19. Before this: `recorder.rs`. After this: `csv.rs`.
 
 use std::collections::BTreeMap;
 

@@ -180,7 +180,11 @@ impl TraceState {
             E::SyncLeave { sync, task } => self.sync(sync, |it| remove_one(&mut it.3, task)),
             E::SyncLevel { sync, level } => self.sync(sync, |it| it.1 = level),
             E::JobSubmit { job, .. } => insert(&mut self.jobs, (job, JobState::Queued), |it| it.0),
-            E::JobStart { job, .. } => self.job(job, JobState::Running),
+            // It may be heard to begin when nobody awaits it any more.
+            E::JobStart { job, .. } => match find(&mut self.jobs, job, |it| it.0) {
+                Some((_, state)) if *state == JobState::Queued => *state = JobState::Running,
+                _ => {}
+            },
             E::JobEnd { job, how } => self.job(job, how),
             E::JobAbandon { job } => self.job(job, JobState::Abandoned),
             E::Out { .. } => self.out += 1,
@@ -214,7 +218,9 @@ impl TraceState {
         if self.batch_end.is_none() {
             self.batch_end = self.ready.last().map(|entry| entry.0 + 1);
         }
-        self.ready.retain(|entry| entry.0 != place);
+        if let Some(at) = self.ready.iter().position(|entry| entry.0 == place) {
+            self.ready.remove(at);
+        }
         (self.phase, self.called) = (Phase::Call, Some(work));
     }
 

@@ -10,3 +10,4 @@ mod programs;
 mod recorded;
 mod renderings;
 mod schema;
+mod truth;

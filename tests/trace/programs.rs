@@ -49,68 +49,70 @@ pub(crate) fn two_tasks() -> Trace {
     })
 }
 
-/// A bit of everything that is the same in each run.
 pub(crate) fn everything() -> Trace {
-    recorded("everything", async {
-        remark("locks");
-        let lock = Lock::new(0);
-        let semaphore = Semaphore::new(2);
-        let tasks: Vec<_> = (0..4)
-            .map(|number| {
-                let (lock, semaphore) = (lock.clone(), semaphore.clone());
-                TaskBuilder::new().name(format!("worker {number}")).spawn(async move {
-                    let _permit = semaphore.acquire().await;
-                    let mut guard = lock.lock().await;
-                    yield_now().await;
-                    *guard += 1;
-                })
+    recorded("everything", a_bit_of_everything())
+}
+
+/// A bit of everything that is the same in each run.
+pub(crate) async fn a_bit_of_everything() {
+    remark("locks");
+    let lock = Lock::new(0);
+    let semaphore = Semaphore::new(2);
+    let tasks: Vec<_> = (0..4)
+        .map(|number| {
+            let (lock, semaphore) = (lock.clone(), semaphore.clone());
+            TaskBuilder::new().name(format!("worker {number}")).spawn(async move {
+                let _permit = semaphore.acquire().await;
+                let mut guard = lock.lock().await;
+                yield_now().await;
+                *guard += 1;
             })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-        say(format_args!("{} have counted", *lock.lock().await));
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    say(format_args!("{} have counted", *lock.lock().await));
 
-        let (setter, value) = promise();
-        let waits = spawn(async move { value.await.unwrap() });
-        sleep(ms(1)).await;
-        setter.resolve(7).unwrap();
-        assert_eq!(waits.await.unwrap(), 7);
+    let (setter, value) = promise();
+    let waits = spawn(async move { value.await.unwrap() });
+    sleep(ms(1)).await;
+    setter.resolve(7).unwrap();
+    assert_eq!(waits.await.unwrap(), 7);
 
-        let queue = Queue::bounded(1);
-        let putter = {
-            let queue = queue.clone();
-            spawn(async move {
-                for item in 0..3 {
-                    queue.put(item).await.unwrap();
-                }
-                queue.close();
-            })
-        };
-        while let Ok(item) = queue.get().await {
-            say(item);
-        }
-        putter.await.unwrap();
+    let queue = Queue::bounded(1);
+    let putter = {
+        let queue = queue.clone();
+        spawn(async move {
+            for item in 0..3 {
+                queue.put(item).await.unwrap();
+            }
+            queue.close();
+        })
+    };
+    while let Ok(item) = queue.get().await {
+        say(item);
+    }
+    putter.await.unwrap();
 
-        let gave_up = timeout(ms(5), lock_for_ever(&lock)).await;
-        assert!(gave_up.is_err());
-        let outcome = task_group::<_, (), _>(async |group| {
-            group.spawn(async {
-                sleep(ms(2)).await;
-                Ok(())
-            });
-            group.spawn(async { Ok(()) });
+    let gave_up = timeout(ms(5), lock_for_ever(&lock)).await;
+    assert!(gave_up.is_err());
+    let outcome = task_group::<_, (), _>(async |group| {
+        group.spawn(async {
+            sleep(ms(2)).await;
             Ok(())
         });
-        outcome.await.unwrap();
-        spawn(sleep(ms(1000))).detach();
-        let cancelled = spawn(sleep(ms(1000)));
-        yield_now().await;
-        cancelled.cancel();
-        assert!(cancelled.await.is_err());
-        let eager = TaskBuilder::new().eager().spawn(async { sleep(ms(1)).await });
-        eager.await.unwrap();
-    })
+        group.spawn(async { Ok(()) });
+        Ok(())
+    });
+    outcome.await.unwrap();
+    spawn(sleep(ms(1000))).detach();
+    let cancelled = spawn(sleep(ms(1000)));
+    yield_now().await;
+    cancelled.cancel();
+    assert!(cancelled.await.is_err());
+    let eager = TaskBuilder::new().eager().spawn(async { sleep(ms(1)).await });
+    eager.await.unwrap();
 }
 
 async fn lock_for_ever(lock: &Lock<i32>) {

@@ -156,7 +156,7 @@ fn a_run_is_recorded_the_same_each_time() {
     }
 }
 
-/// The full count: `cargo test --release --features trace --test trace -- --ignored`
+/// The full count: `cargo test --release --test trace -- --ignored`
 #[test]
 #[ignore = "takes a minute without optimisation"]
 fn a_run_is_recorded_the_same_a_thousand_times() {

@@ -131,7 +131,7 @@ fn what_is_not_as_the_schema_says_is_found() {
         wrongs(&trace).len()
     };
     assert_eq!(changed(&|trace| trace["version"] = 2.into()), 1);
-    assert_eq!(changed(&|trace| trace["steps"][3]["ready"] = "one".into()), 1);
+    assert_eq!(changed(&|trace| trace["steps"][3]["ready"] = "one".into()), 2);
     assert_eq!(changed(&|trace| trace["steps"][3]["ev"] = "turn.starts".into()), 1);
     assert_eq!(changed(&|trace| drop(trace["meta"].as_object_mut().unwrap().remove("hash"))), 1);
     assert_eq!(changed(&|trace| trace["keys"][0]["state"]["phase"] = "asleep".into()), 1);
