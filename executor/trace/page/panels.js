@@ -93,10 +93,10 @@ class Board {
 
   // ---- small parts ----
 
-  chip(key, marks) {
+  chip(key) {
     const name = this.words.thing(key);
     const selected = this.page.selected === key;
-    return h("button", { type: "button", class: "chip" + (selected ? " sel" : "") + (marks || ""),
+    return h("button", { type: "button", class: "chip" + (selected ? " sel" : "") + (name.length > 18 ? " long" : ""),
       "data-sel": key, "aria-pressed": String(selected), title: name },
     shorten(this.words.short(key), narrow() ? 18 : 26));
   }
@@ -425,7 +425,7 @@ class Board {
       for (const [id, how, on, polls] of members) {
         rows.push(this.row("task:" + id, [how, on, polls, deeper], () => this.leaf(deeper,
           this.word(how), this.chip("task:" + id),
-          on ? h("span", { class: "on" }, this.ui("waits.for") + " ", this.chip(on[0] + ":" + on[1])) : null,
+          on ? h("span", { class: "on" }, this.ui(how === "idle" ? "waits.for" : "waited.for") + " ", this.chip(on[0] + ":" + on[1])) : null,
           h("small", {}, this.ui(polls === 1 ? "poll" : "polls", polls)))));
         rows.push(...this.treeRows(children, String(id), deeper + 1, state));
       }
