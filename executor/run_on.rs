@@ -26,6 +26,7 @@ use roundelay_runtime::ContextValues;
 
 use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
+use crate::told::made;
 
 /// Calls `work` on a thread of `pool`, and gives what it returns.
 ///
@@ -66,6 +67,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    made("job");
     let tasks = expect_tasks("run_on");
     let announced = Announced::new(&tasks, std::any::type_name::<P>());
     let inside = Arc::clone(&announced.host);

@@ -36,6 +36,7 @@ use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
 use crate::promise::promise;
 use crate::task::{Task, TaskBuilder};
+use crate::told::made;
 
 /// Calls `work` on a thread of the loop's pool, and gives what it returns.
 ///
@@ -60,11 +61,13 @@ use crate::task::{Task, TaskBuilder};
 /// });
 /// ```
 #[doc(alias = "spawn_blocking")]
+#[track_caller]
 pub fn to_thread<F, T>(work: F) -> ToThread<F, T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    made("job");
     ToThread { stage: Stage::New(work) }
 }
 

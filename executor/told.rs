@@ -11,6 +11,7 @@
 //! Tutorial: chapter 19. Before this: `waker.rs`. After this: `done_callbacks.rs`.
 
 use std::cell::Cell;
+use std::panic::Location;
 
 use roundelay_runtime::{Awaited, Event, SyncDeed, observe_here};
 
@@ -71,6 +72,14 @@ impl SyncName {
     pub(crate) fn tell_awaited(&self) {
         awaits(|| Awaited::Sync(self.number.get()));
     }
+}
+
+/// Tells which line has made a future that will wait for something of this kind.
+#[inline]
+#[track_caller]
+pub(crate) fn made(kind: &'static str) {
+    let at = Location::caller();
+    observe_here(|| Event::WaitMade { kind, at });
 }
 
 /// Tells what the task that is being polled waits for.

@@ -18,7 +18,8 @@
 //! - Events speak of numbers, never of addresses: two runs can be compared.
 //! - An observer that panics is the observer's mistake: the panic is swallowed, and it is
 //!   told of the next event as usual.
-//! - Observing changes nothing: the times that an observer is told are not remembered.
+//! - Observing changes nothing: the times that an observer is told are not remembered. One
+//!   exception: where a job begins in another thread, its loop is told by a message, and turns.
 //!
 //! Tutorial: chapter 19. Before this: `ready.rs`. After this: `latch.rs`.
 
@@ -195,6 +196,13 @@ pub enum Event {
     /// The future that is being polled waits for this. Told before [`Event::TaskPending`];
     /// of several, the last one counts.
     Awaits(Awaited),
+    /// A future was made that will wait for something of this kind: "timer", "sync", "job".
+    WaitMade {
+        /// What kind.
+        kind: &'static str,
+        /// The line that made it.
+        at: &'static Location<'static>,
+    },
     /// A promise was resolved, or dropped unset.
     PromiseSettled {
         /// The promise's number on its thread.

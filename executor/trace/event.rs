@@ -169,7 +169,7 @@ impl TryFrom<Value> for TraceWork {
 }
 
 /// A thing of the run, by its kind and number. In the file an array: `["timer", 2]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Thing(pub ThingKind, pub u64);
 
 macro_rules! words {

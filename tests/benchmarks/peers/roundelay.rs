@@ -7,8 +7,13 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use roundelay::{Promise, Receiver, Runner, Sender, TcpListener, TcpStream, current_loop};
+use roundelay::runtime::Event;
+use roundelay::trace::Recorder;
+use roundelay::{
+    Moment, Promise, Receiver, Runner, Sender, TcpListener, TcpStream, current_loop,
+};
 
+use crate::observed::VARIABLE;
 use crate::peer::{Peer, WORKERS};
 
 /// The adapter of roundelay.
@@ -17,7 +22,13 @@ pub struct Roundelay;
 
 impl Peer for Roundelay {
     fn run<T>(main: impl Future<Output = T>) -> T {
-        let runner = Runner::builder().threads(WORKERS).build().expect("a runner");
+        let builder = Runner::builder().threads(WORKERS);
+        let builder = match std::env::var(VARIABLE).as_deref() {
+            Ok("told") => builder.observer(|_: Moment, _: &Event| ()),
+            Ok("recorded") => builder.observer(Recorder::new("benchmark").limit(usize::MAX)),
+            _ => builder,
+        };
+        let runner = builder.build().expect("a runner");
         runner.run(main).expect("the workload comes to its end")
     }
 
