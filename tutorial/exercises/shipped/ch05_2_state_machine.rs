@@ -24,7 +24,10 @@ impl Future for Product {
         // TODO: poll the one at which it has stopped: `Pin::new(first).poll(cx)`.
         let _ = cx;
         match self.get_mut() {
-            Product::AtFirst { first: _, second: _ } => Poll::Pending,
+            Product::AtFirst { first, second } => {
+                let _ = (first, second);
+                Poll::Pending
+            }
         }
     }
 }
