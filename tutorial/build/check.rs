@@ -228,7 +228,7 @@ fn read(said: &str, hangs: bool) -> Verdict {
     let started = said.lines().filter_map(|line| line.strip_prefix("test ")?.split_once(" ... "));
     let passed = started.clone().filter(|(_, end)| *end == "ok").count();
     if hangs || (failures.is_empty() && !said.contains("test result: ok")) {
-        let last = started.clone().filter(|(_, end)| !end.starts_with(['o', 'F'])).next_back();
+        let last = started.clone().rfind(|(_, end)| !end.starts_with(['o', 'F']));
         let last = last.map_or("step_0::the_tests_end", |(name, _)| name);
         let what = if hangs { "it has not ended: it was stopped" } else { "the program has died" };
         failures.push(failure(last, what));
