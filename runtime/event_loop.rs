@@ -15,7 +15,7 @@
 //! - A running loop is borrowed, so it cannot be closed.
 //! - After closing, nothing that was scheduled is ever called.
 //!
-//! Tutorial: chapter 8. Before this: `source.rs`. After this: `turn.rs`.
+//! Tutorial: chapter 8. Before this: `signal_handler.rs`. After this: `turn.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -139,7 +139,10 @@ impl EventLoop {
         self.observe(|| Event::RunBegins);
         let outcome = self.turn_until(main, done);
         // The main callback was lent for this run only.
-        self.core.ready.borrow_mut().cancel_main();
+        let cancelled = self.core.ready.borrow_mut().cancel_main();
+        for place in cancelled {
+            self.observe(|| Event::CallCancelled { place });
+        }
         self.observe(|| Event::RunEnds);
         outcome
     }

@@ -14,7 +14,8 @@
 //! without a cell shared between the two.
 //!
 //! # Invariants
-//! - First in, first out. Nothing overtakes.
+//! - First in, first out. Nothing overtakes, except where a test has asked for it: see
+//!   `scheduler.rs`.
 //! - A turn runs only what is here when it starts to call (its step 5, in `turn.rs`): it
 //!   counts first, then takes that many. What the same turn collected just before is
 //!   counted: readiness, messages, due timers. What a callback adds waits for the next turn.
@@ -134,13 +135,12 @@ impl ReadyQueue {
         }
     }
 
-    /// Empties every entry that is the main callback's: its lender takes it back.
-    pub(crate) fn cancel_main(&mut self) {
-        for entry in &mut self.entries {
-            if matches!(entry, Entry::Main) {
-                *entry = Entry::Cancelled;
-            }
-        }
+    /// Empties every entry that is the main callback's: its lender takes it back. Says at
+    /// which places they stood.
+    pub(crate) fn cancel_main(&mut self) -> Vec<u64> {
+        let places = (self.front..).zip(&mut self.entries);
+        let mains = places.filter(|(_, entry)| matches!(entry, Entry::Main));
+        mains.map(|(place, entry)| (*entry = Entry::Cancelled, place).1).collect()
     }
 
     /// Everything that was to be called, for closing the loop.

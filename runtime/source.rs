@@ -9,7 +9,7 @@
 //!   `Source` first. A descriptor that is closed while it is still registered may come back
 //!   as somebody else's.
 //!
-//! Tutorial: chapter 7. Before this: `proxy.rs`. After this: `event_loop.rs`.
+//! Tutorial: chapter 7. Before this: `proxy.rs`. After this: `signal.rs`.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -38,6 +38,16 @@ impl LoopRef {
         }
         self.observe(|| Event::SourceRegistered { source: key });
         Ok(Source { key, fd: fd.as_raw_fd(), proxy: self.proxy() })
+    }
+
+    /// Takes back a wait.
+    pub(crate) fn cancel_wait(&self, wait: WaitKey) {
+        let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
+        if callback.is_some() {
+            let to_read = wait.direction == Direction::Read;
+            self.observe(|| Event::SourceLeft { source: wait.source, to_read });
+        }
+        drop(callback);
     }
 
     pub(crate) fn forget_source(&self, key: Key) {
@@ -117,18 +127,33 @@ impl Source {
             },
             None => callback,
         };
-        let outcome = reactor.wait(self.key, direction, callback);
         drop(reactor);
+        Ok(self.wait_at(&home, direction, callback))
+    }
+
+    /// As [`Source::clear_ready`], on a loop that may not be running.
+    pub(crate) fn clear_at(&self, home: &LoopRef, direction: Direction) {
+        home.core.reactor.borrow_mut().clear_ready(self.key, direction);
+    }
+
+    /// As [`Source::wait`], on a loop that may not be running.
+    pub(crate) fn wait_at(
+        &self,
+        home: &LoopRef,
+        direction: Direction,
+        callback: Callback,
+    ) -> Option<WaitKey> {
+        let outcome = home.core.reactor.borrow_mut().wait(self.key, direction, callback);
         match outcome {
             Ok(wait) => {
                 let to_read = direction == Direction::Read;
                 home.observe(|| Event::SourceAwaited { source: self.key, to_read });
-                Ok(Some(wait))
+                Some(wait)
             }
             Err(callback) => {
                 // A closed loop drops it: nobody is left who could be told.
                 let _ = home.push_callback(callback);
-                Ok(None)
+                None
             }
         }
     }
@@ -136,6 +161,12 @@ impl Source {
     /// Takes back a wait, from any thread.
     pub fn cancel_wait(&self, wait: WaitKey) {
         self.proxy.cancel_wait(wait);
+    }
+
+    /// How observers know the source.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.key
     }
 
     /// The door of the loop that watches.
