@@ -59,6 +59,19 @@ fn panics(work: impl FnOnce()) -> bool {
 }
 
 #[test]
+fn the_page_tells_of_each_of_these_tests() {
+    let (page, tests) =
+        (include_str!("../../book/tiny_next_to_real.md"), include_str!("tiny_next_to_real.rs"));
+    let names = tests.lines().filter_map(|line| line.strip_prefix("fn ")?.strip_suffix("() {"));
+    let differences: Vec<&str> = names.filter(|name| !name.starts_with("the_page_")).collect();
+    assert_eq!(differences.len(), 12);
+    for (number, name) in differences.iter().enumerate() {
+        let told = format!("**{}. `{name}`.**", number + 1);
+        assert!(page.contains(&told), "the page does not say {told}");
+    }
+}
+
+#[test]
 fn callbacks_and_tasks_stand_in_one_queue() {
     let (tiny, log) = (Loop::new(), Log::default());
     let to_log = log.clone();
