@@ -17,8 +17,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the tests of a step may run.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the tests of a step may run. They need less than a second.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a check has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,14 @@ impl fmt::Display for Verdict {
 /// # Errors
 /// A sentence: there is no such crate or step, or Cargo could not be asked.
 pub fn check(step: u32, mine: &Path) -> Result<Verdict, String> {
+    check_within(step, mine, PATIENCE)
+}
+
+/// As [`check`], but stops tests that run for longer than `patience`.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_within(step: u32, mine: &Path, patience: Duration) -> Result<Verdict, String> {
     if !(1..=crate::STEPS).contains(&step) {
         return Err(format!("there is no step {step}; the steps are 1 to {}", crate::STEPS));
     }
@@ -76,7 +84,7 @@ pub fn check(step: u32, mine: &Path) -> Result<Verdict, String> {
     write_project(&folder, step, &name, &mine)
         .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
     match build(&folder, &target.join("build-path/target"))? {
-        Ok(program) => run(&program, &folder.join("output.txt")),
+        Ok(program) => run(&program, &folder.join("output.txt"), patience),
         Err(said) => Ok(Verdict::DoesNotBuild(complaints(&said, &format!("check-of-{name}")))),
     }
 }
@@ -187,7 +195,7 @@ fn complaints(said: &str, tests: &str) -> String {
 }
 
 /// Runs the tests, one after the other, and reads what they say.
-fn run(program: &Path, output: &Path) -> Result<Verdict, String> {
+fn run(program: &Path, output: &Path, patience: Duration) -> Result<Verdict, String> {
     let cannot = |error| format!("the tests do not run: {error}");
     let file = File::create(output).map_err(cannot)?;
     let errors = file.try_clone().map_err(cannot)?;
@@ -203,7 +211,7 @@ fn run(program: &Path, output: &Path) -> Result<Verdict, String> {
     let mut hangs = false;
     while tests.try_wait().map_err(cannot)?.is_none() {
         thread::sleep(Duration::from_millis(5));
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > patience {
             hangs = true;
             tests.kill().and_then(|()| tests.wait()).map_err(cannot)?;
         }

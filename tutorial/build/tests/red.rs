@@ -6,9 +6,10 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use roundelay_build::check::{Verdict, check, home, write_crate};
+use roundelay_build::check::{Verdict, check, check_within, home, write_crate};
 
 fn step(number: u32) -> String {
     fs::read_to_string(home().join(format!("steps/step_{number:02}.rs"))).unwrap()
@@ -16,6 +17,11 @@ fn step(number: u32) -> String {
 
 /// What the tests of `number` say to a crate with this source.
 fn verdict(number: u32, source: &str) -> Verdict {
+    check(number, &a_crate(source)).unwrap()
+}
+
+/// A crate with this source.
+fn a_crate(source: &str) -> PathBuf {
     // A name and a place that depend on the source only: the second time nothing is built anew.
     let mut hasher = DefaultHasher::new();
     source.hash(&mut hasher);
@@ -27,7 +33,7 @@ fn verdict(number: u32, source: &str) -> Verdict {
         let text = fs::read_to_string(&manifest).unwrap().replace("my-loop", &name);
         fs::write(&manifest, text).unwrap();
     }
-    check(number, &mine).unwrap()
+    mine
 }
 
 /// The step before `number` lacks what `number` adds.
@@ -115,6 +121,36 @@ fn step_4_finds_a_loop_that_polls_in_every_turn() {
     let eager = "let woken = main.woken.swap(false, Ordering::AcqRel);\n            if !woken && self.has_work() {\n                self.turn();\n            }\n            if woken || self.has_work() {";
     let promises = ["the number of polls is exact"];
     fails(4, exact, eager, &promises, "Poll only after a wake.");
+}
+
+#[test]
+fn a_test_that_hangs_is_stopped_and_named() {
+    // Never polled for the first time, so it sleeps for ever.
+    let never = step(4).replace("AtomicBool::new(true)", "AtomicBool::new(false)");
+    let verdict = check_within(4, &a_crate(&never), Duration::from_secs(5)).unwrap();
+    let Verdict::Fails(failures) = &verdict else { panic!("{verdict}") };
+    let failure = failures.last().unwrap();
+    assert_eq!(
+        (failure.step, failure.promise.as_str()),
+        (4, "a future that wakes itself is polled again")
+    );
+    assert_eq!(failure.said, "it has not ended: it was stopped");
+}
+
+#[test]
+fn a_crate_of_any_name_in_any_folder_will_do() {
+    let mine = Path::new(env!("CARGO_TARGET_TMPDIR")).join("red/some folder");
+    if !mine.exists() {
+        write_crate(&mine, &step(1)).unwrap();
+        let manifest = "[package]\nname = \"ringelreihen\"\nversion = \"7.0.0\"\nedition = \"2021\"\n\n\
+                        [lib]\nname = \"reihen\"\npath = \"src/lib.rs\"\n\n[workspace]\n";
+        fs::write(mine.join("Cargo.toml"), manifest).unwrap();
+    }
+    assert_eq!(check(1, &mine), Ok(Verdict::Passes(4)));
+    assert!(check(9, &mine).unwrap_err().contains("there is no step 9; the steps are 1 to 8"));
+    let nowhere = check(1, &mine.join("nowhere")).unwrap_err();
+    assert!(nowhere.starts_with("there is no crate in "), "{nowhere}");
+    assert!(write_crate(&mine, "").unwrap_err().contains("is there already; nothing was changed"));
 }
 
 #[test]
