@@ -239,8 +239,12 @@ async fn hand_out(wakers: mpsc::Sender<Waker>) {
     .await;
 }
 
-/// Starts `run` on a thread, wakes its task from here while it sleeps, and says whether it ended.
-fn ends_when_woken_from_here(run: impl FnOnce(mpsc::Sender<Waker>) + Send + 'static) -> bool {
+/// Starts `run` on a thread, wakes its task from here while it sleeps, and says whether it ended
+/// within `patience`.
+fn ends_when_woken_from_here(
+    patience: Duration,
+    run: impl FnOnce(mpsc::Sender<Waker>) + Send + 'static,
+) -> bool {
     let (wakers, waker) = mpsc::channel();
     let (over, ended) = mpsc::channel();
     thread::spawn(move || {
@@ -249,21 +253,22 @@ fn ends_when_woken_from_here(run: impl FnOnce(mpsc::Sender<Waker>) + Send + 'sta
         let _ = over.send(());
     });
     let waker: Waker = waker.recv().unwrap();
+    // Long enough for the loop to fall asleep after the poll that sent the waker.
     thread::sleep(Duration::from_millis(100));
     waker.wake();
-    ended.recv_timeout(Duration::from_millis(300)).is_ok()
+    ended.recv_timeout(patience).is_ok()
 }
 
 #[test]
 fn another_thread_can_wake_a_task() {
-    // Its thread sleeps for the rest of the test: only the main future's waker gets it up.
-    assert!(!ends_when_woken_from_here(|wakers| {
+    // Its thread sleeps for the rest of the test: only the main future's waker would get it up.
+    assert!(!ends_when_woken_from_here(SECOND / 5, |wakers| {
         let tiny = Loop::with_real_clock();
         let task = tiny.spawn(hand_out(wakers));
         tiny.block_on(task);
     }));
 
-    assert!(ends_when_woken_from_here(|wakers| {
+    assert!(ends_when_woken_from_here(20 * SECOND, |wakers| {
         let real = Runner::new().unwrap();
         real.run(async { roundelay::spawn(hand_out(wakers)).await.unwrap() }).unwrap();
     }));
@@ -290,10 +295,15 @@ fn two_tasks_may_wait_for_one_socket() {
             got.set(got.get() + 1);
         }));
     }
-    // A new socket has news at once: it can be written to. Then both wait.
-    tiny.block_on(tiny.sleep(Duration::from_millis(20)));
+    // The first turn polls both. In the second a new socket has news: it can be written to.
+    tiny.turn();
+    tiny.turn();
     theirs.write_all(b"ab").unwrap();
-    tiny.block_on(tiny.sleep(Duration::from_millis(50)));
+    while got.get() == 0 {
+        tiny.turn();
+    }
+    tiny.turn();
+    tiny.turn();
     // The table has room for one waker, and the second has taken the place of the first.
     assert_eq!(got.get(), 1);
 
