@@ -26,6 +26,7 @@ use std::rc::Rc;
 
 use crate::callback::Callback;
 use crate::context::ContextValues;
+use crate::doors;
 use crate::error::RunError;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
@@ -80,7 +81,8 @@ impl EventLoop {
     #[track_caller]
     pub fn run_once(&self) -> Result<(), RunError> {
         let _running = running::enter(&self.loop_ref, Location::caller())?;
-        self.turn(&mut || ())?;
+        let target = self.core.target.borrow().clone();
+        self.turn(target.as_deref(), &mut || ())?;
         self.core.stopping.set(false);
         self.fatal_failure()
     }
@@ -169,11 +171,16 @@ impl EventLoop {
         done: &mut dyn FnMut() -> bool,
     ) -> Result<(), RunError> {
         let core = &self.core;
+        let target = core.target.borrow().clone();
+        let target = target.as_deref();
         while !done() {
-            self.turn(main)?;
-            self.fatal_failure()?;
-            if core.stopping.take() && !done() {
-                return Err(RunError::Stopped);
+            self.turn(target, main)?;
+            // A failure that ends the run has asked for the end as well.
+            if core.stopping.get() {
+                self.fatal_failure()?;
+                if core.stopping.take() && !done() {
+                    return Err(RunError::Stopped);
+                }
             }
         }
         Ok(())
@@ -241,6 +248,7 @@ impl Drop for EventLoop {
         let _closing = running::enter_to_close(&self.loop_ref);
         self.begin_closing();
         self.core.closed.set(true);
+        doors::strike_out(self.id());
         self.close_door();
         self.drop_everything();
     }

@@ -5,8 +5,8 @@
 //!                                     turn k                       turn k + 1
 //! ```
 //!
-//! The future keeps a key, not a callback: the timer's callback lives in the loop and holds
-//! the sleeping task's key. That is why a `Sleep` may be sent to another thread, and may be
+//! The future keeps two numbers, the loop's and the timer's: the callback lives in the loop and
+//! holds the sleeping task's key. That is why a `Sleep` may be sent to another thread, and may be
 //! dropped there.
 //!
 //! # Invariants
@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use roundelay_runtime::{Instant, LoopProxy, LoopRef, Moment, TimerKey, current_loop};
+use roundelay_runtime::{HomeTimer, Instant, LoopRef, Moment, current_loop};
 
 use crate::current::expect_tasks;
 use crate::task_table::Waiter;
@@ -94,10 +94,7 @@ enum Stage {
     New(Until),
     /// It was for no time at all: it gives way once.
     Yielded,
-    Waiting {
-        timer: TimerKey,
-        home: LoopProxy,
-    },
+    Waiting(HomeTimer),
     Over,
 }
 
@@ -155,13 +152,13 @@ impl Future for Sleep {
                 let timer = home.set_timer(until.deadline(&home), Waiter::callback(cx));
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
-                self.stage = Stage::Waiting { timer, home: home.proxy() };
+                self.stage = Stage::Waiting(HomeTimer::new(&home, timer));
                 Poll::Pending
             }
-            Stage::Waiting { timer, home } => {
-                let home = home.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
-                if home.is_timer_set(*timer) {
-                    home.replace_timer(*timer, Waiter::callback(cx));
+            Stage::Waiting(timer) => {
+                let home = timer.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
+                if home.is_timer_set(timer.key()) {
+                    home.replace_timer(timer.key(), Waiter::callback(cx));
                     return Poll::Pending;
                 }
                 self.stage = Stage::Over;
@@ -177,8 +174,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Stage::Waiting { timer, home } = &self.stage {
-            home.cancel_timer(*timer);
+        if let Stage::Waiting(timer) = self.stage {
+            timer.cancel();
         }
     }
 }
