@@ -81,10 +81,8 @@ impl EventLoop {
     #[track_caller]
     pub fn run_once(&self) -> Result<(), RunError> {
         let _running = running::enter(&self.loop_ref, Location::caller())?;
-        let target = self.core.target.borrow().clone();
-        self.turn(target.as_deref(), &mut || ())?;
-        self.core.stopping.set(false);
-        self.fatal_failure()
+        let mut begun = false;
+        self.turn_until(&mut || (), &mut || mem::replace(&mut begun, true))
     }
 
     /// Turns until somebody calls [`stop`](LoopRef::stop).
@@ -187,6 +185,7 @@ impl EventLoop {
     }
 
     /// The failure that ends the run, where the policy is to stop at the first.
+    #[cold]
     fn fatal_failure(&self) -> Result<(), RunError> {
         let Some(failure) = self.core.fatal.borrow_mut().take() else { return Ok(()) };
         self.core.stopping.set(false);
