@@ -22,7 +22,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::{Awaited, Event, observe_here};
+
 use crate::task_table::Waiter;
+use crate::told::{Number, awaits};
 
 /// A pair: the promise to set, and the future that waits for it. Both stay on one thread.
 ///
@@ -42,6 +45,7 @@ pub fn promise<T>() -> (Promise<T>, PromiseFuture<T>) {
         state: Cell::new(State::Open),
         value: Cell::new(None),
         waiter: Cell::new(None),
+        number: Number::default(),
     });
     (Promise { meeting: Rc::clone(&meeting) }, PromiseFuture { meeting })
 }
@@ -53,6 +57,8 @@ struct Meeting<T> {
     state: Cell<State>,
     value: Cell<Option<T>>,
     waiter: Cell<Option<Waiter>>,
+    /// Given when an observer first hears that somebody waits.
+    number: Number,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,6 +79,10 @@ impl<T> Meeting<T> {
 
     fn settle(&self, state: State) {
         self.state.set(state);
+        if self.number.is_given() {
+            let resolved = state == State::Resolved;
+            observe_here(|| Event::PromiseSettled { promise: self.number.get(), resolved });
+        }
         if let Some(waiter) = self.waiter.take() {
             waiter.wake();
         }
@@ -103,7 +113,9 @@ impl<T> Promise<T> {
         if !self.meeting.is_open() {
             return Err(value);
         }
-        self.meeting.value.set(Some(value));
+        let earlier = self.meeting.value.replace(Some(value));
+        // An open promise has no value, so there is nothing to drop, nor to ask whether there is.
+        std::mem::forget(earlier);
         self.meeting.settle(State::Resolved);
         Ok(())
     }
@@ -183,6 +195,12 @@ impl<T> PromiseFuture<T> {
         }
     }
 
+    /// Tells an observer that the task that is being polled waits for this.
+    #[inline]
+    fn tell_awaited(&self) {
+        awaits(|| Awaited::Promise(self.meeting.number.get()));
+    }
+
     /// Wakes `waiter` when there is an answer.
     pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
         let unused = match self.meeting.is_open() {
@@ -205,17 +223,23 @@ impl<T> Future for PromiseFuture<T> {
         self.wake_when_settled(Waiter::of(cx));
         match self.take_answer() {
             Some(answer) => Poll::Ready(answer),
-            None => Poll::Pending,
+            None => {
+                self.tell_awaited();
+                Poll::Pending
+            }
         }
     }
 }
 
 impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
-        self.meeting.state.set(State::Unwanted);
-        // Both taken before either is dropped: dropping is foreign code, and may panic.
-        let unwanted = (self.meeting.waiter.take(), self.meeting.value.take());
-        drop(unwanted);
+        // Taken before it is dropped: dropping is foreign code, and may panic.
+        match self.meeting.state.replace(State::Unwanted) {
+            State::Open => drop(self.meeting.waiter.take()),
+            State::Resolved => drop(self.meeting.value.take()),
+            // Whoever settled it took the waiter, and the value is gone.
+            State::Abandoned | State::Unwanted => {}
+        }
     }
 }
 

@@ -194,6 +194,7 @@ impl EventLoopBuilder {
             closing: Cell::new(false),
             observing: Cell::new(false),
             turn: Cell::new(0),
+            things: Cell::new(0),
         };
         doors::list(&core.inbox);
         Ok(EventLoop::with_core(core))

@@ -82,11 +82,11 @@ pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message, t
 pub use home_timer::HomeTimer;
 pub use loop_ref::LoopRef;
 pub use metrics::{Metrics, MetricsSnapshot};
-pub use observer::{Event, Observer, TaskEnd, Work};
+pub use observer::{Awaited, Event, Observer, SyncDeed, TaskEnd, Work};
 pub use proxy::{ClockHold, LoopProxy};
 pub use reactor::{Direction, WaitKey};
 pub use readiness_script::ReadinessScript;
-pub use running::{current_loop, report_here, running_since};
+pub use running::{current_loop, observe_here, report_here, running_since};
 pub use schedule::CallHandle;
 pub use scheduler::{ReadyEntry, Scheduler};
 pub use signal::Signal;

@@ -20,6 +20,7 @@
 //!   dozens of callbacks. A turn with work looks only if [`CALLBACKS_BETWEEN_LOOKS`] or more
 //!   entries were called since the last look. So between two looks lie at most 127 entries
 //!   and one turn's.
+//! - Due timers are taken up in their order, at most [`TIMERS_IN_A_TURN`] in a turn.
 //! - The order among `call_soon` callbacks never depends on that; when a timer or a socket
 //!   joins them does. In a turn that looks, callbacks run in this order: what was ready
 //!   already, then readiness, then the inbox, then due timers.
@@ -68,6 +69,7 @@ impl EventLoop {
         self.collect_inbox();
         self.collect_due_timers();
         self.run_ready_callbacks(target, main);
+        self.observe(|| Event::TurnEnds);
         Ok(())
     }
 
@@ -146,7 +148,10 @@ impl EventLoop {
             return self.look();
         }
         match at_most {
-            None if cut_off => Err(RunError::Deadlock),
+            None if cut_off => {
+                self.observe(|| Event::Stuck);
+                Err(RunError::Deadlock)
+            }
             Some(remaining) if core.clock.is_virtual() && only_time_can_help => {
                 let from = core.clock.now();
                 let to = from.after(remaining);
@@ -242,10 +247,8 @@ impl EventLoop {
             Message::Call(callback) => drop(self.push_callback(Callback::Once(callback))),
             Message::Notify(key) => drop(self.push(Entry::Call(Callback::Notify(key)))),
             Message::CancelTimer(timer) => drop(self.cancel_timer(timer)),
-            Message::CancelWait(wait) => {
-                let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
-                drop(callback);
-            }
+            Message::CancelWait(wait) => self.cancel_wait(wait),
+            Message::Tell(event) => self.observe(|| *event),
             Message::Forget(source) => self.forget_source(source),
             Message::ClockFree => {}
             Message::Stop => self.stop(),
