@@ -113,7 +113,9 @@ impl<T> Promise<T> {
         if !self.meeting.is_open() {
             return Err(value);
         }
-        self.meeting.value.set(Some(value));
+        let earlier = self.meeting.value.replace(Some(value));
+        // An open promise has no value, so there is nothing to drop, nor to ask whether there is.
+        std::mem::forget(earlier);
         self.meeting.settle(State::Resolved);
         Ok(())
     }
@@ -231,10 +233,13 @@ impl<T> Future for PromiseFuture<T> {
 
 impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
-        self.meeting.state.set(State::Unwanted);
-        // Both taken before either is dropped: dropping is foreign code, and may panic.
-        let unwanted = (self.meeting.waiter.take(), self.meeting.value.take());
-        drop(unwanted);
+        // Taken before it is dropped: dropping is foreign code, and may panic.
+        match self.meeting.state.replace(State::Unwanted) {
+            State::Open => drop(self.meeting.waiter.take()),
+            State::Resolved => drop(self.meeting.value.take()),
+            // Whoever settled it took the waiter, and the value is gone.
+            State::Abandoned | State::Unwanted => {}
+        }
     }
 }
 

@@ -1060,6 +1060,21 @@ fn any_storm_passes_and_leaves_nothing_behind() {
     });
 }
 
+#[test]
+fn a_task_may_wait_for_what_it_has_itself_given_up_in_the_same_step() {
+    outside("a_task_may_wait_for_what_it_has_itself_given_up_in_the_same_step", || {
+        weather_is_fair(&Storm {
+            acts: vec![Act::LoopInside, Act::Begin(57), Act::Release(2), Act::Abandon(203)],
+            periods: [6, 10, 7, 1, 5, 3, 4, 9],
+            only: None,
+            policy: 2,
+            observed: false,
+            seed: 214,
+            ending: Ending::First,
+        });
+    });
+}
+
 /// Leaves out one act after the other, as long as something is still wrong.
 fn smallest(mut storm: Storm) -> Storm {
     let mut at = storm.acts.len();
