@@ -98,6 +98,9 @@ pub struct Runner {
     ctrl_c: bool,
     /// The context variables of its main tasks, kept from run to run.
     values: Cell<ContextValues>,
+    /// Dropped last: then everything has been told.
+    #[cfg(feature = "trace")]
+    _trace: Option<crate::trace::SavedAtEnd>,
 }
 
 impl Runner {
@@ -109,7 +112,22 @@ impl Runner {
         ctrl_c: bool,
     ) -> Runner {
         let values = Cell::new(ContextValues::current());
-        Runner { event_loop, tasks, patience, ctrl_c, values }
+        Runner {
+            event_loop,
+            tasks,
+            patience,
+            ctrl_c,
+            values,
+            #[cfg(feature = "trace")]
+            _trace: None,
+        }
+    }
+
+    /// Keeps what writes the run's trace when everything else is gone.
+    #[cfg(feature = "trace")]
+    pub(crate) fn with_trace(mut self, trace: Option<crate::trace::SavedAtEnd>) -> Runner {
+        self._trace = trace;
+        self
     }
 
     /// Runs `main` to its end and returns its output. Other tasks stay.

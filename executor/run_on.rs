@@ -24,9 +24,9 @@ use std::task::{Context, Poll};
 use roundelay_pools::{JobError, Pool};
 use roundelay_runtime::ContextValues;
 
-use crate::awaited_job::AwaitedJob;
+use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
-use crate::host::Host;
+use crate::told::made;
 
 /// Calls `work` on a thread of `pool`, and gives what it returns.
 ///
@@ -67,13 +67,17 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    made("job");
     let tasks = expect_tasks("run_on");
-    let host = Host::new(tasks.loop_ref.proxy());
-    let inside = Arc::clone(&host);
+    let announced = Announced::new(&tasks, std::any::type_name::<P>());
+    let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
     let stage = match pool.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, host, pool.takes_real_time())),
-        Err(refusal) => Stage::Refused(refusal.to_string()),
+        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, announced, pool.takes_real_time())),
+        Err(refusal) => {
+            announced.was_refused(&tasks);
+            Stage::Refused(refusal.to_string())
+        }
     };
     RunOn { stage }
 }

@@ -23,6 +23,8 @@ use roundelay_runtime::{
 use crate::blocking::BlockingPool;
 use crate::run::Runner;
 use crate::task_table::Tasks;
+use crate::testing::Schedule;
+use crate::testing::explorer::Explorer;
 use crate::timed_pool::{JobPlan, TimedPool};
 
 impl Runner {
@@ -42,6 +44,8 @@ impl Runner {
             threads: None,
             jobs: None,
             ctrl_c: false,
+            is_virtual: false,
+            has_schedule: false,
         }
     }
 }
@@ -69,12 +73,16 @@ pub struct RunnerBuilder {
     threads: Option<usize>,
     jobs: Option<TimedPool>,
     ctrl_c: bool,
+    is_virtual: bool,
+    /// Somebody has decided about the order of ready steps.
+    has_schedule: bool,
 }
 
 impl RunnerBuilder {
     /// Time that stands still while there is work, and jumps when there is none: see
     /// [`EventLoopBuilder::virtual_clock`].
     pub fn virtual_clock(mut self) -> Self {
+        self.is_virtual = true;
         self.event_loop = self.event_loop.virtual_clock();
         self
     }
@@ -88,8 +96,34 @@ impl RunnerBuilder {
     /// Who decides the order of ready steps where none is promised: see
     /// [`EventLoopBuilder::scheduler`].
     pub fn scheduler(mut self, scheduler: impl Scheduler + 'static) -> Self {
+        self.has_schedule = true;
         self.event_loop = self.event_loop.scheduler(scheduler);
         self
+    }
+
+    /// Ready steps are taken in a legal order of this schedule's choice: see
+    /// [`Explore`](crate::testing::Explore) for what is legal. For a test that builds a runner of
+    /// its own.
+    ///
+    /// `ROUNDELAY_SCHEDULE=7` in the environment does the same, with seed 7, for every runner that
+    /// has a virtual clock and no other schedule: so any program in virtual time can be run under
+    /// another legal order, unchanged.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, testing::Schedule, yield_now};
+    ///
+    /// let schedule = Schedule::seeded(7);
+    /// let runner = Runner::builder().virtual_clock().schedule(&schedule).build()?;
+    /// runner.run(yield_now())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn schedule(self, schedule: &Schedule) -> Self {
+        self.explored_by(&Explorer::new(schedule, u64::MAX, false))
+    }
+
+    pub(crate) fn explored_by(mut self, explorer: &Explorer) -> Self {
+        self.has_schedule = true;
+        self.scheduler(explorer.clone()).observer(explorer.listener())
     }
 
     /// Readiness of sockets comes from a script: see [`EventLoopBuilder::scripted_selector`].
@@ -190,11 +224,38 @@ impl RunnerBuilder {
     ///
     /// # Errors
     /// What the operating system says when it has no descriptor left for the loop.
-    pub fn build(self) -> Result<Runner, RunError> {
+    ///
+    /// # Panics
+    /// If `ROUNDELAY_SCHEDULE` is set to what is no number.
+    pub fn build(mut self) -> Result<Runner, RunError> {
+        if self.is_virtual
+            && !self.has_schedule
+            && let Some(seed) = schedule_from_outside()
+        {
+            self = self.schedule(&Schedule::seeded(seed));
+        }
+        #[cfg(feature = "trace")]
+        let trace = crate::trace::SavedAtEnd::wanted();
+        #[cfg(feature = "trace")]
+        if let Some(trace) = &trace {
+            self.event_loop = self.event_loop.observer(trace.recorder());
+        }
         let event_loop = self.event_loop.build()?;
         let blocking = BlockingPool::new(self.threads, self.jobs);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn Target>);
-        Ok(Runner::with_parts(event_loop, tasks, self.patience, self.ctrl_c))
+        let runner = Runner::with_parts(event_loop, tasks, self.patience, self.ctrl_c);
+        #[cfg(feature = "trace")]
+        let runner = runner.with_trace(trace);
+        Ok(runner)
     }
+}
+
+/// The seed that whoever runs the program has chosen.
+fn schedule_from_outside() -> Option<u64> {
+    let seed = std::env::var("ROUNDELAY_SCHEDULE").ok()?;
+    let number = seed.parse().unwrap_or_else(|_| {
+        panic!("ROUNDELAY_SCHEDULE must be a number from 0 to 2^64 - 1, not {seed:?}")
+    });
+    Some(number)
 }

@@ -193,6 +193,7 @@ impl EventLoopBuilder {
             closing: Cell::new(false),
             observing: Cell::new(false),
             turn: Cell::new(0),
+            things: Cell::new(0),
         };
         Ok(EventLoop::with_core(core))
     }

@@ -64,6 +64,8 @@ pub(crate) struct Core {
     /// The observer is being told of an event.
     pub(crate) observing: Cell<bool>,
     pub(crate) turn: Cell<u64>,
+    /// How many things were given a number: see [`LoopRef::count_thing`].
+    pub(crate) things: Cell<u64>,
 }
 
 impl Core {
@@ -106,6 +108,12 @@ impl LoopRef {
     #[must_use]
     pub fn time(&self) -> Instant {
         self.core.clock.instant(self.now())
+    }
+
+    /// Whether the loop's clock is [virtual](crate::EventLoopBuilder::virtual_clock).
+    #[must_use]
+    pub fn has_virtual_clock(&self) -> bool {
+        self.core.clock.is_virtual()
     }
 
     /// The time on the loop's clock, as the loop itself counts it.
@@ -282,6 +290,14 @@ impl LoopRef {
         if self.core.observer.is_some() {
             self.tell(&event());
         }
+    }
+
+    /// The next number for a thing that observers are told of and that has none: counted from 1
+    /// in each loop.
+    #[must_use]
+    pub fn count_thing(&self) -> u64 {
+        self.core.things.set(self.core.things.get() + 1);
+        self.core.things.get()
     }
 
     /// Whether somebody observes this loop.

@@ -48,8 +48,8 @@ pub enum Direction {
 /// One waiting callback of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitKey {
-    source: Key,
-    direction: Direction,
+    pub(crate) source: Key,
+    pub(crate) direction: Direction,
     number: u64,
 }
 
