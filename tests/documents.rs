@@ -190,7 +190,7 @@ fn the_numbers_are_what_one_counts() {
     let page = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
     for (what, number) in [
         ("tests", counted.tests),
-        ("properties, each beside a plain model", counted.properties),
+        ("properties, tried on made-up cases", counted.properties),
         ("cases of them in one run of the tests", counted.cases),
         ("public async functions and futures, cut at every await", counted.cut),
         ("programs with CPython's own traces", counted.programs),
