@@ -15,7 +15,7 @@ use crate::error::TaskError;
 /// use roundelay_executor::{GatherCause, gather, run};
 ///
 /// let answers = [Ok(1), Err("no")].map(|answer| async move { answer });
-/// let error = run(gather(answers)).unwrap_err();
+/// let error = run(async { gather(answers).await }).unwrap_err();
 /// assert_eq!(error.index, 1);
 /// assert!(matches!(error.cause, GatherCause::Failed("no")));
 /// ```
