@@ -88,7 +88,10 @@ fn room() -> Case {
     let enter = async move {
         let group = handle.await.unwrap();
         *seen.lock().await = Some(group.clone());
-        drop(group.spawn(async { Ok(sleep(ms(1)).await) }));
+        drop(group.spawn(async {
+            sleep(ms(1)).await;
+            Ok(())
+        }));
         drop(group.room().await);
     };
     case(enter, async move |_| {
