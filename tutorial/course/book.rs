@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::directive::{remake, written};
+use crate::exercises::{self, ExerciseCounts};
 use crate::finding::Findings;
 use crate::links;
 use crate::maker::{Counts, Maker};
@@ -90,6 +91,8 @@ pub struct Report {
     pub findings: Findings,
     /// How much there is.
     pub counts: Counts,
+    /// How many exercises there are.
+    pub exercises: ExerciseCounts,
     /// How many pages were read.
     pub pages: usize,
     /// Pages and pictures that differ from what they should be, with their new content.
@@ -149,6 +152,7 @@ pub fn check(root: &Path, programs: &Programs) -> Result<Report, String> {
             report.changed.push((path, content));
         }
     }
+    report.exercises = exercises::judge(&glossary, &mut report.findings)?;
     report.counts = maker.counts.take();
     report.findings.0.sort();
     Ok(report)

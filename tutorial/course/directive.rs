@@ -26,7 +26,7 @@
 //! - Making a page twice changes nothing: `make(make(page)) == make(page)`.
 //! - What is written by hand is never touched.
 //!
-//! Tutorial: the course's tools. Before this: `quiz.rs`. After this: `build_step.rs`.
+//! Tutorial: the course's tools. Before this: `quiz.rs`. After this: `exercises.rs`.
 
 /// A part that is made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::build_step;
 use crate::directive::Directive;
+use crate::exercises;
 use crate::label::{SEEDS, label};
 use crate::listing;
 use crate::program::{Programs, Ran};
@@ -72,6 +73,7 @@ impl<'a> Maker<'a> {
             ("inspect", [name, event, rest @ ..]) => self.inspect(name, event, rest),
             ("python", [name]) => self.python(name),
             ("quiz", [name]) => self.quiz(name),
+            ("exercises", [chapter]) => exercises::table(chapter),
             ("step", [number]) => self.step(number),
             ("glossary", []) => self.glossary(),
             (kind, words) => Err(format!(
