@@ -37,6 +37,7 @@
 mod error;
 mod own_step;
 mod waker;
+mod told;
 mod done_callbacks;
 mod stage;
 mod task_table;
@@ -73,6 +74,8 @@ mod net;
 pub mod testing;
 mod attributes;
 mod adapters;
+#[cfg(feature = "trace")]
+pub mod trace;
 
 #[cfg(feature = "hyper")]
 pub use adapters::hyper::{HyperExecutor, HyperIo, HyperTimer};

@@ -22,7 +22,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::{Awaited, Event, observe_here};
+
 use crate::task_table::Waiter;
+use crate::told::{Number, awaits};
 
 /// A pair: the promise to set, and the future that waits for it. Both stay on one thread.
 ///
@@ -42,6 +45,7 @@ pub fn promise<T>() -> (Promise<T>, PromiseFuture<T>) {
         state: Cell::new(State::Open),
         value: Cell::new(None),
         waiter: Cell::new(None),
+        number: Number::default(),
     });
     (Promise { meeting: Rc::clone(&meeting) }, PromiseFuture { meeting })
 }
@@ -53,6 +57,8 @@ struct Meeting<T> {
     state: Cell<State>,
     value: Cell<Option<T>>,
     waiter: Cell<Option<Waiter>>,
+    /// Given when an observer first hears that somebody waits.
+    number: Number,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,6 +79,10 @@ impl<T> Meeting<T> {
 
     fn settle(&self, state: State) {
         self.state.set(state);
+        if self.number.is_given() {
+            let resolved = state == State::Resolved;
+            observe_here(|| Event::PromiseSettled { promise: self.number.get(), resolved });
+        }
         if let Some(waiter) = self.waiter.take() {
             waiter.wake();
         }
@@ -183,6 +193,12 @@ impl<T> PromiseFuture<T> {
         }
     }
 
+    /// Tells an observer that the task that is being polled waits for this.
+    #[inline]
+    fn tell_awaited(&self) {
+        awaits(|| Awaited::Promise(self.meeting.number.get()));
+    }
+
     /// Wakes `waiter` when there is an answer.
     pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
         let unused = match self.meeting.is_open() {
@@ -205,7 +221,10 @@ impl<T> Future for PromiseFuture<T> {
         self.wake_when_settled(Waiter::of(cx));
         match self.take_answer() {
             Some(answer) => Poll::Ready(answer),
-            None => Poll::Pending,
+            None => {
+                self.tell_awaited();
+                Poll::Pending
+            }
         }
     }
 }

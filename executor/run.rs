@@ -96,6 +96,9 @@ pub struct Runner {
     patience: Duration,
     /// The context variables of its main tasks, kept from run to run.
     values: Cell<ContextValues>,
+    /// Dropped last: then everything has been told.
+    #[cfg(feature = "trace")]
+    pub(crate) _trace: Option<crate::trace::SavedAtEnd>,
 }
 
 impl Runner {
@@ -105,7 +108,15 @@ impl Runner {
         tasks: Rc<Tasks>,
         patience: Duration,
     ) -> Runner {
-        Runner { event_loop, tasks, patience, values: Cell::new(ContextValues::current()) }
+        let values = Cell::new(ContextValues::current());
+        Runner {
+            event_loop,
+            tasks,
+            patience,
+            values,
+            #[cfg(feature = "trace")]
+            _trace: None,
+        }
     }
 
     /// Runs `main` to its end and returns its output. Other tasks stay.

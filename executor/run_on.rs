@@ -24,9 +24,8 @@ use std::task::{Context, Poll};
 use roundelay_pools::{JobError, Pool};
 use roundelay_runtime::ContextValues;
 
-use crate::awaited_job::AwaitedJob;
+use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
-use crate::host::Host;
 
 /// Calls `work` on a thread of `pool`, and gives what it returns.
 ///
@@ -68,12 +67,18 @@ where
     T: Send + 'static,
 {
     let tasks = expect_tasks("run_on");
-    let host = Host::new(tasks.loop_ref.proxy());
-    let inside = Arc::clone(&host);
+    let announced = Announced::new(&tasks, std::any::type_name::<P>());
+    let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
     let stage = match pool.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, host, pool.takes_real_time())),
-        Err(refusal) => Stage::Refused(refusal.to_string()),
+        Ok(job) => {
+            let real = pool.takes_real_time();
+            Stage::Awaited(AwaitedJob::new(&tasks, job, announced, real))
+        }
+        Err(refusal) => {
+            announced.was_refused(&tasks);
+            Stage::Refused(refusal.to_string())
+        }
     };
     RunOn { stage }
 }

@@ -169,11 +169,24 @@ impl RunnerBuilder {
     ///
     /// # Errors
     /// What the operating system says when it has no descriptor left for the loop.
-    pub fn build(self) -> Result<Runner, RunError> {
+    #[cfg_attr(not(feature = "trace"), allow(unused_mut, reason = "an observer may be added"))]
+    pub fn build(mut self) -> Result<Runner, RunError> {
+        #[cfg(feature = "trace")]
+        let trace = crate::trace::SavedAtEnd::wanted();
+        #[cfg(feature = "trace")]
+        if let Some(trace) = &trace {
+            self.event_loop = self.event_loop.observer(trace.recorder());
+        }
         let event_loop = self.event_loop.build()?;
         let blocking = BlockingPool::new(self.threads, self.jobs);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn Target>);
-        Ok(Runner::with_parts(event_loop, tasks, self.patience))
+        #[cfg_attr(not(feature = "trace"), allow(unused_mut, reason = "a trace may be added"))]
+        let mut runner = Runner::with_parts(event_loop, tasks, self.patience);
+        #[cfg(feature = "trace")]
+        {
+            runner._trace = trace;
+        }
+        Ok(runner)
     }
 }

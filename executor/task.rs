@@ -27,12 +27,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use roundelay_runtime::{ContextValues, Failure, FailureKind, Key};
+use roundelay_runtime::{Awaited, ContextValues, Failure, FailureKind, Key};
 
 use crate::current::expect_tasks;
 use crate::error::TaskError;
 use crate::stage::Body;
 use crate::task_table::{Birth, Tasks, Waiter, lost_panic};
+use crate::told::awaits;
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
 ///
@@ -326,6 +327,7 @@ impl<T: 'static> Future for Task<T> {
             Some(outcome) => Poll::Ready(outcome),
             None => {
                 self.tasks.set_joiner(self.key, Waiter::of(cx));
+                awaits(|| Awaited::Task(self.id()));
                 Poll::Pending
             }
         }

@@ -281,7 +281,7 @@ impl Tasks {
         // four thousand million tasks, and then causes no more than a useless poll.
         let generation = id as u32;
         let name = self.loop_ref.is_observed().then(|| display_name(birth.name.as_deref(), id));
-        let at = birth.at;
+        let (at, is_main) = (birth.at, matches!(stage, Stage::Main));
         let extras =
             birth.name.map(|name| Box::new(Extras { name: Some(name), ..Extras::default() }));
         let cleanup = self.is_born_of_cleanup();
@@ -306,7 +306,14 @@ impl Tasks {
         let key = Key::new(index as u32, generation);
         if let Some(name) = name {
             let parent = self.current.get().and_then(|parent| self.id(parent));
-            self.loop_ref.observe(|| Event::TaskSpawned { task: id, key, name, parent, at });
+            self.loop_ref.observe(|| Event::TaskSpawned {
+                task: id,
+                key,
+                name,
+                is_main,
+                parent,
+                at,
+            });
         }
         key
     }

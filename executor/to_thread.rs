@@ -32,9 +32,8 @@ use std::task::{Context, Poll};
 use roundelay_pools::JobError;
 use roundelay_runtime::ContextValues;
 
-use crate::awaited_job::AwaitedJob;
+use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
-use crate::host::Host;
 use crate::promise::promise;
 use crate::task::{Task, TaskBuilder};
 
@@ -159,12 +158,18 @@ where
     T: Send + 'static,
 {
     let tasks = expect_tasks("to_thread");
-    let host = Host::new(tasks.loop_ref.proxy());
-    let inside = Arc::clone(&host);
+    let announced = Announced::new(&tasks, "threads");
+    let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
     match tasks.blocking.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => Ok(AwaitedJob::new(&tasks, job, host, tasks.blocking.takes_real_time())),
-        Err(refusal) => Err(JobError::Refused(refusal.to_string())),
+        Ok(job) => {
+            let real = tasks.blocking.takes_real_time();
+            Ok(AwaitedJob::new(&tasks, job, announced, real))
+        }
+        Err(refusal) => {
+            announced.was_refused(&tasks);
+            Err(JobError::Refused(refusal.to_string()))
+        }
     }
 }
 

@@ -9,7 +9,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::Awaited;
+
 use crate::task_table::Waiter;
+use crate::told::awaits;
 
 /// Lets every other ready task take one step, then goes on: one turn of the loop.
 ///
@@ -48,6 +51,7 @@ impl Future for YieldNow {
         }
         self.yielded = true;
         Waiter::wake_poller(cx);
+        awaits(|| Awaited::NextTurn);
         Poll::Pending
     }
 }

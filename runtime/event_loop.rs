@@ -139,7 +139,10 @@ impl EventLoop {
         self.observe(|| Event::RunBegins);
         let outcome = self.turn_until(main, done);
         // The main callback was lent for this run only.
-        self.core.ready.borrow_mut().cancel_main();
+        let cancelled = self.core.ready.borrow_mut().cancel_main();
+        for place in cancelled {
+            self.observe(|| Event::CallCancelled { place });
+        }
         self.observe(|| Event::RunEnds);
         outcome
     }

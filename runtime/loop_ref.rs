@@ -108,6 +108,12 @@ impl LoopRef {
         self.core.clock.instant(self.now())
     }
 
+    /// Whether the loop's clock is [virtual](crate::EventLoopBuilder::virtual_clock).
+    #[must_use]
+    pub fn has_virtual_clock(&self) -> bool {
+        self.core.clock.is_virtual()
+    }
+
     /// The time on the loop's clock, as the loop itself counts it.
     #[must_use]
     pub fn now(&self) -> Moment {

@@ -28,6 +28,7 @@ use crate::context::ContextValues;
 use crate::error::{LoopClosed, WrongLoop};
 use crate::inbox::{Inbox, Message};
 use crate::loop_ref::LoopRef;
+use crate::observer::Event;
 use crate::reactor::WaitKey;
 use crate::running::{current_loop, home, is_current, target_at_home};
 use crate::timers::TimerKey;
@@ -169,6 +170,15 @@ impl LoopProxy {
         }
     }
 
+    /// Tells the loop's observer, from any thread. Elsewhere it becomes a message, so only
+    /// whoever knows that the loop is observed should ask for it.
+    pub fn observe(&self, event: Event) {
+        match self.local() {
+            Ok(home) => home.observe(|| event),
+            Err(_) => self.tell(Message::Tell(Box::new(event))),
+        }
+    }
+
     /// Whether this thread runs the loop behind this door.
     #[must_use]
     pub fn is_home(&self) -> bool {
@@ -177,10 +187,7 @@ impl LoopProxy {
 
     pub(crate) fn cancel_wait(&self, wait: WaitKey) {
         match home(self.id()) {
-            Some(home) => {
-                let callback = home.core.reactor.borrow_mut().cancel_wait(wait);
-                drop(callback);
-            }
+            Some(home) => home.cancel_wait(wait),
             None => self.tell(Message::CancelWait(wait)),
         }
     }

@@ -53,6 +53,13 @@ pub struct WaitKey {
     number: u64,
 }
 
+impl WaitKey {
+    /// Which source is awaited, and for what.
+    pub(crate) fn whose(self) -> (Key, Direction) {
+        (self.source, self.direction)
+    }
+}
+
 /// What a turn learned from the operating system about one source.
 pub(crate) struct News {
     pub(crate) source: Key,

@@ -134,13 +134,12 @@ impl ReadyQueue {
         }
     }
 
-    /// Empties every entry that is the main callback's: its lender takes it back.
-    pub(crate) fn cancel_main(&mut self) {
-        for entry in &mut self.entries {
-            if matches!(entry, Entry::Main) {
-                *entry = Entry::Cancelled;
-            }
-        }
+    /// Empties every entry that is the main callback's: its lender takes it back. Says at
+    /// which places they stood.
+    pub(crate) fn cancel_main(&mut self) -> Vec<u64> {
+        let places = (self.front..).zip(&mut self.entries);
+        let mains = places.filter(|(_, entry)| matches!(entry, Entry::Main));
+        mains.map(|(place, entry)| (*entry = Entry::Cancelled, place).1).collect()
     }
 
     /// Everything that was to be called, for closing the loop.

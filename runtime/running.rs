@@ -12,7 +12,7 @@
 //!
 //! Tutorial: chapter 8. Before this: `schedule.rs`. After this: `proxy.rs`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -21,9 +21,13 @@ use crate::context::{ContextValues, take_leftovers};
 use crate::error::RunError;
 use crate::failure::{Failure, tell_stderr};
 use crate::loop_ref::LoopRef;
+use crate::observer::Event;
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+    /// Whether the loop that runs here is observed. Apart from the note, so that asking costs
+    /// next to nothing.
+    static OBSERVED: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Running {
@@ -99,6 +103,19 @@ pub fn report_here(failure: Failure) {
     }
 }
 
+/// Tells the observer of the loop that runs on this thread, if there is one. For whoever has
+/// no reference to the loop at hand.
+///
+/// Nothing of the caller's may be borrowed.
+#[inline]
+pub fn observe_here(event: impl FnOnce() -> Event) {
+    if OBSERVED.get()
+        && let Some(home) = current_loop()
+    {
+        home.observe(event);
+    }
+}
+
 /// Whether the loop with this number runs on this thread.
 pub(crate) fn is_current(id: u64) -> bool {
     with_home(id, |_| ()).is_some()
@@ -115,6 +132,7 @@ pub(crate) fn enter(
             return Err(RunError::Nested { outer: outer.since, inner: since });
         }
         *running = Some(Running { loop_ref: loop_ref.clone(), since });
+        OBSERVED.set(loop_ref.is_observed());
         Ok(Entered { earlier: None, outside: Some(take_leftovers()) })
     });
     // A thread that is being taken down cannot run a loop any more.
@@ -126,6 +144,7 @@ pub(crate) fn enter(
 pub(crate) fn enter_to_close(loop_ref: &LoopRef) -> Option<Entered> {
     let closing = Running { loop_ref: loop_ref.clone(), since: Location::caller() };
     let earlier = RUNNING.try_with(|running| running.borrow_mut().replace(closing));
+    OBSERVED.set(loop_ref.is_observed());
     earlier.ok().map(|earlier| Entered { earlier, outside: None })
 }
 
@@ -139,6 +158,7 @@ pub(crate) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         let earlier = self.earlier.take();
+        OBSERVED.set(earlier.as_ref().is_some_and(|earlier| earlier.loop_ref.is_observed()));
         // The reference may be the last one, and then drops the loop's parts: not inside
         // the borrow.
         let ended =

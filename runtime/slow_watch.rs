@@ -202,7 +202,7 @@ mod tests {
 
     fn spawned(task: u64, name: &str) -> Event {
         let (key, at) = (Key::new(task as u32, 0), Location::caller());
-        Event::TaskSpawned { task, key, name: name.into(), parent: None, at }
+        Event::TaskSpawned { task, key, name: name.into(), is_main: false, parent: None, at }
     }
 
     fn begins(what: Work) -> Event {

@@ -40,6 +40,18 @@ impl LoopRef {
         Ok(Source { key, fd: fd.as_raw_fd(), proxy: self.proxy() })
     }
 
+    /// Takes back a wait.
+    pub(crate) fn cancel_wait(&self, wait: WaitKey) {
+        let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
+        if callback.is_some() {
+            self.observe(|| {
+                let (source, direction) = wait.whose();
+                Event::SourceLeft { source, to_read: direction == Direction::Read }
+            });
+        }
+        drop(callback);
+    }
+
     pub(crate) fn forget_source(&self, key: Key) {
         let waiting = self.core.reactor.borrow_mut().forget(key);
         drop(waiting);
@@ -136,6 +148,12 @@ impl Source {
     /// Takes back a wait, from any thread.
     pub fn cancel_wait(&self, wait: WaitKey) {
         self.proxy.cancel_wait(wait);
+    }
+
+    /// How observers know the source.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.key
     }
 
     /// The door of the loop that watches.

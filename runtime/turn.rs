@@ -56,6 +56,7 @@ impl EventLoop {
         self.collect_inbox();
         self.collect_due_timers();
         self.run_ready_callbacks(main);
+        self.observe(|| Event::TurnEnds);
         Ok(())
     }
 
@@ -124,7 +125,10 @@ impl EventLoop {
             return self.look();
         }
         match at_most {
-            None if cut_off => Err(RunError::Deadlock),
+            None if cut_off => {
+                self.observe(|| Event::Stuck);
+                Err(RunError::Deadlock)
+            }
             Some(remaining) if core.clock.is_virtual() && only_time_can_help => {
                 let from = core.clock.now();
                 let to = from.after(remaining);
@@ -215,10 +219,8 @@ impl EventLoop {
             Message::Call(callback) => drop(self.push_callback(Callback::Once(callback))),
             Message::Notify(key) => drop(self.push(Entry::Call(Callback::Notify(key)))),
             Message::CancelTimer(timer) => drop(self.cancel_timer(timer)),
-            Message::CancelWait(wait) => {
-                let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
-                drop(callback);
-            }
+            Message::CancelWait(wait) => self.cancel_wait(wait),
+            Message::Tell(event) => self.observe(|| *event),
             Message::Forget(source) => self.forget_source(source),
             Message::ClockFree => {}
             Message::Stop => self.stop(),

@@ -26,6 +26,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use roundelay_runtime::SyncDeed;
 
 use crate::channel::pipe::{Pipe, Room};
 use crate::sync::closed::{Closed, Finished, TryGetError, TryPutError};
@@ -288,7 +289,11 @@ impl<T> Future for Sending<'_, T> {
                 return Poll::Ready(Err(Closed(self.take_value())));
             }
             if promised.is_some() || (self.ticket.is_none() && pipe.take_place()) {
-                self.ticket = None;
+                if let ticket @ Some(_) = self.ticket.take() {
+                    let name = &self.sender.pipe.waiting.name;
+                    name.tell(|| SyncDeed::Acquires { ticket, count: 1 });
+                }
+                let pipe = &self.sender.pipe;
                 pipe.push(self.take_value());
                 return Poll::Ready(Ok(()));
             }

@@ -18,10 +18,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
 
-use roundelay_runtime::{Direction, Source, WaitKey, current_loop};
+use roundelay_runtime::{Awaited, Direction, Source, WaitKey, current_loop};
 
 use crate::current::current_tasks;
 use crate::task_table::Waiter;
+use crate::told::awaits;
 
 /// A descriptor that does not block, watched by the loop on which this was made: what every
 /// socket here is made of, and the way to await one that this crate does not know.
@@ -110,6 +111,7 @@ impl<T: AsFd> Watched<T> {
             }
         }
         *wait = self.source.wait(direction, wait.take(), Waiter::callback(cx))?;
+        awaits(|| Awaited::Source(self.source.key()));
         Poll::Pending
     }
 

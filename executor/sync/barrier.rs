@@ -74,7 +74,7 @@ impl Barrier {
     #[track_caller]
     pub fn new(parties: usize) -> Barrier {
         assert!(parties > 0, "a barrier needs at least one party");
-        let (broken, line) = (Cell::new(false), WaitQueue::new());
+        let (broken, line) = (Cell::new(false), WaitQueue::new("barrier"));
         Barrier { shared: Rc::new(Shared { parties, broken, line }) }
     }
 

@@ -68,7 +68,7 @@ impl<T> Condition<T> {
     /// A condition of what `lock` guards.
     #[must_use]
     pub fn new(lock: &Lock<T>) -> Condition<T> {
-        Condition { lock: lock.clone(), line: Rc::new(WaitQueue::new()) }
+        Condition { lock: lock.clone(), line: Rc::new(WaitQueue::new("condition")) }
     }
 
     /// Lets the lock go, waits for a notification, and takes the lock again.

@@ -65,7 +65,7 @@ impl Event {
     /// An event that has not happened.
     #[must_use]
     pub fn new() -> Event {
-        Event { shared: Rc::new(Shared { set: Cell::new(false), line: WaitQueue::new() }) }
+        Event { shared: Rc::new(Shared { set: Cell::new(false), line: WaitQueue::new("event") }) }
     }
 
     /// Waits until the event is set. If it is, it does not wait at all.

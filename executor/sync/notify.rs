@@ -79,7 +79,7 @@ impl Notify {
     #[must_use]
     pub fn new() -> Notify {
         let (permit, rounds) = (Cell::new(false), Cell::new(0));
-        Notify { shared: Rc::new(Shared { permit, rounds, line: WaitQueue::new() }) }
+        Notify { shared: Rc::new(Shared { permit, rounds, line: WaitQueue::new("notify") }) }
     }
 
     /// Waits for a notification; with a permit kept from earlier it does not wait at all.

@@ -79,7 +79,8 @@ impl<T> OnceCell<T> {
     #[must_use]
     pub fn new() -> OnceCell<T> {
         let (value, making) = (cell::OnceCell::new(), Cell::new(false));
-        let (line, watchers) = (WaitQueue::new(), WaitQueue::new());
+        let line = WaitQueue::new("once_cell");
+        let watchers = WaitQueue::beside(&line);
         OnceCell { shared: Rc::new(Shared { value, making, line, watchers }) }
     }
 

@@ -69,7 +69,7 @@ impl<T> RwLock<T> {
     #[must_use]
     pub fn new(value: T) -> RwLock<T> {
         let value = RefCell::new(Some(Rc::new(value)));
-        RwLock { shared: Rc::new(Shared { value, permits: Semaphore::new(ALL) }) }
+        RwLock { shared: Rc::new(Shared { value, permits: Semaphore::of_kind("rwlock", ALL) }) }
     }
 
     /// Waits until the value may be read: until no writer has it or was there before.

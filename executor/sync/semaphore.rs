@@ -28,6 +28,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::SyncDeed;
+
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
 
 /// Lets at most so many in at a time. For tasks of one thread; clones share the permits.
@@ -67,8 +69,7 @@ impl Semaphore {
     /// A semaphore with so many permits. Zero is allowed: [`Semaphore::add_permits`].
     #[must_use]
     pub fn new(permits: usize) -> Semaphore {
-        let (total, taken) = (Cell::new(permits), Cell::new(0));
-        Semaphore { shared: Rc::new(Shared { total, taken, line: WaitQueue::new() }) }
+        Semaphore::of_kind("semaphore", permits)
     }
 
     /// Waits for a permit. With one to spare and nobody in line it does not wait at all.
@@ -122,7 +123,9 @@ impl Semaphore {
     #[track_caller]
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit> {
         assert!(permits > 0, "{NOTHING_ASKED}");
-        self.shared.take(permits).map(|Granted| Permit::of(&self.shared, permits))
+        let Granted = self.shared.take(permits)?;
+        self.shared.line.name.tell(|| SyncDeed::Acquires { ticket: None, count: permits });
+        Some(Permit::of(&self.shared, permits))
     }
 
     /// Adds permits for good. Waiters get them first.
@@ -155,6 +158,12 @@ impl Semaphore {
     }
 
     /// How many permits there are, free or taken.
+    /// A semaphore that is a part of something of this kind, and is known as that.
+    pub(crate) fn of_kind(kind: &'static str, permits: usize) -> Semaphore {
+        let (total, taken) = (Cell::new(permits), Cell::new(0));
+        Semaphore { shared: Rc::new(Shared { total, taken, line: WaitQueue::new(kind) }) }
+    }
+
     pub(crate) fn total(&self) -> usize {
         self.shared.total.get()
     }
@@ -277,6 +286,8 @@ impl Permit {
         let possible = 0 < permits && permits < self.count;
         possible.then(|| {
             self.count -= permits;
+            let name = &self.shared.line.name;
+            name.tell(|| SyncDeed::Acquires { ticket: None, count: permits });
             Permit::of(&self.shared, permits)
         })
     }
@@ -284,6 +295,7 @@ impl Permit {
     /// Keeps the permits for ever: the semaphore has so many fewer.
     pub fn forget(mut self) {
         let count = std::mem::take(&mut self.count);
+        self.shared.line.name.tell(|| SyncDeed::Releases { count });
         self.shared.total.set(self.shared.total.get() - count);
         self.shared.taken.set(self.shared.taken.get() - count);
     }
@@ -292,6 +304,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.count > 0 {
+            self.shared.line.name.tell(|| SyncDeed::Releases { count: self.count });
             self.shared.give_back(self.count);
         }
     }

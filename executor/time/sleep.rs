@@ -20,10 +20,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use roundelay_runtime::{Instant, LoopProxy, LoopRef, Moment, TimerKey, current_loop};
+use roundelay_runtime::{Awaited, Instant, LoopProxy, LoopRef, Moment, TimerKey, current_loop};
 
 use crate::current::expect_tasks;
 use crate::task_table::Waiter;
+use crate::told::awaits;
 
 /// Waits until `delay` has passed, and lets other tasks run meanwhile.
 ///
@@ -144,6 +145,7 @@ impl Future for Sleep {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
                 Waiter::wake_poller(cx);
+                awaits(|| Awaited::NextTurn);
                 Poll::Pending
             }
             Stage::New(until) => {
@@ -155,6 +157,7 @@ impl Future for Sleep {
                 let timer = home.set_timer(until.deadline(&home), Waiter::callback(cx));
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
+                awaits(|| Awaited::Timer(timer.number()));
                 self.stage = Stage::Waiting { timer, home: home.proxy() };
                 Poll::Pending
             }
@@ -162,6 +165,7 @@ impl Future for Sleep {
                 let home = home.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
                 if home.is_timer_set(*timer) {
                     home.replace_timer(*timer, Waiter::callback(cx));
+                    awaits(|| Awaited::Timer(timer.number()));
                     return Poll::Pending;
                 }
                 self.stage = Stage::Over;

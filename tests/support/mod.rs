@@ -3,6 +3,7 @@
 //! and a process that may die.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
+pub(crate) mod checked;
 pub(crate) mod waiting;
 
 use std::cell::RefCell;
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use roundelay::testing::Schedule;
 use roundelay::{EventLoop, Failure, FailurePolicy, Runner};
+
+use checked::Checked;
 
 /// What happened, in order. Clones share it.
 #[derive(Clone, Default)]
@@ -149,7 +152,7 @@ pub(crate) fn virtual_loop() -> EventLoop {
 
 /// A runner in made-up time.
 pub(crate) fn virtual_runner() -> Runner {
-    let builder = Runner::builder().virtual_clock();
+    let builder = Runner::builder().virtual_clock().observer(Checked::new());
     let Ok(seed) = std::env::var(SCHEDULE) else { return builder.build().unwrap() };
     let schedule = Schedule::seeded(seed.parse().expect("a seed"));
     builder.schedule(&schedule).build().unwrap()
@@ -184,7 +187,8 @@ pub(crate) fn run_virtual<F: Future>(main: F) -> F::Output {
 /// A runner in made-up time whose failures are collected.
 pub(crate) fn reporting_runner() -> (Runner, Reports) {
     let reports = Reports::new();
-    let runner = Runner::builder().virtual_clock().failure_policy(reports.policy());
+    let runner = Runner::builder().virtual_clock().observer(Checked::new());
+    let runner = runner.failure_policy(reports.policy());
     (runner.build().unwrap(), reports)
 }
 

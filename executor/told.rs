@@ -1,0 +1,80 @@
+//! What an observer is told of things that have no number of their own.
+//!
+//! Tasks, timers and jobs are numbered anyway. A lock is not, nor is a promise or a group: they
+//! get a number when somebody who observes the loop first hears of them, so nobody else pays.
+//!
+//! # Invariants
+//! - A number is given once per thread, and never to two things.
+//! - Without an observer everything here is one test of one field.
+//! - Nothing of ours is borrowed while an observer is told.
+//!
+//! Tutorial: chapter 19. Before this: `waker.rs`. After this: `done_callbacks.rs`.
+
+use std::cell::Cell;
+
+use roundelay_runtime::{Awaited, Event, SyncDeed, observe_here};
+
+thread_local! {
+    static NEXT: Cell<u64> = const { Cell::new(1) };
+}
+
+/// A number that is given at the first asking.
+#[derive(Default)]
+pub(crate) struct Number {
+    given: Cell<u64>,
+}
+
+impl Number {
+    pub(crate) fn get(&self) -> u64 {
+        if !self.is_given() {
+            let number = NEXT.get();
+            NEXT.set(number + 1);
+            self.given.set(number);
+        }
+        self.given.get()
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        self.given.get() != 0
+    }
+
+    /// The same number, for another part of the same thing.
+    pub(crate) fn shared(&self) -> Number {
+        Number { given: Cell::new(self.get()) }
+    }
+}
+
+/// A lock, a semaphore, a queue or one of their kind, as observers know it.
+pub(crate) struct SyncName {
+    kind: &'static str,
+    number: Number,
+}
+
+impl SyncName {
+    pub(crate) fn new(kind: &'static str) -> SyncName {
+        SyncName { kind, number: Number::default() }
+    }
+
+    /// The same name, for another line at the same thing.
+    pub(crate) fn shared(&self) -> SyncName {
+        SyncName { kind: self.kind, number: self.number.shared() }
+    }
+
+    /// Tells what happened there.
+    #[inline]
+    pub(crate) fn tell(&self, deed: impl FnOnce() -> SyncDeed) {
+        observe_here(|| Event::Sync { sync: self.number.get(), kind: self.kind, deed: deed() });
+    }
+
+    /// Tells that the task that is being polled waits for it.
+    #[inline]
+    pub(crate) fn tell_awaited(&self) {
+        awaits(|| Awaited::Sync(self.number.get()));
+    }
+}
+
+/// Tells what the task that is being polled waits for.
+#[inline]
+pub(crate) fn awaits(what: impl FnOnce() -> Awaited) {
+    observe_here(|| Event::Awaits(what()));
+}
