@@ -18,7 +18,7 @@
 //!   loop is closed.
 //! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
 //!
-//! Tutorial: chapter 8. Before this: `context_scope.rs`. After this: `runner_builder.rs`.
+//! Tutorial: chapter 8. Before this: `context_scope.rs`. After this: `dump.rs`.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -10,7 +10,7 @@
 //!
 //! With all three in a script, the same program gives the same events on every machine, every time.
 //!
-//! Tutorial: chapters 8 and 19. Before this: `run.rs`. After this: `time/sleep.rs`.
+//! Tutorial: chapters 8 and 19. Before this: `circle.rs`. After this: `time/sleep.rs`.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -5,14 +5,16 @@
 //!
 //! # Invariants
 //! - A number is given once per thread, and never to two things.
-//! - Without an observer everything here is one test of one field.
+//! - Without an observer telling is one test of one field.
 //! - Nothing of ours is borrowed while an observer is told.
 //!
-//! Tutorial: chapter 19. Before this: `waker.rs`. After this: `done_callbacks.rs`.
+//! Tutorial: chapter 19. Before this: `noted.rs`. After this: `done_callbacks.rs`.
 
 use std::cell::Cell;
 
 use roundelay_runtime::{Awaited, Event, SyncDeed, observe_here};
+
+use crate::noted::{self, Wait};
 
 thread_local! {
     static NEXT: Cell<u64> = const { Cell::new(1) };
@@ -60,6 +62,14 @@ impl SyncName {
         SyncName { kind: self.kind, number: self.number.shared() }
     }
 
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number.get()
+    }
+
     /// Tells what happened there.
     #[inline]
     pub(crate) fn tell(&self, deed: impl FnOnce() -> SyncDeed) {
@@ -69,12 +79,14 @@ impl SyncName {
     /// Tells that the task that is being polled waits for it.
     #[inline]
     pub(crate) fn tell_awaited(&self) {
-        awaits(|| Awaited::Sync(self.number.get()));
+        let number = self.number.get();
+        awaits(Wait::Sync(number), || Awaited::Sync(number));
     }
 }
 
-/// Tells what the task that is being polled waits for.
+/// Notes what the task that is being polled waits for, and tells it.
 #[inline]
-pub(crate) fn awaits(what: impl FnOnce() -> Awaited) {
+pub(crate) fn awaits(wait: Wait, what: impl FnOnce() -> Awaited) {
+    noted::note(wait);
     observe_here(|| Event::Awaits(what()));
 }

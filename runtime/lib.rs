@@ -70,7 +70,7 @@ pub use builder::EventLoopBuilder;
 pub use callback::{Callback, Key, Target};
 pub use clock::{Instant, Moment};
 pub use context::{ContextValues, ContextVar, Reset};
-pub use error::{LoopClosed, RunError, WrongLoop};
+pub use error::{LoopClosed, RunError, Stuck, WrongLoop};
 pub use event_loop::EventLoop;
 pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message, tell_stderr};
 pub use loop_ref::LoopRef;

@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use crate::callback::{Callback, Target};
 use crate::context::{ContextValues, take_leftovers};
-use crate::error::RunError;
+use crate::error::{RunError, Stuck};
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
@@ -127,7 +127,7 @@ impl EventLoop {
         match at_most {
             None if cut_off => {
                 self.observe(|| Event::Stuck);
-                Err(RunError::Deadlock)
+                Err(RunError::Deadlock(self.who_is_stuck()))
             }
             Some(remaining) if core.clock.is_virtual() && only_time_can_help => {
                 let from = core.clock.now();
@@ -140,6 +140,11 @@ impl EventLoop {
             Some(_) if core.clock.is_virtual() => self.poll(None),
             at_most => self.poll(at_most),
         }
+    }
+
+    fn who_is_stuck(&self) -> Vec<Stuck> {
+        let target = self.core.target.borrow().clone();
+        target.map_or_else(Vec::new, |target| target.stuck())
     }
 
     /// Whether all references to the inbox are the loop's own and its target's: then no

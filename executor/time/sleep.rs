@@ -23,6 +23,7 @@ use std::time::Duration;
 use roundelay_runtime::{Awaited, Instant, LoopProxy, LoopRef, Moment, TimerKey, current_loop};
 
 use crate::current::expect_tasks;
+use crate::noted::Wait;
 use crate::task_table::Waiter;
 use crate::told::awaits;
 
@@ -97,6 +98,7 @@ enum Stage {
     Yielded,
     Waiting {
         timer: TimerKey,
+        deadline: Moment,
         home: LoopProxy,
     },
     Over,
@@ -145,7 +147,7 @@ impl Future for Sleep {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
                 Waiter::wake_poller(cx);
-                awaits(|| Awaited::NextTurn);
+                awaits(Wait::Unknown, || Awaited::NextTurn);
                 Poll::Pending
             }
             Stage::New(until) => {
@@ -154,18 +156,19 @@ impl Future for Sleep {
                     "sleep needs a running event loop on this thread; await it inside \
                      `roundelay::run(async { .. })`",
                 );
-                let timer = home.set_timer(until.deadline(&home), Waiter::callback(cx));
+                let deadline = until.deadline(&home);
+                let timer = home.set_timer(deadline, Waiter::callback(cx));
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
-                awaits(|| Awaited::Timer(timer.number()));
-                self.stage = Stage::Waiting { timer, home: home.proxy() };
+                awaits(Wait::Until(deadline), || Awaited::Timer(timer.number()));
+                self.stage = Stage::Waiting { timer, deadline, home: home.proxy() };
                 Poll::Pending
             }
-            Stage::Waiting { timer, home } => {
+            Stage::Waiting { timer, deadline, home } => {
                 let home = home.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
                 if home.is_timer_set(*timer) {
                     home.replace_timer(*timer, Waiter::callback(cx));
-                    awaits(|| Awaited::Timer(timer.number()));
+                    awaits(Wait::Until(*deadline), || Awaited::Timer(timer.number()));
                     return Poll::Pending;
                 }
                 self.stage = Stage::Over;
@@ -181,7 +184,7 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Stage::Waiting { timer, home } = &self.stage {
+        if let Stage::Waiting { timer, home, .. } = &self.stage {
             home.cancel_timer(*timer);
         }
     }
