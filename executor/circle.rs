@@ -25,7 +25,7 @@
 //! - Each circle is reported once, by the task that closed it, within that task's step.
 //! - A task that waits for something free is looked at once: two look-ups and no more.
 //!
-//! Tutorial: chapter 19. Before this: `dump.rs`. After this: `runner_builder.rs`.
+//! Tutorial: chapter 19. Before this: `dump_text.rs`. After this: `runner_builder.rs`.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;

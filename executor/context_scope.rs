@@ -10,7 +10,7 @@
 //! # Invariants
 //! - Between two polls the value lives in the future. What the future sets it to stays there.
 //!
-//! Tutorial: chapter 14. Before this: `on_done.rs`. After this: `run.rs`.
+//! Tutorial: chapter 14. Before this: `on_done.rs`. After this: `interrupt.rs`.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -18,7 +18,7 @@
 //!   loop is closed.
 //! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
 //!
-//! Tutorial: chapter 8. Before this: `context_scope.rs`. After this: `dump.rs`.
+//! Tutorial: chapter 8. Before this: `interrupt.rs`. After this: `dump.rs`.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -35,6 +35,7 @@ use roundelay_runtime::{
 };
 
 use crate::current;
+use crate::interrupt::Interrupt;
 use crate::task_table::Tasks;
 
 /// Runs `main` on a new event loop, and returns its output when everything is cleaned up.
@@ -94,6 +95,7 @@ pub struct Runner {
     event_loop: EventLoop,
     tasks: Rc<Tasks>,
     patience: Duration,
+    ctrl_c: bool,
     /// The context variables of its main tasks, kept from run to run.
     values: Cell<ContextValues>,
     /// Dropped last: then everything has been told.
@@ -107,16 +109,25 @@ impl Runner {
         event_loop: EventLoop,
         tasks: Rc<Tasks>,
         patience: Duration,
+        ctrl_c: bool,
     ) -> Runner {
         let values = Cell::new(ContextValues::current());
         Runner {
             event_loop,
             tasks,
             patience,
+            ctrl_c,
             values,
             #[cfg(feature = "trace")]
             _trace: None,
         }
+    }
+
+    /// Keeps what writes the run's trace when everything else is gone.
+    #[cfg(feature = "trace")]
+    pub(crate) fn with_trace(mut self, trace: Option<crate::trace::SavedAtEnd>) -> Runner {
+        self._trace = trace;
+        self
     }
 
     /// Runs `main` to its end and returns its output. Other tasks stay.
@@ -140,6 +151,10 @@ impl Runner {
         // callbacks, and what was scheduled together with them still runs.
         let over = Cell::new(false);
         let key = tasks.spawn_main(at, self.values.take());
+        let (interrupt, refused) = match Interrupt::watch(self.ctrl_c, tasks, key) {
+            Ok(interrupt) => (interrupt, None),
+            Err(error) => (None, Some(error)),
+        };
         let mut step = || {
             if end.is_some() {
                 return over.set(true);
@@ -160,7 +175,12 @@ impl Runner {
             end = Some(ended);
             self.event_loop.call_main_soon();
         };
-        let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
+        // Not in a closure: the caller's line would be lost.
+        let outcome = match refused {
+            None => self.event_loop.run_with(&mut step, &mut || over.get()),
+            Some(error) => Err(error.into()),
+        };
+        let interrupted = interrupt.is_some_and(|interrupt| interrupt.came());
         if end.is_none() {
             self.values.set(tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None)));
         }
@@ -170,6 +190,7 @@ impl Runner {
         match end {
             Some(MainEnd::Finished(output)) => Ok(output),
             Some(MainEnd::Panicked(payload)) => resume_unwind(payload),
+            Some(MainEnd::Cancelled) if interrupted => Err(RunError::Interrupted),
             Some(MainEnd::Cancelled) => Err(RunError::Cancelled),
             None => Err(outcome.err().unwrap_or(RunError::Stopped)),
         }

@@ -26,6 +26,7 @@ use roundelay_runtime::ContextValues;
 
 use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
+use crate::told::made;
 
 /// Calls `work` on a thread of `pool`, and gives what it returns.
 ///
@@ -66,15 +67,13 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    made("job");
     let tasks = expect_tasks("run_on");
     let announced = Announced::new(&tasks, std::any::type_name::<P>());
     let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
     let stage = match pool.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => {
-            let real = pool.takes_real_time();
-            Stage::Awaited(AwaitedJob::new(&tasks, job, announced, real))
-        }
+        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, announced, pool.takes_real_time())),
         Err(refusal) => {
             announced.was_refused(&tasks);
             Stage::Refused(refusal.to_string())

@@ -16,13 +16,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay_runtime::{
-    EventLoop, EventLoopBuilder, FailurePolicy, Observer, ReadinessScript, RunError, Scheduler,
-    Target,
+    EventLoop, EventLoopBuilder, Failure, FailurePolicy, Observer, ReadinessScript, RunError,
+    Scheduler, Target,
 };
 
 use crate::blocking::BlockingPool;
 use crate::run::Runner;
 use crate::task_table::Tasks;
+use crate::testing::Schedule;
+use crate::testing::explorer::Explorer;
 use crate::timed_pool::{JobPlan, TimedPool};
 
 impl Runner {
@@ -41,6 +43,9 @@ impl Runner {
             patience: PATIENCE,
             threads: None,
             jobs: None,
+            ctrl_c: false,
+            is_virtual: false,
+            has_schedule: false,
         }
     }
 }
@@ -67,12 +72,17 @@ pub struct RunnerBuilder {
     patience: Duration,
     threads: Option<usize>,
     jobs: Option<TimedPool>,
+    ctrl_c: bool,
+    is_virtual: bool,
+    /// Somebody has decided about the order of ready steps.
+    has_schedule: bool,
 }
 
 impl RunnerBuilder {
     /// Time that stands still while there is work, and jumps when there is none: see
     /// [`EventLoopBuilder::virtual_clock`].
     pub fn virtual_clock(mut self) -> Self {
+        self.is_virtual = true;
         self.event_loop = self.event_loop.virtual_clock();
         self
     }
@@ -86,8 +96,34 @@ impl RunnerBuilder {
     /// Who decides the order of ready steps where none is promised: see
     /// [`EventLoopBuilder::scheduler`].
     pub fn scheduler(mut self, scheduler: impl Scheduler + 'static) -> Self {
+        self.has_schedule = true;
         self.event_loop = self.event_loop.scheduler(scheduler);
         self
+    }
+
+    /// Ready steps are taken in a legal order of this schedule's choice: see
+    /// [`Explore`](crate::testing::Explore) for what is legal. For a test that builds a runner of
+    /// its own.
+    ///
+    /// `ROUNDELAY_SCHEDULE=7` in the environment does the same, with seed 7, for every runner that
+    /// has a virtual clock and no other schedule: so any program in virtual time can be run under
+    /// another legal order, unchanged.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, testing::Schedule, yield_now};
+    ///
+    /// let schedule = Schedule::seeded(7);
+    /// let runner = Runner::builder().virtual_clock().schedule(&schedule).build()?;
+    /// runner.run(yield_now())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn schedule(self, schedule: &Schedule) -> Self {
+        self.explored_by(&Explorer::new(schedule, u64::MAX, false))
+    }
+
+    pub(crate) fn explored_by(mut self, explorer: &Explorer) -> Self {
+        self.has_schedule = true;
+        self.scheduler(explorer.clone()).observer(explorer.listener())
     }
 
     /// Readiness of sockets comes from a script: see [`EventLoopBuilder::scripted_selector`].
@@ -144,9 +180,55 @@ impl RunnerBuilder {
         self
     }
 
+    /// A thread that says on standard error which task blocks the loop, while it does: see
+    /// [`EventLoopBuilder::watchdog`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::Runner;
+    ///
+    /// let runner = Runner::builder().watchdog(Duration::from_secs(1)).build()?;
+    /// assert_eq!(runner.run(async { 7 })?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn watchdog(mut self, limit: Duration) -> Self {
+        self.event_loop = self.event_loop.watchdog(limit);
+        self
+    }
+
+    /// The same with a handler, which is called on the watchdog's thread: see
+    /// [`EventLoopBuilder::watchdog_with`].
+    pub fn watchdog_with(
+        mut self,
+        limit: Duration,
+        handler: impl Fn(&Failure) + Send + Sync + 'static,
+    ) -> Self {
+        self.event_loop = self.event_loop.watchdog_with(limit, handler);
+        self
+    }
+
     /// What to do with failures that nobody can take.
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
         self.event_loop = self.event_loop.failure_policy(policy);
+        self
+    }
+
+    /// Whether Ctrl-C cancels the main task of a run. As under `asyncio.run`, the first one cancels,
+    /// and the run gives [`RunError::Interrupted`] when the task has unwound; its
+    /// [cleanups](crate::with_cleanup()) end before the runner is closed. The second ends the process
+    /// at once with status 130, also when the loop is stuck. By default Ctrl-C ends the process, as in any program: no
+    /// library changes that unasked. A `SIGINT` that the process was told to ignore stays ignored.
+    /// (A virtual clock would stand still meanwhile: something outside may happen.)
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    ///
+    /// let runner = Runner::builder().ctrl_c(true).build()?;
+    /// assert_eq!(runner.run(async { "done" })?, "done");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ctrl_c(mut self, cancels: bool) -> Self {
+        self.ctrl_c = cancels;
         self
     }
 
@@ -169,8 +251,16 @@ impl RunnerBuilder {
     ///
     /// # Errors
     /// What the operating system says when it has no descriptor left for the loop.
-    #[cfg_attr(not(feature = "trace"), allow(unused_mut, reason = "an observer may be added"))]
+    ///
+    /// # Panics
+    /// If `ROUNDELAY_SCHEDULE` is set to what is no number.
     pub fn build(mut self) -> Result<Runner, RunError> {
+        if self.is_virtual
+            && !self.has_schedule
+            && let Some(seed) = schedule_from_outside()
+        {
+            self = self.schedule(&Schedule::seeded(seed));
+        }
         #[cfg(feature = "trace")]
         let trace = crate::trace::SavedAtEnd::wanted();
         #[cfg(feature = "trace")]
@@ -181,12 +271,18 @@ impl RunnerBuilder {
         let blocking = BlockingPool::new(self.threads, self.jobs);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn Target>);
-        #[cfg_attr(not(feature = "trace"), allow(unused_mut, reason = "a trace may be added"))]
-        let mut runner = Runner::with_parts(event_loop, tasks, self.patience);
+        let runner = Runner::with_parts(event_loop, tasks, self.patience, self.ctrl_c);
         #[cfg(feature = "trace")]
-        {
-            runner._trace = trace;
-        }
+        let runner = runner.with_trace(trace);
         Ok(runner)
     }
+}
+
+/// The seed that whoever runs the program has chosen.
+fn schedule_from_outside() -> Option<u64> {
+    let seed = std::env::var("ROUNDELAY_SCHEDULE").ok()?;
+    let number = seed.parse().unwrap_or_else(|_| {
+        panic!("ROUNDELAY_SCHEDULE must be a number from 0 to 2^64 - 1, not {seed:?}")
+    });
+    Some(number)
 }

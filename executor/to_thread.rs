@@ -36,6 +36,7 @@ use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
 use crate::promise::promise;
 use crate::task::{Task, TaskBuilder};
+use crate::told::made;
 
 /// Calls `work` on a thread of the loop's pool, and gives what it returns.
 ///
@@ -60,11 +61,13 @@ use crate::task::{Task, TaskBuilder};
 /// });
 /// ```
 #[doc(alias = "spawn_blocking")]
+#[track_caller]
 pub fn to_thread<F, T>(work: F) -> ToThread<F, T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    made("job");
     ToThread { stage: Stage::New(work) }
 }
 
@@ -162,10 +165,7 @@ where
     let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
     match tasks.blocking.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => {
-            let real = tasks.blocking.takes_real_time();
-            Ok(AwaitedJob::new(&tasks, job, announced, real))
-        }
+        Ok(job) => Ok(AwaitedJob::new(&tasks, job, announced, tasks.blocking.takes_real_time())),
         Err(refusal) => {
             announced.was_refused(&tasks);
             Err(JobError::Refused(refusal.to_string()))

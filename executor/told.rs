@@ -4,84 +4,99 @@
 //! get a number when somebody who observes the loop first hears of them, so nobody else pays.
 //!
 //! # Invariants
-//! - A number is given once per thread, and never to two things.
+//! - A number is given once per loop, and never to two of its things.
 //! - Without an observer telling is one test of one field.
 //! - Nothing of ours is borrowed while an observer is told.
 //!
 //! Tutorial: chapter 19. Before this: `noted.rs`. After this: `done_callbacks.rs`.
 
 use std::cell::Cell;
+use std::panic::Location;
+use std::rc::Rc;
 
-use roundelay_runtime::{Awaited, Event, SyncDeed, observe_here};
+use roundelay_runtime::{Awaited, Event, SyncDeed, current_loop, observe_here};
 
 use crate::noted::{self, Wait};
 
-thread_local! {
-    static NEXT: Cell<u64> = const { Cell::new(1) };
-}
-
-/// A number that is given at the first asking.
+/// A number that is given at the first asking, by the loop that runs then. Another loop gives
+/// another: so a run numbers alike whatever ran before it.
 #[derive(Default)]
 pub(crate) struct Number {
-    given: Cell<u64>,
+    /// The low half of the loop's own number, and what it gave.
+    given: Cell<(u32, u32)>,
 }
 
 impl Number {
     pub(crate) fn get(&self) -> u64 {
-        if !self.is_given() {
-            let number = NEXT.get();
-            NEXT.set(number + 1);
-            self.given.set(number);
+        let Some(home) = current_loop() else { return 0 };
+        let (by, number) = self.given.get();
+        if self.is_given() && by == home.id() as u32 {
+            return u64::from(number);
         }
-        self.given.get()
+        let number = home.count_thing();
+        self.given.set((home.id() as u32, number as u32));
+        number
     }
 
     pub(crate) fn is_given(&self) -> bool {
-        self.given.get() != 0
-    }
-
-    /// The same number, for another part of the same thing.
-    pub(crate) fn shared(&self) -> Number {
-        Number { given: Cell::new(self.get()) }
+        self.given.get().1 != 0
     }
 }
 
 /// A lock, a semaphore, a queue or one of their kind, as observers know it.
 pub(crate) struct SyncName {
     kind: &'static str,
-    number: Number,
+    number: Whose,
+}
+
+enum Whose {
+    Own(Number),
+    /// A thing with two lines has one number.
+    Shared(Rc<Number>),
 }
 
 impl SyncName {
     pub(crate) fn new(kind: &'static str) -> SyncName {
-        SyncName { kind, number: Number::default() }
+        SyncName { kind, number: Whose::Own(Number::default()) }
     }
 
-    /// The same name, for another line at the same thing.
-    pub(crate) fn shared(&self) -> SyncName {
-        SyncName { kind: self.kind, number: self.number.shared() }
+    /// One name for two lines at the same thing.
+    pub(crate) fn pair(kind: &'static str) -> (SyncName, SyncName) {
+        let number = Rc::new(Number::default());
+        let name = |number| SyncName { kind, number: Whose::Shared(number) };
+        (name(Rc::clone(&number)), name(number))
+    }
+
+    fn number(&self) -> u64 {
+        match &self.number {
+            Whose::Own(number) => number.get(),
+            Whose::Shared(number) => number.get(),
+        }
     }
 
     pub(crate) fn kind(&self) -> &'static str {
         self.kind
     }
 
-    pub(crate) fn number(&self) -> u64 {
-        self.number.get()
-    }
-
     /// Tells what happened there.
     #[inline]
     pub(crate) fn tell(&self, deed: impl FnOnce() -> SyncDeed) {
-        observe_here(|| Event::Sync { sync: self.number.get(), kind: self.kind, deed: deed() });
+        observe_here(|| Event::Sync { sync: self.number(), kind: self.kind, deed: deed() });
     }
 
     /// Tells that the task that is being polled waits for it.
     #[inline]
-    pub(crate) fn tell_awaited(&self) {
-        let number = self.number.get();
-        awaits(Wait::Sync(number), || Awaited::Sync(number));
+    pub(crate) fn tell_awaited(&self, wait: Wait) {
+        awaits(wait, || Awaited::Sync(self.number()));
     }
+}
+
+/// Tells which line has made a future that will wait for something of this kind.
+#[inline]
+#[track_caller]
+pub(crate) fn made(kind: &'static str) {
+    let at = Location::caller();
+    observe_here(|| Event::WaitMade { kind, at });
 }
 
 /// Notes what the task that is being polled waits for, and tells it.

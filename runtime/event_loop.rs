@@ -15,7 +15,7 @@
 //! - A running loop is borrowed, so it cannot be closed.
 //! - After closing, nothing that was scheduled is ever called.
 //!
-//! Tutorial: chapter 8. Before this: `source.rs`. After this: `turn.rs`.
+//! Tutorial: chapter 8. Before this: `signal_handler.rs`. After this: `turn.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

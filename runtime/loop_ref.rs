@@ -64,6 +64,8 @@ pub(crate) struct Core {
     /// The observer is being told of an event.
     pub(crate) observing: Cell<bool>,
     pub(crate) turn: Cell<u64>,
+    /// How many things were given a number: see [`LoopRef::count_thing`].
+    pub(crate) things: Cell<u64>,
 }
 
 impl Core {
@@ -288,6 +290,14 @@ impl LoopRef {
         if self.core.observer.is_some() {
             self.tell(&event());
         }
+    }
+
+    /// The next number for a thing that observers are told of and that has none: counted from 1
+    /// in each loop.
+    #[must_use]
+    pub fn count_thing(&self) -> u64 {
+        self.core.things.set(self.core.things.get() + 1);
+        self.core.things.get()
     }
 
     /// Whether somebody observes this loop.

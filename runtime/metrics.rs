@@ -3,7 +3,7 @@
 //! Nothing in the loop counts for this: the numbers are added up from the events that every
 //! observer hears. So a loop without metrics pays nothing for them.
 //!
-//! Tutorial: chapter 19. Before this: `slow_watch.rs`. After this: `builder.rs`.
+//! Tutorial: chapter 19. Before this: `watchdog.rs`. After this: `builder.rs`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

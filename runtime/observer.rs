@@ -18,7 +18,8 @@
 //! - Events speak of numbers, never of addresses: two runs can be compared.
 //! - An observer that panics is the observer's mistake: the panic is swallowed, and it is
 //!   told of the next event as usual.
-//! - Observing changes nothing: the times that an observer is told are not remembered.
+//! - Observing changes nothing: the times that an observer is told are not remembered. One
+//!   exception: where a job begins in another thread, its loop is told by a message, and turns.
 //!
 //! Tutorial: chapter 19. Before this: `ready.rs`. After this: `scheduler.rs`.
 
@@ -202,33 +203,40 @@ pub enum Event {
     /// The future that is being polled waits for this. Told before [`Event::TaskPending`];
     /// of several, the last one counts.
     Awaits(Awaited),
+    /// A future was made that will wait for something of this kind: "timer", "sync", "job".
+    WaitMade {
+        /// What kind.
+        kind: &'static str,
+        /// The line that made it.
+        at: &'static Location<'static>,
+    },
     /// A promise was resolved, or dropped unset.
     PromiseSettled {
-        /// The promise's number on its thread.
+        /// The promise's number on this loop.
         promise: u64,
         /// Whether it was resolved.
         resolved: bool,
     },
     /// A group of tasks was opened by the task that is being polled.
     GroupOpened {
-        /// The group's number on its thread.
+        /// The group's number on this loop.
         group: u64,
     },
     /// A task that was just spawned belongs to a group.
     GroupJoined {
-        /// The group's number on its thread.
+        /// The group's number on this loop.
         group: u64,
         /// The task's number.
         task: u64,
     },
     /// Every child of a group has ended.
     GroupClosed {
-        /// The group's number on its thread.
+        /// The group's number on this loop.
         group: u64,
     },
     /// Something happened at a lock, a semaphore, a queue, or one of their kind.
     Sync {
-        /// Its number on its thread.
+        /// Its number on this loop.
         sync: u64,
         /// What it is: "lock", "semaphore", "queue" and so on.
         kind: &'static str,
@@ -292,11 +300,11 @@ pub enum Awaited {
     Task(u64),
     /// A job, by its number on the loop.
     Job(u64),
-    /// A promise, by its number on its thread.
+    /// A promise, by its number on the loop.
     Promise(u64),
-    /// The end of a group, by its number on its thread.
+    /// The end of a group, by its number on the loop.
     Group(u64),
-    /// A lock, a semaphore, a queue or one of their kind, by its number on its thread.
+    /// A lock, a semaphore, a queue or one of their kind, by its number on the loop.
     Sync(u64),
     /// Nothing: its next turn comes by itself.
     NextTurn,

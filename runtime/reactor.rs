@@ -48,16 +48,9 @@ pub enum Direction {
 /// One waiting callback of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitKey {
-    source: Key,
-    direction: Direction,
+    pub(crate) source: Key,
+    pub(crate) direction: Direction,
     number: u64,
-}
-
-impl WaitKey {
-    /// Which source is awaited, and for what.
-    pub(crate) fn whose(self) -> (Key, Direction) {
-        (self.source, self.direction)
-    }
 }
 
 /// What a turn learned from the operating system about one source.

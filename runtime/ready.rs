@@ -14,7 +14,8 @@
 //! without a cell shared between the two.
 //!
 //! # Invariants
-//! - First in, first out. Nothing overtakes.
+//! - First in, first out. Nothing overtakes, except where a test has asked for it: see
+//!   `scheduler.rs`.
 //! - A turn runs only what is here when it starts to call (its step 5, in `turn.rs`): it
 //!   counts first, then takes that many. What the same turn collected just before is
 //!   counted: readiness, messages, due timers. What a callback adds waits for the next turn.

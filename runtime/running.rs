@@ -109,9 +109,16 @@ pub fn report_here(failure: Failure) {
 /// Nothing of the caller's may be borrowed.
 #[inline]
 pub fn observe_here(event: impl FnOnce() -> Event) {
-    if OBSERVED.get()
-        && let Some(home) = current_loop()
-    {
+    if OBSERVED.get() {
+        tell_here(event);
+    }
+}
+
+/// Out of line, so that the places that could tell stay small.
+#[cold]
+#[inline(never)]
+fn tell_here(event: impl FnOnce() -> Event) {
+    if let Some(home) = current_loop() {
         home.observe(event);
     }
 }

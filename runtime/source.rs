@@ -9,7 +9,7 @@
 //!   `Source` first. A descriptor that is closed while it is still registered may come back
 //!   as somebody else's.
 //!
-//! Tutorial: chapter 7. Before this: `proxy.rs`. After this: `event_loop.rs`.
+//! Tutorial: chapter 7. Before this: `proxy.rs`. After this: `signal.rs`.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -44,10 +44,8 @@ impl LoopRef {
     pub(crate) fn cancel_wait(&self, wait: WaitKey) {
         let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
         if callback.is_some() {
-            self.observe(|| {
-                let (source, direction) = wait.whose();
-                Event::SourceLeft { source, to_read: direction == Direction::Read }
-            });
+            let to_read = wait.direction == Direction::Read;
+            self.observe(|| Event::SourceLeft { source: wait.source, to_read });
         }
         drop(callback);
     }
@@ -129,18 +127,33 @@ impl Source {
             },
             None => callback,
         };
-        let outcome = reactor.wait(self.key, direction, callback);
         drop(reactor);
+        Ok(self.wait_at(&home, direction, callback))
+    }
+
+    /// As [`Source::clear_ready`], on a loop that may not be running.
+    pub(crate) fn clear_at(&self, home: &LoopRef, direction: Direction) {
+        home.core.reactor.borrow_mut().clear_ready(self.key, direction);
+    }
+
+    /// As [`Source::wait`], on a loop that may not be running.
+    pub(crate) fn wait_at(
+        &self,
+        home: &LoopRef,
+        direction: Direction,
+        callback: Callback,
+    ) -> Option<WaitKey> {
+        let outcome = home.core.reactor.borrow_mut().wait(self.key, direction, callback);
         match outcome {
             Ok(wait) => {
                 let to_read = direction == Direction::Read;
                 home.observe(|| Event::SourceAwaited { source: self.key, to_read });
-                Ok(Some(wait))
+                Some(wait)
             }
             Err(callback) => {
                 // A closed loop drops it: nobody is left who could be told.
                 let _ = home.push_callback(callback);
-                Ok(None)
+                None
             }
         }
     }

@@ -4,6 +4,7 @@
 mod support;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -374,20 +375,25 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..8)
 }
 
-/// Who has which lock, who waits for which: the plainest wait-for graph.
+/// Who has which lock, who stands in line for which: the plainest wait-for graph.
 #[derive(Default)]
 struct Graph {
     holder: [Option<usize>; 4],
+    line: [VecDeque<usize>; 4],
     waits: Vec<Option<usize>>,
     stuck: Vec<bool>,
     circles: Vec<Vec<usize>>,
 }
 
 impl Graph {
-    /// `task` asks for `lock`, which may close a circle.
+    /// `task` asks for `lock`: it has it at once, or waits and may close a circle.
     fn ask(&mut self, task: usize, lock: usize) {
-        let Some(mut holder) = self.holder[lock] else { return };
+        let Some(mut holder) = self.holder[lock] else {
+            self.holder[lock] = Some(task);
+            return;
+        };
         self.waits[task] = Some(lock);
+        self.line[lock].push_back(task);
         let mut members = vec![task];
         while holder != task {
             members.push(holder);
@@ -400,6 +406,14 @@ impl Graph {
         members.iter().for_each(|&member| self.stuck[member] = true);
         members.sort_unstable();
         self.circles.push(members);
+    }
+
+    /// The next in line has it from now on, though it has not looked.
+    fn give_back(&mut self, lock: usize) {
+        self.holder[lock] = self.line[lock].pop_front();
+        if let Some(next) = self.holder[lock] {
+            self.waits[next] = None;
+        }
     }
 }
 
@@ -425,30 +439,18 @@ proptest! {
                         match step {
                             Step::Take(lock) => {
                                 graph.borrow_mut().ask(me, lock);
-                                let guard = locks[lock].lock().await;
-                                let mut graph = graph.borrow_mut();
-                                (graph.waits[me], graph.holder[lock]) = (None, Some(me));
-                                guards[lock] = Some(guard);
+                                guards[lock] = Some(locks[lock].lock().await);
                             }
                             Step::GiveBack(lock) if guards[lock].is_some() => {
-                                // The next in line has it from now on, though it has not looked.
-                                let mut model = graph.borrow_mut();
-                                model.holder[lock] = None;
-                                drop(model);
+                                graph.borrow_mut().give_back(lock);
                                 guards[lock] = None;
-                                yield_now().await;
-                                yield_now().await;
                             }
                             Step::GiveBack(_) => {}
                             Step::Yield => yield_now().await,
                         }
                     }
-                    let mut model = graph.borrow_mut();
-                    for lock in 0..4 {
-                        if guards[lock].is_some() {
-                            model.holder[lock] = None;
-                        }
-                    }
+                    let held = (0..4).filter(|&lock| guards[lock].is_some());
+                    held.for_each(|lock| graph.borrow_mut().give_back(lock));
                 };
                 named(&me.to_string()).spawn(body).detach();
             }

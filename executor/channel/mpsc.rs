@@ -32,6 +32,7 @@ use crate::channel::pipe::{Pipe, Room};
 use crate::sync::closed::{Closed, Finished, TryGetError, TryPutError};
 use crate::sync::wait_queue::{Left, Ticket};
 use crate::task_table::Waiter;
+use crate::told::made;
 
 /// A channel with room for `capacity` values: [`Sender::send`] waits while it is full. Both
 /// ends stay on one thread. (Across threads, the channels of the crates async-channel and flume
@@ -91,7 +92,9 @@ impl<T> Sender<T> {
     /// *Cancel safety: loses data.* A value that was not sent yet is dropped with the future. It
     /// is in the channel only if the future said so; a place that was promised to it goes to the
     /// next in line. Where it must not be lost, [`Sending::into_value`] gives it back.
+    #[track_caller]
     pub fn send(&self, value: T) -> Sending<'_, T> {
+        made("sync");
         Sending { sender: self, value: Some(value), ticket: None }
     }
 
@@ -165,7 +168,9 @@ impl<T> Receiver<T> {
     /// [`Finished`] when nothing is left and the last sender is gone.
     ///
     /// *Cancel safety: safe.*
+    #[track_caller]
     pub fn recv(&mut self) -> Receiving<'_, T> {
+        made("sync");
         Receiving { receiver: self, waits: false }
     }
 

@@ -8,7 +8,7 @@
 //! - What was read of a line is kept here, not in the future: giving up loses nothing.
 //! - No more than `limit` bytes of a line are kept.
 //!
-//! Tutorial: chapter 14. Before this: `duplex.rs`. After this: `../testing/test_run.rs`.
+//! Tutorial: chapter 14. Before this: `duplex.rs`. After this: `accept.rs`.
 
 use std::fmt;
 use std::future::poll_fn;

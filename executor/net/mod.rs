@@ -14,3 +14,5 @@ pub(crate) mod unix_listener;
 pub(crate) mod unix_datagram;
 pub(crate) mod duplex;
 pub(crate) mod line_reader;
+pub(crate) mod accept;
+pub(crate) mod server;

@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
+use crate::told::made;
 
 /// Lets tasks of one thread go on in groups of so many; clones share it.
 ///
@@ -87,7 +88,9 @@ impl Barrier {
     ///
     /// *Cancel safety: loses its place.* One that is dropped before the group is complete
     /// just leaves; the barrier is not broken, and one more must come.
+    #[track_caller]
     pub fn wait(&self) -> BarrierWait {
+        made("sync");
         BarrierWait { shared: Rc::clone(&self.shared), place: Place::Outside }
     }
 

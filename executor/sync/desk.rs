@@ -103,15 +103,18 @@ impl<Asked: Count> Desk<Asked> {
         })
     }
 
-    /// Enters it in the book.
-    pub(crate) fn enter(self: &Rc<Desk<Asked>>, number: u64) {
-        if self.number.replace(number) != 0 {
-            return;
+    /// Its number in the book, where it is entered if it is not yet there.
+    pub(crate) fn enter(self: &Rc<Desk<Asked>>) -> u64 {
+        if self.number.get() == 0 {
+            let number = LAST.get() + 1;
+            LAST.set(number);
+            self.number.set(number);
+            let desk = Rc::downgrade(self);
+            let _ = BOOK.try_with(|book| {
+                book.borrow_mut().insert(number, desk);
+            });
         }
-        let desk = Rc::downgrade(self);
-        let _ = BOOK.try_with(|book| {
-            book.borrow_mut().entry(number).or_insert(desk);
-        });
+        self.number.get()
     }
 
     pub(crate) fn set_total(&self, total: usize) {
@@ -211,6 +214,8 @@ const MOST_HOLDERS: usize = 64;
 const LONGEST_LINE: usize = 1024;
 
 thread_local! {
+    /// The last number in the book. None is ever given twice.
+    static LAST: Cell<u64> = const { Cell::new(0) };
     static BOOK: RefCell<BTreeMap<u64, Weak<dyn Entered>>> = const { RefCell::new(BTreeMap::new()) };
 }
 

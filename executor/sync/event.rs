@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::sync::wait_queue::{Place, WaitQueue};
+use crate::told::made;
 
 /// A flag that tasks of one thread can wait for; clones share it.
 ///
@@ -72,7 +73,9 @@ impl Event {
     ///
     /// *Cancel safety: safe.* It loses its place in the line, which decides no more than who
     /// goes on first.
+    #[track_caller]
     pub fn wait(&self) -> EventWait {
+        made("sync");
         EventWait { shared: Rc::clone(&self.shared), place: Place::Outside }
     }
 

@@ -28,6 +28,7 @@ use std::task::{Context, Poll};
 use roundelay_runtime::{Key, SyncDeed};
 
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
+use crate::told::made;
 
 /// A value that one task at a time may use, also while it awaits. For tasks of one thread;
 /// clones share it.
@@ -95,7 +96,9 @@ impl<T> Lock<T> {
     /// *Cancel safety: loses its place* in the line. If the value had just been handed to
     /// it, the next in line gets it.
     #[doc(alias = "acquire")]
+    #[track_caller]
     pub fn lock(&self) -> AcquireLock<T> {
+        made("sync");
         AcquireLock { shared: Rc::clone(&self.shared), place: Place::Outside }
     }
 

@@ -79,8 +79,7 @@ impl<T> OnceCell<T> {
     #[must_use]
     pub fn new() -> OnceCell<T> {
         let (value, making) = (cell::OnceCell::new(), Cell::new(false));
-        let line = WaitQueue::new("once_cell");
-        let watchers = WaitQueue::beside(&line);
+        let (line, watchers) = WaitQueue::pair("once_cell");
         OnceCell { shared: Rc::new(Shared { value, making, line, watchers }) }
     }
 

@@ -55,12 +55,12 @@ struct Room;
 
 impl<T> Lines<T> {
     pub(crate) fn new(capacity: usize, items: Items<T>) -> Lines<T> {
-        let getters = WaitQueue::new("queue");
+        let (getters, putters) = WaitQueue::pair("queue");
         Lines {
             capacity,
             items,
-            putters: WaitQueue::beside(&getters),
             getters,
+            putters,
             closed: Cell::new(false),
             unfinished: Unfinished::new(),
         }

@@ -31,6 +31,7 @@ use std::task::{Context, Poll};
 use roundelay_runtime::{Key, SyncDeed};
 
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
+use crate::told::made;
 
 /// Lets at most so many in at a time. For tasks of one thread; clones share the permits.
 ///
@@ -76,6 +77,7 @@ impl Semaphore {
     ///
     /// *Cancel safety: loses its place* in the line. A permit that it was just granted goes
     /// to the next in line.
+    #[track_caller]
     pub fn acquire(&self) -> Acquire {
         self.acquire_many(1)
     }
@@ -104,6 +106,7 @@ impl Semaphore {
     /// ```
     #[track_caller]
     pub fn acquire_many(&self, permits: usize) -> Acquire {
+        made("sync");
         assert!(permits > 0, "{NOTHING_ASKED}");
         Acquire { shared: Rc::clone(&self.shared), wanted: permits, place: Place::Outside }
     }

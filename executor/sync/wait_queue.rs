@@ -31,6 +31,7 @@ use std::task::{Context, Poll};
 
 use roundelay_runtime::{Failure, FailureKind, Key, SyncDeed, contain, report_here};
 
+use crate::noted::Wait;
 pub(crate) use crate::sync::desk::Ticket;
 use crate::sync::desk::{Count, Desk, Standing};
 use crate::task_table::Waiter;
@@ -76,10 +77,11 @@ impl<T, Asked: Count> WaitQueue<T, Asked> {
         WaitQueue::named(SyncName::new(kind), 0, Some(total))
     }
 
-    /// A second line at the same thing as `first`.
-    pub(crate) fn beside<U, B: Count>(first: &WaitQueue<U, B>) -> WaitQueue<T, Asked> {
+    /// Two lines at one thing.
+    pub(crate) fn pair<U>(kind: &'static str) -> (WaitQueue<T, Asked>, WaitQueue<U, Asked>) {
+        let (one, two) = SyncName::pair(kind);
         // Observers tell places in the two lines apart by their numbers.
-        WaitQueue::named(first.name.shared(), Ticket::MAX / 2, None)
+        (WaitQueue::named(one, 0, None), WaitQueue::named(two, Ticket::MAX / 2, None))
     }
 
     fn named(name: SyncName, first: Ticket, total: Option<usize>) -> WaitQueue<T, Asked> {
@@ -125,8 +127,7 @@ impl<T, Asked: Count> WaitQueue<T, Asked> {
 
     /// The task that is being polled waits here, in line or beside it.
     pub(crate) fn tell_awaited(&self) {
-        self.desk.enter(self.name.number());
-        self.name.tell_awaited();
+        self.name.tell_awaited(Wait::Sync(self.desk.enter()));
     }
 
     /// Grants `thing` to the first in line and wakes it.

@@ -50,6 +50,7 @@ use std::task::{Context, Poll};
 use roundelay_runtime::{FailurePolicy, RunError, panic_message};
 
 use crate::random::with_seed;
+use crate::run::Runner;
 use crate::task_info::{TaskInfo, all_tasks};
 use crate::testing::explorer::Explorer;
 use crate::testing::failing_schedule::{FailingSchedule, ScheduleFailure};
@@ -241,7 +242,11 @@ impl Explore {
 
     fn run(&self, schedule: &Schedule, test: &impl AsyncFn(), tells: bool) -> Run {
         let explorer = Explorer::new(schedule, self.most_turns, tells);
-        let builder = explorer.builder(self.scripted_jobs).failure_policy(FailurePolicy::Stop);
+        let mut builder = Runner::builder().virtual_clock().isolated().explored_by(&explorer);
+        if self.scripted_jobs {
+            builder = builder.scripted_jobs(explorer.job_plan());
+        }
+        let builder = builder.failure_policy(FailurePolicy::Stop);
         let runner = builder.build().unwrap_or_else(|error| panic!("explore: {error}"));
         let left = RefCell::default();
         with_seed(schedule.chance(), || {

@@ -21,10 +21,8 @@ use std::fmt::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use roundelay_runtime::{Event, Key, Moment, ReadyEntry, Scheduler, Work, current_loop};
+use roundelay_runtime::{Event, Key, Moment, Observer, ReadyEntry, Scheduler, Work, current_loop};
 
-use crate::run::Runner;
-use crate::runner_builder::RunnerBuilder;
 use crate::testing::legal_order::{Kind, Known, legal_order};
 use crate::testing::schedule::{Choices, Schedule};
 use crate::timed_pool::JobPlan;
@@ -67,23 +65,19 @@ impl Explorer {
         Explorer { state: Rc::new(RefCell::new(state)) }
     }
 
-    /// A runner that does as this explorer says: virtual time, nothing outside.
-    pub(crate) fn builder(&self, scripted_jobs: bool) -> RunnerBuilder {
-        let builder = self.guide(Runner::builder().virtual_clock().isolated());
-        if !scripted_jobs {
-            return builder;
-        }
-        let state = Rc::clone(&self.state);
-        builder.scripted_jobs(move |_| {
-            let choice = state.borrow_mut().choices.choose(JOB_TIMES_MS.len());
-            JobPlan::takes(Duration::from_millis(JOB_TIMES_MS[choice]))
-        })
+    /// What the run must tell this explorer.
+    pub(crate) fn listener(&self) -> impl Observer + 'static {
+        let listener = self.clone();
+        move |now: Moment, event: &Event| listener.hear(now, event)
     }
 
-    fn guide(&self, builder: RunnerBuilder) -> RunnerBuilder {
-        let listener = self.clone();
-        let hear = move |now: Moment, event: &Event| listener.hear(now, event);
-        builder.scheduler(self.clone()).observer(hear)
+    /// How long each job takes: one more free choice.
+    pub(crate) fn job_plan(&self) -> impl FnMut(u64) -> JobPlan + 'static {
+        let state = Rc::clone(&self.state);
+        move |_| {
+            let choice = state.borrow_mut().choices.choose(JOB_TIMES_MS.len());
+            JobPlan::takes(Duration::from_millis(JOB_TIMES_MS[choice]))
+        }
     }
 
     /// The fingerprint of all events so far.
@@ -104,23 +98,6 @@ impl Explorer {
         if out_of_turns && let Some(home) = current_loop() {
             home.stop();
         }
-    }
-}
-
-impl RunnerBuilder {
-    /// Ready steps are taken in a legal order of this schedule's choice: see
-    /// [`Explore`](super::Explore) for what is legal. For a test that builds a runner of its own.
-    ///
-    /// ```
-    /// use roundelay_executor::{Runner, testing::Schedule, yield_now};
-    ///
-    /// let schedule = Schedule::seeded(7);
-    /// let runner = Runner::builder().virtual_clock().schedule(&schedule).build()?;
-    /// runner.run(yield_now())?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn schedule(self, schedule: &Schedule) -> Self {
-        Explorer::new(schedule, u64::MAX, false).guide(self)
     }
 }
 

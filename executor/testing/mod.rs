@@ -19,7 +19,7 @@ mod test_run;
 mod wait_all_tasks_blocked;
 mod schedule;
 mod legal_order;
-mod explorer;
+pub(crate) mod explorer;
 mod explore;
 mod failing_schedule;
 mod sim_pipe;

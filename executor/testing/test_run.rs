@@ -11,7 +11,7 @@
 //! - A test that passes leaves no task running, unless it says that it may.
 //! - The test's own failure comes first: what it left behind is not looked at then.
 //!
-//! Tutorial: chapter 19. Before this: `../net/line_reader.rs`. After this: `cancel_at_every_await.rs`.
+//! Tutorial: chapter 19. Before this: `../fs.rs`. After this: `cancel_at_every_await.rs`.
 
 use std::fmt::Write;
 use std::future::Future;

@@ -25,7 +25,7 @@ use roundelay_runtime::{Awaited, Instant, LoopProxy, LoopRef, Moment, TimerKey, 
 use crate::current::expect_tasks;
 use crate::noted::Wait;
 use crate::task_table::Waiter;
-use crate::told::awaits;
+use crate::told::{awaits, made};
 
 /// Waits until `delay` has passed, and lets other tasks run meanwhile.
 ///
@@ -48,7 +48,9 @@ use crate::told::awaits;
 ///     assert!(start.elapsed() >= Duration::from_millis(10));
 /// });
 /// ```
+#[track_caller]
 pub fn sleep(delay: Duration) -> Sleep {
+    made("timer");
     Sleep { stage: Stage::New(Until::Passed(delay)) }
 }
 
@@ -70,7 +72,9 @@ pub fn sleep(delay: Duration) -> Sleep {
 ///     assert!(now() >= deadline);
 /// });
 /// ```
+#[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
+    made("timer");
     Sleep { stage: Stage::New(Until::Reached(deadline)) }
 }
 

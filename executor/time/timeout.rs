@@ -60,6 +60,7 @@ use crate::time::sleep::{Sleep, sleep, sleep_until};
 /// });
 /// ```
 #[doc(alias = "wait_for")]
+#[track_caller]
 pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
     Timeout { future: Some(future), sleep: sleep(limit), limit: Some(limit), spent: false }
 }
@@ -85,6 +86,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
 ///     }
 /// });
 /// ```
+#[track_caller]
 pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
     Timeout { future: Some(future), sleep: sleep_until(deadline), limit: None, spent: false }
 }

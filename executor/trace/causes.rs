@@ -16,6 +16,7 @@
 use std::collections::HashMap;
 
 use crate::trace::event::{Side, Thing, ThingKind, TraceWork, WokenBy};
+use crate::trace::model::At;
 
 /// What caused what, as far as it can still matter. All numbers are the trace's.
 #[derive(Default)]
@@ -57,6 +58,7 @@ pub(crate) enum Origin {
 }
 
 /// A call, or a step of a task.
+#[derive(Default)]
 pub(crate) struct Frame {
     pub(crate) n: usize,
     pub(crate) began: u64,
@@ -66,6 +68,9 @@ pub(crate) struct Frame {
     pub(crate) task: Option<u64>,
     /// What the task waits for, as far as it has told.
     pub(crate) on: Option<Thing>,
+    /// Where that was made, if the line is known; and the last line for each kind.
+    pub(crate) on_at: Option<At>,
+    pub(crate) made: HashMap<&'static str, At>,
 }
 
 impl Causes {
@@ -81,6 +86,16 @@ impl Causes {
 
     pub(crate) fn begin(&mut self, frame: Frame) {
         self.frames.push(frame);
+    }
+
+    /// The entries from place `first` on stand in another order now.
+    pub(crate) fn arrange(&mut self, first: u64, order: &[u64]) {
+        let moved: Vec<_> = order.iter().map(|place| self.pushes.remove(place)).collect();
+        for (place, pushed) in (first..).zip(moved) {
+            if let Some(pushed) = pushed {
+                self.pushes.insert(place, pushed);
+            }
+        }
     }
 
     /// The call that was begun last ends, and with it everything inside.
@@ -102,6 +117,14 @@ impl Causes {
         let Some(frame) = self.frames.last_mut() else { return };
         if frame.on.is_none() || on.0 != ThingKind::Timer {
             frame.on = Some(on);
+            frame.on_at = frame.made.get(on.0.word()).copied();
+        }
+    }
+
+    /// A future that will wait was made on this line.
+    pub(crate) fn made(&mut self, kind: &'static str, at: At) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.made.insert(kind, at);
         }
     }
 

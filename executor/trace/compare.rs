@@ -3,7 +3,7 @@
 //! Two runs of one program do the same up to a step, and then something else. What happened is
 //! compared, and in which turn; not the time, which no two runs on a real clock share.
 //!
-//! Tutorial: chapter 19. Before this: `chrome.rs`. After this: `html.rs`.
+//! Tutorial: chapter 19. Before this: `chrome.rs`. After this: `page.rs`.
 
 use std::fmt;
 

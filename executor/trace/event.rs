@@ -45,6 +45,8 @@ pub enum TraceEvent {
     ReadyPop { place: u64, work: TraceWork },
     #[serde(rename = "call.end")]
     CallEnd { place: u64, panicked: bool },
+    #[serde(rename = "ready.arrange")]
+    ReadyArrange { first: u64, order: Vec<u64> },
     #[serde(rename = "ready.cancel")]
     ReadyCancel { place: u64 },
     #[serde(rename = "timer.set")]
@@ -169,7 +171,7 @@ impl TryFrom<Value> for TraceWork {
 }
 
 /// A thing of the run, by its kind and number. In the file an array: `["timer", 2]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Thing(pub ThingKind, pub u64);
 
 macro_rules! words {

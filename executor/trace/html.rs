@@ -1,11 +1,12 @@
 //! The run as one page: what readers without script see of it.
 //!
-//! Tutorial: chapter 19. Before this: `compare.rs`. After this: `saving.rs`.
+//! Tutorial: chapter 19. Before this: `page.rs`. After this: `saving.rs`.
 
 use std::fmt::Write;
 
 use crate::trace::event::TraceEvent;
 use crate::trace::model::Trace;
+use crate::trace::page::page;
 use crate::trace::sentences::{Sentences, duration};
 use crate::trace::svg::escaped;
 
@@ -19,20 +20,8 @@ impl Trace {
     /// The same, with a second run to compare with.
     #[must_use]
     pub fn to_html_beside(&self, other: Option<&Trace>) -> String {
-        let title = escaped(&self.meta.program);
-        let data = |trace: &Trace| trace.to_json().replace('<', "\\u003c");
-        let other = other.map_or_else(|| "null".into(), data);
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-             <style>body{{font-family:system-ui,sans-serif;margin:1rem}}\
-             table{{border-collapse:collapse}}td,th{{padding:.1rem .5rem;text-align:left}}\
-             .wide{{overflow-x:auto}}</style></head><body><h1>{title}</h1>{}\
-             <script type=\"application/json\" id=\"trace\">{}</script>\
-             <script type=\"application/json\" id=\"other\">{other}</script></body></html>\n",
-            self.fallback(),
-            data(self)
-        )
+        let other = other.map(Trace::to_json);
+        page(&self.meta.program, &self.to_json(), other.as_deref(), &self.fallback())
     }
 
     /// The run without script: what it is, the timeline, the output, and every step with its

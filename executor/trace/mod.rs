@@ -30,6 +30,7 @@ mod svg;
 mod state_svg;
 mod chrome;
 mod compare;
+mod page;
 mod html;
 mod saving;
 mod saying;

@@ -42,6 +42,8 @@ pub(crate) struct Recording {
     pub(crate) at: Option<At>,
     /// Tasks that have not ended, and what each waits for.
     pub(crate) waiting: BTreeMap<u64, Option<Thing>>,
+    /// The lines that made what tasks wait for.
+    pub(crate) lines: HashMap<(u64, Thing), At>,
     /// Who stands in which line.
     pub(crate) tickets: HashMap<(u64, u64), u64>,
     /// Who holds what.
@@ -64,6 +66,7 @@ impl Recording {
             turn: 0,
             at: None,
             waiting: BTreeMap::new(),
+            lines: HashMap::new(),
             tickets: HashMap::new(),
             held: HashMap::new(),
         }
@@ -89,6 +92,7 @@ impl Recording {
             Event::ReadyPushed { .. }
             | Event::CallBegins { .. }
             | Event::CallEnds { .. }
+            | Event::ReadyArranged { .. }
             | Event::CallCancelled { .. } => self.hear_of_calls(event),
             Event::TimerSet { .. }
             | Event::TimerDue { .. }
@@ -98,6 +102,10 @@ impl Recording {
             | Event::SourceLeft { .. }
             | Event::SourceReady { .. }
             | Event::SourceReleased { .. } => self.hear_of_waits(event),
+            Event::WaitMade { kind, at } => {
+                let at = self.numbers.at(at);
+                self.causes.made(kind, at);
+            }
             Event::Awaits(on) => self.hear_what_is_awaited(*on),
             Event::Sync { sync, kind, deed } => self.hear_of_sync((*sync, kind), *deed),
             Event::JobSubmitted { .. }
@@ -204,7 +212,7 @@ impl Recording {
                 let n = self.add_because(cause, TraceEvent::ReadyPop { place, work });
                 let task = task_of(work);
                 let call = Some((work, origin));
-                self.causes.begin(Frame { n, began: self.now, call, task, on: None });
+                self.causes.begin(Frame { n, began: self.now, call, task, ..Frame::default() });
             }
             Event::CallEnds { place, panicked } => {
                 let frame = self.causes.end_call();
@@ -215,6 +223,10 @@ impl Recording {
                     self.add_because(cause, TraceEvent::WarnSlow { task, took });
                 }
                 self.add_because(cause, TraceEvent::CallEnd { place, panicked });
+            }
+            Event::ReadyArranged { first, ref order } => {
+                self.causes.arrange(first, order);
+                self.add(TraceEvent::ReadyArrange { first, order: order.clone() });
             }
             Event::CallCancelled { place } => {
                 self.add(TraceEvent::ReadyCancel { place });

@@ -26,13 +26,19 @@ impl Recording {
                 let task = self.numbers.task(*task);
                 let n = self.add(TraceEvent::TaskPoll { task });
                 let task = Some(task);
-                self.causes.begin(Frame { n, began: self.now, call: None, task, on: None });
+                self.causes.begin(Frame { n, began: self.now, task, ..Frame::default() });
             }
             Event::TaskPending { task } => {
                 let task = self.numbers.task(*task);
                 let frame = self.causes.end_step(task);
                 let on = frame.as_ref().and_then(|frame| frame.on);
+                let on_at = frame.as_ref().and_then(|frame| frame.on_at);
                 let cause = frame.map_or_else(|| self.causes.here(), |frame| frame.n);
+                // Who wakes for nothing waits on, and makes nothing anew.
+                if let (Some(on), Some(at)) = (on, on_at) {
+                    self.lines.insert((task, on), at);
+                }
+                self.at = on.and_then(|on| self.lines.get(&(task, on)).copied());
                 self.waiting.insert(task, on);
                 self.add_because(cause, TraceEvent::TaskPending { task, on });
             }

@@ -117,6 +117,16 @@ impl TraceState {
                 let entry = self.ready.iter_mut().find(|entry| entry.0 == place);
                 entry.into_iter().for_each(|entry| entry.1 = TraceWork::Cancelled);
             }
+            E::ReadyArrange { first, ref order } => {
+                let before = self.ready.clone();
+                let works = order.iter().filter_map(|place| {
+                    before.iter().find(|entry| entry.0 == *place).map(|entry| entry.1)
+                });
+                for (place, work) in (first..).zip(works) {
+                    let entry = self.ready.iter_mut().find(|entry| entry.0 == place);
+                    entry.into_iter().for_each(|entry| entry.1 = work);
+                }
+            }
             E::TimerSet { timer, due } => {
                 let at = self.timers.partition_point(|&(id, d)| (d, id) < (due, timer));
                 self.timers.insert(at, (timer, due));

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::child;
 use crate::count;
 use crate::manifest;
+use crate::observed;
 use crate::peers::processes;
 use crate::report::{Results, summary};
 use crate::suite::{self, Plan, find_python};
@@ -19,6 +20,7 @@ use crate::workloads::{self, Workload};
 const USAGE: &str = "\
 usage: benchmarks [--full] [--only WORKLOAD | --pools]... [--rounds N] [--no-python]
        benchmarks list
+       benchmarks observed [--rounds N]     what an observer and a recorder cost
        benchmarks count [--keep]
        benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--no-python]
 
@@ -45,6 +47,8 @@ pub fn main() -> ExitCode {
             processes::answer_pipe();
             Ok(())
         }
+        ["observed"] => observed::run(5),
+        ["observed", "--rounds", rounds] => number(rounds).and_then(observed::run),
         ["child", name, peer, size] => run_child(name, peer, size),
         ["count", ref rest @ ..] => count::run(rest),
         ["manifest", ref rest @ ..] => manifest::Options::parse(rest).and_then(manifest::run),

@@ -24,6 +24,7 @@ pub mod measure;
 pub mod workloads;
 pub mod child;
 pub mod load;
+pub mod observed;
 pub mod suite;
 pub mod report;
 pub mod manifest;

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::child::{Line, figures, on_one_cpu, parse};
 use crate::measure::Sample;
+use crate::observed::VARIABLE;
 use crate::report::{Outcome, Results};
 use crate::workloads::{PYTHON, Workload};
 
@@ -74,7 +75,7 @@ fn is_python(workload: &Workload, peer: &str) -> bool {
 /// Runs one child to its end.
 fn run_once(workload: &Workload, peer: &str, plan: &Plan) -> Result<Sample, String> {
     let mut size = workload.sizes[usize::from(plan.full)];
-    let mut command = if is_python(workload, peer) {
+    let command = if is_python(workload, peer) {
         size = (size / workload.python.unwrap_or(1)).max(1);
         let mut command = Command::new("python3");
         match peer {
@@ -88,6 +89,21 @@ fn run_once(workload: &Workload, peer: &str, plan: &Plan) -> Result<Sample, Stri
         command.args(["child", workload.name, peer]);
         command
     };
+    complete(command, workload, size)
+}
+
+/// Runs one child of roundelay's, observed by what [`crate::observed`] names.
+///
+/// # Errors
+/// A sentence: it does not start, or it fails.
+pub fn run_observed(workload: &Workload, observer: &str, size: usize) -> Result<Sample, String> {
+    let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);
+    command.args(["child", workload.name, "roundelay"]).env(VARIABLE, observer);
+    complete(command, workload, size)
+}
+
+/// Starts a child and hears it to its end.
+fn complete(mut command: Command, workload: &Workload, size: usize) -> Result<Sample, String> {
     command.arg(size.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
     let child = match workload.one_cpu {
         true => on_one_cpu(|| command.spawn()),

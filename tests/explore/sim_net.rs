@@ -6,8 +6,10 @@ use std::io::ErrorKind;
 use futures_lite::io::{AsyncBufReadExt, BufReader};
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use proptest::prelude::*;
-use roundelay::testing::{Explore, Schedule, SimNet, SimStream, SimWeather};
-use roundelay::{TcpListener, TcpStream, now, run, sleep, spawn, timeout, with_seed, yield_now};
+use roundelay::testing::{Explore, Schedule, SimNet, SimStream, SimWeather, stream_conformance};
+use roundelay::{
+    TcpListener, TcpStream, duplex, now, run, sleep, spawn, timeout, with_seed, yield_now,
+};
 
 use crate::support::{Log, ms, run_virtual};
 
@@ -58,6 +60,24 @@ fn a_program_that_is_generic_over_its_streams_runs_here_and_on_tcp() {
         assert_eq!(talk(here).await.unwrap(), "desserts\nreward\n");
         server.await.unwrap().unwrap();
     });
+}
+
+#[test]
+fn its_streams_keep_the_promises_of_all_streams_in_any_weather() {
+    for weather in [SimWeather::calm(), SimWeather::usual(), SimWeather::usual().capacity(5000)] {
+        let test = async || {
+            let weather = weather.clone();
+            let pair = async || Ok(connected(&SimNet::new(weather.clone())).await);
+            stream_conformance(pair).await;
+        };
+        Explore::new().check(0..3, test).unwrap_or_else(|failing| panic!("{failing}"));
+    }
+}
+
+#[test]
+fn pairs_in_memory_keep_the_promises_under_every_schedule() {
+    let test = async || stream_conformance(async || Ok(duplex(1000))).await;
+    Explore::new().check(0..5, test).unwrap_or_else(|failing| panic!("{failing}"));
 }
 
 #[test]

@@ -152,10 +152,12 @@ pub(crate) fn virtual_loop() -> EventLoop {
 
 /// A runner in made-up time.
 pub(crate) fn virtual_runner() -> Runner {
-    let builder = Runner::builder().virtual_clock().observer(Checked::new());
-    let Ok(seed) = std::env::var(SCHEDULE) else { return builder.build().unwrap() };
+    let builder = Runner::builder().virtual_clock();
+    let Ok(seed) = std::env::var(SCHEDULE) else {
+        return builder.observer(Checked::new()).build().unwrap();
+    };
     let schedule = Schedule::seeded(seed.parse().expect("a seed"));
-    builder.schedule(&schedule).build().unwrap()
+    builder.schedule(&schedule).observer(Checked::new()).build().unwrap()
 }
 
 /// Set to a seed, it makes every [`virtual_runner`] take ready steps in a legal order of that

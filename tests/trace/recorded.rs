@@ -217,3 +217,18 @@ fn a_trace_that_was_changed_is_found_out() {
     key.keys[1].state.out += 1;
     assert_eq!(key.check().len(), 1);
 }
+
+#[test]
+fn a_task_that_waits_says_which_line_made_what_it_waits_for() {
+    let trace = two_tasks();
+    let waits = trace.steps.iter().find(|step| {
+        matches!(
+            step.event,
+            TraceEvent::TaskPending { task: 1, on: Some(Thing(ThingKind::Timer, 1)) }
+        )
+    });
+    let at = waits.unwrap().at.unwrap();
+    let file = &trace.files[at.0];
+    assert!(file.path.ends_with("programs.rs"));
+    assert_eq!(file.lines[at.1 as usize - 1].trim(), "sleep(ms(30)).await;");
+}

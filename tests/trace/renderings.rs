@@ -168,5 +168,5 @@ fn two_runs_part_at_the_first_step_that_differs() {
     let parting = run(1, false).parts_from(&run(1, true)).unwrap();
     let told = parting.to_string();
     assert!(told.contains("Task main finishes."), "{told}");
-    assert!(told.contains("second:") && told.contains("Task main wakes itself"), "{told}");
+    assert!(told.contains("second:") && told.contains("Task main stops at an await"), "{told}");
 }

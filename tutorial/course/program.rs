@@ -1,7 +1,7 @@
 //! A chapter's program: an example of this package, run as a reader would run it.
 //!
 //! What the book prints is what the program wrote, as a process of its own: nothing is
-//! worked out. Two variables change a run without changing the program: `ROUNDELAY_SEED`
+//! worked out. Two variables change a run without changing the program: `ROUNDELAY_SCHEDULE`
 //! chooses another legal schedule, `ROUNDELAY_TRACE` writes what happened into a file.
 //!
 //! # Invariants
@@ -103,10 +103,10 @@ impl Programs {
     pub fn run(&self, name: &str, seed: Option<u64>, trace: Option<&Path>) -> Result<Ran, String> {
         let mut command = Command::new(self.folder.join(name));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env_remove("ROUNDELAY_SEED").env_remove("ROUNDELAY_TRACE");
+        command.env_remove("ROUNDELAY_SCHEDULE").env_remove("ROUNDELAY_TRACE");
         command.env_remove("ROUNDELAY_DEBUG").env_remove("RUST_BACKTRACE");
         if let Some(seed) = seed {
-            command.env("ROUNDELAY_SEED", seed.to_string());
+            command.env("ROUNDELAY_SCHEDULE", seed.to_string());
         }
         if let Some(trace) = trace {
             command.env("ROUNDELAY_TRACE", trace);

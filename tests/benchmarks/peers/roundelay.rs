@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use hyper::server::conn::http1;
+use roundelay::runtime::Event;
+use roundelay::trace::Recorder;
 use roundelay::{
-    HyperIo, HyperTimer, Promise, Receiver, Runner, Sender, TcpListener, TcpStream, current_loop,
+    HyperIo, HyperTimer, Moment, Promise, Receiver, Runner, Sender, TcpListener, TcpStream,
+    current_loop,
 };
 
+use crate::observed::VARIABLE;
 use crate::peer::{Peer, Server, WORKERS};
 
 /// The adapter of roundelay.
@@ -20,7 +24,13 @@ pub struct Roundelay;
 
 impl Server for Roundelay {
     fn run<T>(main: impl Future<Output = T>) -> T {
-        let runner = Runner::builder().threads(WORKERS).build().expect("a runner");
+        let builder = Runner::builder().threads(WORKERS);
+        let builder = match std::env::var(VARIABLE).as_deref() {
+            Ok("told") => builder.observer(|_: Moment, _: &Event| ()),
+            Ok("recorded") => builder.observer(Recorder::new("benchmark").limit(usize::MAX)),
+            _ => builder,
+        };
+        let runner = builder.build().expect("a runner");
         runner.run(main).expect("the workload comes to its end")
     }
 
