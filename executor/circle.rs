@@ -19,13 +19,14 @@
 //! - A guard counts as its taker's. Where guards are handed from task to task nothing is
 //!   reported once a guard was seen to come back from another task. Until then, a task that waits
 //!   for a lock whose guard it has given away may be suspected wrongly.
-//! - More than 64 holders or a line of more than 1024 are not searched.
+//! - More than 64 holders, a line of more than 1024, or a circle of more than 128 tasks are not
+//!   searched. (When nothing else is left to happen, `RunError::Deadlock` lists them all.)
 //!
 //! # Invariants
 //! - Each circle is reported once, by the task that closed it, within that task's step.
-//! - A task that waits for something free is looked at once: two look-ups and no more.
+//! - A task that waits for somebody who goes on costs two look-ups and no more.
 //!
-//! Tutorial: chapter 19. Before this: `dump_text.rs`. After this: `runner_builder.rs`.
+//! Tutorial: chapter 19. Before this: `dump_text.rs`. After this: `inspection/mod.rs`.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -36,6 +37,14 @@ use crate::noted::Wait;
 use crate::stage::Stage;
 use crate::sync::desk::{self, Look};
 use crate::task_table::Tasks;
+
+/// Where the way leads from a task to those it waits for.
+enum Way {
+    /// To somebody who goes on.
+    Open,
+    One(Key),
+    Many,
+}
 
 /// What a task needs in order to go on.
 enum Need {
@@ -48,17 +57,34 @@ enum Need {
 impl Tasks {
     /// `key` has just begun to wait. Is it for ever?
     pub(crate) fn look_for_circle(&self, key: Key) {
-        let Some(wait) = self.blocked_on(key) else { return };
-        let all_go_on = match wait {
-            Wait::Task(other) => self.blocked_on(other).is_none(),
-            Wait::Sync(number) => desk::sure_holders(number).is_none_or(|holders| {
+        let mut at = key;
+        for _ in 0..LONGEST {
+            match self.next_on_the_way(at) {
+                Way::Open => return,
+                Way::One(next) if next != key => at = next,
+                Way::One(_) | Way::Many => return self.search(key),
+            }
+        }
+    }
+
+    /// Whom a task waits for, if it is one: then there is no need to search, only to walk.
+    fn next_on_the_way(&self, key: Key) -> Way {
+        match self.blocked_on(key) {
+            Some(Wait::Task(other)) => Way::One(other),
+            Some(Wait::Sync(number)) => {
+                let Some((total, holders)) = desk::sure_holders(number) else { return Way::Open };
                 let mut tasks = holders.iter().filter_map(|holding| holding.task);
-                tasks.all(|holder| self.blocked_on(holder).is_none())
-            }),
-            _ => true,
-        };
-        if !all_go_on {
-            self.search(key);
+                match (total, tasks.next()) {
+                    (_, None) => Way::Open,
+                    (1, Some(holder)) => Way::One(holder),
+                    (_, Some(first)) => {
+                        let mut all = std::iter::once(first).chain(tasks);
+                        let open = all.all(|holder| self.blocked_on(holder).is_none());
+                        if open { Way::Open } else { Way::Many }
+                    }
+                }
+            }
+            _ => Way::Open,
         }
     }
 
@@ -71,6 +97,9 @@ impl Tasks {
                 continue;
             }
             let Some(need) = self.need(key) else { continue };
+            if needs.len() > MOST_SEEN {
+                return;
+            }
             match &need {
                 Need::End(other) => to_see.push(*other),
                 Need::Share(look, _) => {
@@ -172,7 +201,7 @@ impl Tasks {
     /// Whether a task was handed what it waits for, at another place in line.
     fn keeps_place(&self, key: Key, wait: Wait) -> bool {
         let Wait::Sync(number) = wait else { return false };
-        let handed = desk::sure_holders(number).unwrap_or_default();
+        let (_, handed) = desk::sure_holders(number).unwrap_or_default();
         handed.iter().any(|holding| holding.task == Some(key) && holding.handed.is_some())
     }
 }
@@ -202,6 +231,11 @@ fn circle_through(start: Key, needs: &HashMap<Key, Need>, stuck: &HashSet<Key>) 
     circle.into_iter().collect()
 }
 
+/// No longer circle is reported at once. (Else each of a million tasks in a chain would walk to its
+/// end.)
+const LONGEST: usize = 128;
+/// The same where ways part.
+const MOST_SEEN: usize = 1024;
 /// How many tasks of a circle a report names.
 const MOST_TOLD: usize = 20;
 

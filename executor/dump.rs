@@ -25,7 +25,6 @@ use roundelay_runtime::{Key, Moment, Stuck};
 
 use crate::current::current_tasks;
 use crate::noted::{self, Note, Readiness, Wait};
-use crate::run::Runner;
 use crate::stage::Stage;
 use crate::sync::desk;
 use crate::task_info::TaskState;
@@ -34,7 +33,7 @@ use crate::task_table::{Slot, Tasks};
 /// Takes a dump of the loop that runs on this thread; outside a loop an empty one.
 ///
 /// It may be called anywhere: in a task, in a callback, and from another thread by means of a
-/// [`Spawner`](crate::Spawner), which runs it on the loop. [`Runner::dump`] is for the time
+/// [`Spawner`](crate::Spawner), which runs it on the loop. [`Runner::dump`](crate::Runner::dump) is for the time
 /// between two runs.
 ///
 /// ```
@@ -60,14 +59,6 @@ use crate::task_table::{Slot, Tasks};
 #[must_use]
 pub fn dump() -> Dump {
     current_tasks().map_or_else(Dump::default, |tasks| tasks.dump())
-}
-
-impl Runner {
-    /// A [`dump()`] of this runner's loop.
-    #[must_use]
-    pub fn dump(&self) -> Dump {
-        self.tasks().dump()
-    }
 }
 
 /// All tasks of a loop that have not ended, at one moment. `Display` prints them as a tree: each
@@ -192,8 +183,9 @@ impl Tasks {
             let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
             live.map(|(index, slot)| (slot.id, Key::new(index as u32, slot.generation))).collect()
         };
+        let now = self.loop_ref.now();
         for key in keys.into_values() {
-            let found = self.with(key, |slot| (self.describe(slot, &numbers), slot.wait));
+            let found = self.with(key, |slot| (self.describe(slot, now, &numbers), slot.wait));
             let Some((mut task, wait)) = found else { continue };
             if task.state == TaskState::Waiting {
                 task.waits_for = Some(self.in_words(wait));
@@ -209,8 +201,7 @@ impl Tasks {
         self.dump().tasks.into_iter().map(TaskDump::stuck).collect()
     }
 
-    fn describe(&self, slot: &Slot, numbers: &HashMap<u32, u64>) -> TaskDump {
-        let now = self.loop_ref.latest();
+    fn describe(&self, slot: &Slot, now: Moment, numbers: &HashMap<u32, u64>) -> TaskDump {
         let state = match slot.stage {
             Stage::Out => TaskState::Running,
             Stage::Main if self.main_is_out.get() => TaskState::Running,

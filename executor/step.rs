@@ -64,7 +64,7 @@ impl Target for Tasks {
         let mut in_slots = slots.iter().filter_map(|(_, slot)| slot.waker.as_ref());
         // One clone in strange hands is enough to know that the loop can be called.
         let unshared = in_slots.try_fold(0, |count, lent| (!lent.was_kept()).then_some(count + 1));
-        unshared.map_or(0, |count| spares + count)
+        unshared.map_or(0, |count| spares + count + self.own_doors.get())
     }
 
     fn stuck(&self) -> Vec<Stuck> {

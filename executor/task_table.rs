@@ -60,6 +60,8 @@ pub(crate) struct Tasks {
     pub(crate) eager_depth: Cell<usize>,
     /// How many calls of [`Tasks::drop_now`] are under way, one inside the other.
     pub(crate) depth: Cell<usize>,
+    /// Doors that only look: the inspector's.
+    pub(crate) own_doors: Cell<usize>,
     /// Tasks to drop as soon as the stack is shallow again.
     pub(crate) too_deep: RefCell<Vec<Key>>,
     /// Outcomes that nobody takes, to be dropped as soon as the stack is shallow again.
@@ -94,8 +96,7 @@ pub(crate) struct Slot {
     /// Its context variables. While its future is polled they are in force, and those of
     /// whoever runs it lie here: see [`Tasks::exchange_values`].
     pub(crate) values: ContextValues,
-    /// What it came to wait for in its last step, and when that was. Once it is scheduled, that
-    /// is over.
+    /// What it came to wait for in its last step, and when; over once it is scheduled.
     pub(crate) wait: Wait,
     pub(crate) since: Moment,
     /// Nothing else can make it go on.
@@ -189,8 +190,7 @@ impl Slot {
     }
 }
 
-/// What a poll needs to know of its task: its number, the waker that it kept, and whether it
-/// has context variables.
+/// What a poll needs to know of its task.
 pub(crate) struct Begun {
     pub(crate) id: u64,
     pub(crate) waker: Option<Box<LentWaker>>,
@@ -267,6 +267,7 @@ impl Tasks {
             burying: Cell::new(false),
             eager_depth: Cell::new(0),
             depth: Cell::new(0),
+            own_doors: Cell::new(0),
             too_deep: RefCell::default(),
             closed: Cell::new(false),
         }

@@ -138,7 +138,12 @@ impl EventLoop {
             }
             // Virtual time stands still while something real is under way.
             Some(_) if core.clock.is_virtual() => self.poll(None),
-            at_most => self.poll(at_most),
+            at_most => {
+                let outcome = self.poll(at_most);
+                // Whatever happens next begins now, and not when the loop fell asleep.
+                core.clock.now();
+                outcome
+            }
         }
     }
 

@@ -62,10 +62,22 @@ fn it_tells_of_each_task_what_it_waits_for_who_holds_that_and_since_when() {
         named("joiner").spawn(async move { locker.await.unwrap() }).detach();
         named("permit").spawn(async move { drop(permits.acquire().await) }).detach();
         named("writer").spawn(async move { drop(book.write().await) }).detach();
-        named("getter").spawn(async move { drop(queue.get().await) }).detach();
+        named("getter")
+            .spawn(async move {
+                let _ = queue.get().await;
+            })
+            .detach();
         named("event").spawn(async move { ready.wait().await }).detach();
-        named("promise").spawn(async move { drop(value.await) }).detach();
-        named("receiver").spawn(async move { drop(receiver.recv().await) }).detach();
+        named("promise")
+            .spawn(async move {
+                let _ = value.await;
+            })
+            .detach();
+        named("receiver")
+            .spawn(async move {
+                let _ = receiver.recv().await;
+            })
+            .detach();
         named("several").spawn(timeout(Duration::from_secs(9), pending::<()>())).detach();
         named("foreign").spawn(pending::<()>()).detach();
         sleep(Duration::from_secs(2)).await;

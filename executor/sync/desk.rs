@@ -178,7 +178,7 @@ impl<Asked> Drop for Desk<Asked> {
 trait Entered {
     fn glance(&self, most: usize) -> Glance;
     fn look(&self) -> Look;
-    fn holders(&self) -> Option<Vec<Holding>>;
+    fn holders(&self) -> Option<(usize, Vec<Holding>)>;
 }
 
 impl<Asked: Count> Entered for Desk<Asked> {
@@ -200,11 +200,11 @@ impl<Asked: Count> Entered for Desk<Asked> {
         }
     }
 
-    fn holders(&self) -> Option<Vec<Holding>> {
-        let holders = self.holders.borrow();
-        let sure = self.total.get().is_some() && !self.travels.get();
+    fn holders(&self) -> Option<(usize, Vec<Holding>)> {
+        let (holders, total) = (self.holders.borrow(), self.total.get()?);
+        let sure = !self.travels.get();
         (sure && holders.len() <= MOST_HOLDERS && self.line.borrow().len() <= LONGEST_LINE)
-            .then(|| holders.clone())
+            .then(|| (total, holders.clone()))
     }
 }
 
@@ -229,8 +229,9 @@ pub(crate) fn look(number: u64) -> Option<Look> {
     Some(find(number)?.look())
 }
 
-/// Who has something of the desk with this number, if that is certain, and few enough have.
-pub(crate) fn sure_holders(number: u64) -> Option<Vec<Holding>> {
+/// How much there is at the desk with this number and who has something of it, if that is certain,
+/// and few enough have.
+pub(crate) fn sure_holders(number: u64) -> Option<(usize, Vec<Holding>)> {
     find(number)?.holders()
 }
 
