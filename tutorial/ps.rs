@@ -26,7 +26,7 @@ pub fn ps(mut out: impl Write, options: &PsOptions, form: DumpForm) -> Result<bo
     let told = inspect_process(options.pid, form).map_err(|error| error.to_string())?;
     let mut all_answered = true;
     let mut say = |line: &str| out.write_all(line.as_bytes());
-    let mut show = || -> io::Result<()> {
+    let show = || -> io::Result<()> {
         for (number, said) in told {
             say(&format!("process {}, loop {number}:\n", options.pid))?;
             match said {

@@ -38,3 +38,15 @@ pub fn remark(text: impl Display) {
     let at = Location::caller();
     observe_here(|| Event::Remarked { text: text.to_string(), at });
 }
+
+/// `println!` that is part of the run: formats a line and gives it to [`say`](crate::trace::say).
+///
+/// ```
+/// roundelay_executor::say!("{} items", 3);
+/// ```
+#[macro_export]
+macro_rules! say {
+    ($($line:tt)*) => {
+        $crate::trace::say(::core::format_args!($($line)*))
+    };
+}

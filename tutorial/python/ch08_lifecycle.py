@@ -1,25 +1,25 @@
 import asyncio
 
-async def tick():
+async def beat():
     try:
         number = 1
         while True:
-            print("  tick", number)
+            print("  beat", number)
             number += 1
             await asyncio.sleep(0.1)
     finally:
-        print("  tick is cancelled")
+        print("  beat is cancelled")
 
 async def first():
     global task
-    task = asyncio.create_task(tick())
+    task = asyncio.create_task(beat())
     await asyncio.sleep(0.15)
     return 42
 
 with asyncio.Runner() as runner:
     print("first run")
     answer = runner.run(first())
-    print(f"it gives {answer}; the loop stands still, and so does the ticking task")
+    print(f"it gives {answer}; the loop stands still, and so does the beating task")
     print("second run")
     runner.run(asyncio.sleep(0.1))
     print("close")

@@ -2,36 +2,36 @@
 
 use std::time::Duration;
 
-use roundelay::{Instant, RunError, Runner, block_for, now, sleep, spawn};
+use roundelay::{Instant, RunError, Runner, block_for, now, say, sleep, spawn};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 async fn wait(name: &str, start: Instant) {
     sleep(SECOND).await;
-    println!("{name} ends after {} s", (now() - start).as_secs());
+    say!("{name} ends after {} s", (now() - start).as_secs());
 }
 
 async fn block(name: &str, start: Instant) {
     block_for(2 * SECOND); // no await: nobody else can run
-    println!("{name} ends after {} s", (now() - start).as_secs());
+    say!("{name} ends after {} s", (now() - start).as_secs());
 }
 
 fn main() -> Result<(), RunError> {
     Runner::builder().virtual_clock().build()?.run(async {
-        println!("one after another:");
+        say!("one after another:");
         let start = now();
         wait("a", start).await;
         wait("b", start).await;
         wait("c", start).await;
 
-        println!("together:");
+        say!("together:");
         let start = now();
         let (d, e, f) = (spawn(wait("d", start)), spawn(wait("e", start)), spawn(wait("f", start)));
         for task in [d, e, f] {
             task.await.expect("a wait does not fail");
         }
 
-        println!("beside a call that blocks:");
+        say!("beside a call that blocks:");
         let start = now();
         let (g, h, i) =
             (spawn(wait("g", start)), spawn(block("h", start)), spawn(wait("i", start)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roundelay::{RunError, Runner, block_for, now, sleep, spawn};
+use roundelay::{RunError, Runner, block_for, now, say, sleep, spawn};
 
 /// Stands for a call that knows nothing of the event loop, such as a checksum of a large file.
 fn checksum() -> u32 {
@@ -15,14 +15,14 @@ fn main() -> Result<(), RunError> {
         let start = now();
         spawn(async move {
             loop {
-                println!("beat at {:?}", now() - start);
+                say!("beat at {:?}", now() - start);
                 sleep(Duration::from_secs(1)).await;
             }
         })
         .detach();
         sleep(Duration::from_millis(1500)).await;
         let sum = checksum();
-        println!("checksum {sum:x} at {:?}", now() - start);
+        say!("checksum {sum:x} at {:?}", now() - start);
         sleep(Duration::from_millis(1600)).await;
     })
 }

@@ -1,13 +1,11 @@
 //! Callbacks in the ready queue: first in, first out, and a turn ends.
 
-use roundelay::{LoopRef, RunError, Runner, yield_now};
+use roundelay::{LoopRef, RunError, Runner, say, yield_now};
 
 /// Asks for a line to be printed soon.
 fn say_soon(event_loop: &LoopRef, line: &'static str) {
     let within = event_loop.clone();
-    event_loop
-        .call_soon(move || println!("turn {}: {line}", within.turn()))
-        .expect("the loop is open");
+    event_loop.call_soon(move || say!("turn {}: {line}", within.turn())).expect("the loop is open");
 }
 
 fn main() -> Result<(), RunError> {
@@ -19,15 +17,14 @@ fn main() -> Result<(), RunError> {
     let within = event_loop.clone();
     event_loop
         .call_soon(move || {
-            println!("turn {}: second, and it asks for two more", within.turn());
+            say!("turn {}: second, and it asks for two more", within.turn());
             say_soon(&within, "fifth, asked for by the second");
             say_soon(&within, "sixth, asked for by the second");
         })
         .expect("the loop is open");
 
-    let never =
-        event_loop.call_soon(|| println!("this is never printed")).expect("the loop is open");
-    println!("cancelled in time: {}", never.cancel());
+    let never = event_loop.call_soon(|| say!("this is never printed")).expect("the loop is open");
+    say!("cancelled in time: {}", never.cancel());
 
     say_soon(event_loop, "third");
     say_soon(event_loop, "fourth");

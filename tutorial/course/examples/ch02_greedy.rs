@@ -1,9 +1,9 @@
 //! A callback that asks for itself again, for ever. The others still get their turn.
 
-use roundelay::{LoopRef, RunError, Runner, yield_now};
+use roundelay::{LoopRef, RunError, Runner, say, yield_now};
 
 fn greedy(event_loop: LoopRef) {
-    println!("turn {}: greedy asks to be called again", event_loop.turn());
+    say!("turn {}: greedy asks to be called again", event_loop.turn());
     let again = event_loop.clone();
     event_loop.call_soon(move || greedy(again)).expect("the loop is open");
 }
@@ -14,7 +14,7 @@ fn main() -> Result<(), RunError> {
     greedy(event_loop.clone());
     runner.run(async {
         for _ in 0..3 {
-            println!("turn {}: the others, too", event_loop.turn());
+            say!("turn {}: the others, too", event_loop.turn());
             yield_now().await;
         }
     })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roundelay::{RunError, Runner, block_for, interval, now};
+use roundelay::{RunError, Runner, block_for, interval, now, say};
 
 fn main() -> Result<(), RunError> {
     Runner::builder().virtual_clock().build()?.run(async {
@@ -10,7 +10,7 @@ fn main() -> Result<(), RunError> {
         let start = now();
         for beat in 0..5 {
             beats.tick().await;
-            println!("beat {beat} at {:?}", now() - start);
+            say!("beat {beat} at {:?}", now() - start);
             block_for(Duration::from_millis(30)); // the work
         }
     })

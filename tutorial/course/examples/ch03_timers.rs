@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use roundelay::{CallHandle, Instant, LoopRef, RunError, Runner, block_for, sleep};
+use roundelay::{CallHandle, Instant, LoopRef, RunError, Runner, block_for, say, sleep};
 
 /// Sets a timer that prints its name, and the time at which it is called.
 fn set(event_loop: &LoopRef, start: Instant, after: u64, name: &'static str) -> CallHandle {
     let clock = event_loop.clone();
-    let print = move || println!("{:>3} ms: {name}", (clock.time() - start).as_millis());
+    let print = move || say!("{:>3} ms: {name}", (clock.time() - start).as_millis());
     event_loop.call_later(Duration::from_millis(after), print).expect("the loop is open")
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use roundelay::{RunError, Runner, block_for, now, sleep};
+use roundelay::{RunError, Runner, block_for, now, say, sleep};
 
 fn main() -> Result<(), RunError> {
     Runner::builder().virtual_clock().build()?.run(async {
         let start = now();
         for beat in 0..5 {
-            println!("beat {beat} at {:?}", now() - start);
+            say!("beat {beat} at {:?}", now() - start);
             block_for(Duration::from_millis(30)); // the work
             sleep(Duration::from_millis(100)).await;
         }

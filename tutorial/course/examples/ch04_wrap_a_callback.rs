@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roundelay::{RunError, Runner, current_loop, now, promise};
+use roundelay::{RunError, Runner, current_loop, now, promise, say};
 
 /// Waits for `delay`, and says when it was over.
 async fn after(delay: Duration) -> String {
@@ -19,7 +19,7 @@ async fn after(delay: Duration) -> String {
 
 fn main() -> Result<(), RunError> {
     Runner::builder().virtual_clock().build()?.run(async {
-        println!("{}", after(Duration::from_secs(5)).await);
-        println!("{}", after(Duration::from_millis(20)).await);
+        say!("{}", after(Duration::from_secs(5)).await);
+        say!("{}", after(Duration::from_millis(20)).await);
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use roundelay::{Promise, Runner, promise, spawn};
+use roundelay::{Promise, Runner, promise, say, spawn};
 
 /// Questions that wait for their answers, by number.
 type Open = HashMap<u32, Promise<&'static str>>;
@@ -16,18 +16,18 @@ fn main() {
         spawn(async move {
             // Nobody waits for the promise that is made anew, and question 1 goes on waiting.
             let answered = open.remove(&2).map(|promise| promise.resolve("forty-two"));
-            println!("question 2 was answered: {}", answered.is_some());
+            say!("question 2 was answered: {}", answered.is_some());
             std::future::pending::<()>().await; // keeps `open`
         })
         .detach();
         future.await
     });
-    println!("the run ends: {}", outcome.expect_err("nobody can go on"));
+    say!("the run ends: {}", outcome.expect_err("nobody can go on"));
 
     let outcome = runner.run(async {
         let (promise, future) = promise::<&'static str>();
         spawn(async move { drop(promise) }).detach();
         future.await
     });
-    println!("the wait ends: {}", outcome.expect("it ends").expect_err("without a value"));
+    say!("the wait ends: {}", outcome.expect("it ends").expect_err("without a value"));
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use roundelay::{PromiseFuture, RunError, Runner, promise, sleep, spawn};
+use roundelay::{PromiseFuture, RunError, Runner, promise, say, sleep, spawn};
 
 async fn sum(first: PromiseFuture<u32>, second: PromiseFuture<u32>) -> u32 {
-    println!("  it begins");
+    say!("  it begins");
     let a = first.await.expect("a value comes");
-    println!("  it has {a}");
+    say!("  it has {a}");
     let b = second.await.expect("a value comes");
-    println!("  it has {a} and {b}");
+    say!("  it has {a} and {b}");
     a + b
 }
 
@@ -18,13 +18,13 @@ fn main() -> Result<(), RunError> {
         let (one, first) = promise();
         let (two, second) = promise();
         let task = spawn(sum(first, second));
-        println!("spawned, and nothing has run");
+        say!("spawned, and nothing has run");
         sleep(Duration::from_millis(10)).await;
-        println!("one");
+        say!("one");
         one.resolve(1).expect("it waits");
         sleep(Duration::from_millis(10)).await;
-        println!("two");
+        say!("two");
         two.resolve(2).expect("it waits");
-        println!("the sum is {}", task.await.expect("a sum does not fail"));
+        say!("the sum is {}", task.await.expect("a sum does not fail"));
     })
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use roundelay::{RunError, Runner, sleep, timeout};
+use roundelay::{RunError, Runner, say, sleep, timeout};
 
 /// Two accounts.
 #[derive(Clone, Default)]
@@ -33,18 +33,10 @@ fn main() -> Result<(), RunError> {
 
         let accounts = Accounts::default();
         let paid = timeout(patience, accounts.pay_me(100)).await;
-        println!(
-            "in halves: {paid:?}, yours {}, mine {}",
-            accounts.yours.get(),
-            accounts.mine.get()
-        );
+        say!("in halves: {paid:?}, yours {}, mine {}", accounts.yours.get(), accounts.mine.get());
 
         let accounts = Accounts::default();
         let paid = timeout(patience, accounts.pay_me_in_one_go(100)).await;
-        println!(
-            "in one go: {paid:?}, yours {}, mine {}",
-            accounts.yours.get(),
-            accounts.mine.get()
-        );
+        say!("in one go: {paid:?}, yours {}, mine {}", accounts.yours.get(), accounts.mine.get());
     })
 }

@@ -1,9 +1,9 @@
 //! The mistake: an async function that is called, and never awaited.
 
-use roundelay::{RunError, Runner};
+use roundelay::{RunError, Runner, say};
 
 async fn save(what: &str) {
-    println!("saved {what}");
+    say!("saved {what}");
 }
 
 fn main() -> Result<(), RunError> {
@@ -11,6 +11,6 @@ fn main() -> Result<(), RunError> {
         // Without the `_ =` the compiler warns: futures do nothing unless you await them.
         _ = save("the first");
         save("the second").await;
-        println!("all is saved");
+        say!("all is saved");
     })
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use roundelay::{RunError, Runner, spawn, yield_now};
+use roundelay::{RunError, Runner, say, spawn, yield_now};
 
 /// Something that rings once.
 #[derive(Clone, Default)]
@@ -40,7 +40,7 @@ impl Future for Bell {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut inside = self.0.borrow_mut();
         inside.polls += 1;
-        println!("  poll {}: has it rung? {}", inside.polls, inside.rung);
+        say!("  poll {}: has it rung? {}", inside.polls, inside.rung);
         if inside.rung {
             return Poll::Ready(());
         }
@@ -53,20 +53,20 @@ fn main() -> Result<(), RunError> {
     Runner::builder().virtual_clock().build()?.run(async {
         let bell = Bell::default();
         let task = spawn(bell.clone());
-        println!("spawned");
+        say!("spawned");
         yield_now().await;
 
-        println!("woken three times, for nothing");
+        say!("woken three times, for nothing");
         bell.wake();
         bell.wake();
         bell.wake();
         yield_now().await;
 
-        println!("rung");
+        say!("rung");
         bell.ring();
         task.await.expect("it rings");
 
-        println!("woken after the end");
+        say!("woken after the end");
         bell.wake();
         yield_now().await;
     })

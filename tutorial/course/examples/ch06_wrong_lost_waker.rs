@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use roundelay::{Runner, spawn};
+use roundelay::{Runner, say, spawn};
 
 /// A bell that does not keep the waker.
 #[derive(Clone, Default)]
@@ -27,11 +27,11 @@ fn main() {
         let listener = spawn(bell.clone());
         let ringer = spawn(async move {
             bell.0.set(true);
-            println!("it rings");
+            say!("it rings");
         });
         ringer.await.expect("it rings");
         listener.await.expect("somebody hears it");
-        println!("somebody has heard it");
+        say!("somebody has heard it");
     });
-    println!("{}", outcome.expect_err("nobody heard it"));
+    say!("{}", outcome.expect_err("nobody heard it"));
 }

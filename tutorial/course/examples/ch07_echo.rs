@@ -3,7 +3,7 @@
 use std::io;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use roundelay::{TcpListener, TcpStream, run, spawn};
+use roundelay::{TcpListener, TcpStream, run, say, spawn};
 
 async fn echo(mut stream: TcpStream) -> io::Result<usize> {
     let mut buffer = [0; 4];
@@ -32,8 +32,8 @@ fn main() -> io::Result<()> {
         client.close().await?;
         let mut answer = String::new();
         client.read_to_string(&mut answer).await?;
-        println!("the client hears: {answer}");
-        println!("the server has echoed {} bytes", server.await.map_err(io::Error::other)??);
+        say!("the client hears: {answer}");
+        say!("the server has echoed {} bytes", server.await.map_err(io::Error::other)??);
         Ok(())
     })
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use roundelay::{ReadinessScript, Runner, UnixStream, now, sleep, spawn};
+use roundelay::{ReadinessScript, Runner, UnixStream, now, say, sleep, spawn};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -19,14 +19,14 @@ fn main() -> io::Result<()> {
         let (mut ours, mut theirs) = UnixStream::pair()?;
         let reader = spawn(async move {
             let mut buffer = [0; 16];
-            println!("{:?}: the reader begins", now() - start);
+            say!("{:?}: the reader begins", now() - start);
             let count = ours.read(&mut buffer).await?;
-            println!("{:?}: the reader has {count} bytes", now() - start);
+            say!("{:?}: the reader has {count} bytes", now() - start);
             io::Result::Ok(())
         });
         sleep(ms(5)).await;
         theirs.write_all(b"hello").await?;
-        println!("{:?}: hello is written", now() - start);
+        say!("{:?}: hello is written", now() - start);
         reader.await.map_err(io::Error::other)?
     });
     outcome.map_err(io::Error::other)?

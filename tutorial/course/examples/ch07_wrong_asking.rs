@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use roundelay::{Runner, current_loop, now, sleep, spawn, yield_now};
+use roundelay::{Runner, current_loop, now, say, sleep, spawn, yield_now};
 
 fn main() -> io::Result<()> {
     let runner = Runner::builder().virtual_clock().build().map_err(io::Error::other)?;
@@ -20,15 +20,15 @@ fn main() -> io::Result<()> {
         for asked in 1.. {
             match ours.read(&mut [0; 16]) {
                 Ok(count) => {
-                    println!("{count} bytes, after asking {asked} times");
+                    say!("{count} bytes, after asking {asked} times");
                     break;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && asked < 1000 => {
                     yield_now().await
                 }
                 Err(error) => {
-                    println!("asked {asked} times, in {} turns: {:?}", turns(), error.kind());
-                    println!("and the clock still shows {:?}", now() - start);
+                    say!("asked {asked} times, in {} turns: {:?}", turns(), error.kind());
+                    say!("and the clock still shows {:?}", now() - start);
                     break;
                 }
             }

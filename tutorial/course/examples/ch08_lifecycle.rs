@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use roundelay::{RunError, Runner, sleep, spawn};
+use roundelay::{RunError, Runner, say, sleep, spawn};
 
 /// Says when it is dropped.
 struct Guard(&'static str);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        println!("  {} is dropped", self.0);
+        say!("  {} is dropped", self.0);
     }
 }
 
-async fn tick() {
-    let _guard = Guard("tick");
+async fn beat() {
+    let _guard = Guard("beat");
     for number in 1.. {
-        println!("  tick {number}");
+        say!("  beat {number}");
         sleep(Duration::from_secs(1)).await;
     }
 }
@@ -24,19 +24,19 @@ async fn tick() {
 fn main() -> Result<(), RunError> {
     let runner = Runner::builder().virtual_clock().build()?;
 
-    println!("first run");
+    say!("first run");
     let answer = runner.run(async {
-        spawn(tick()).detach();
+        spawn(beat()).detach();
         sleep(Duration::from_millis(1500)).await;
         42
     })?;
-    println!("it gives {answer}; the loop stands still, and so does the ticking task");
+    say!("it gives {answer}; the loop stands still, and so does the beating task");
 
-    println!("second run");
+    say!("second run");
     runner.run(sleep(Duration::from_millis(1000)))?;
 
-    println!("close");
+    say!("close");
     runner.close();
-    println!("closed");
+    say!("closed");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use roundelay::{RunError, Runner, now, sleep};
+use roundelay::{RunError, Runner, now, say, sleep};
 
 fn main() -> Result<(), RunError> {
     let wait = |seconds| {
@@ -16,7 +16,7 @@ fn main() -> Result<(), RunError> {
         }
     };
     let (one, other) = (thread::spawn(wait(1)), thread::spawn(wait(3600)));
-    println!("one loop: {:?}", one.join().expect("it does not panic")?);
-    println!("another: {:?}", other.join().expect("it does not panic")?);
+    say!("one loop: {:?}", one.join().expect("it does not panic")?);
+    say!("another: {:?}", other.join().expect("it does not panic")?);
     Ok(())
 }

@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use roundelay::{RunError, Runner, sleep, spawn};
+use roundelay::{RunError, Runner, say, sleep, spawn};
 
 async fn write(record: &'static str) {
     sleep(Duration::from_millis(10)).await; // the disk is slow
-    println!("  {record} is written");
+    say!("  {record} is written");
 }
 
 fn main() -> Result<(), RunError> {
-    println!("detached:");
+    say!("detached:");
     Runner::builder().virtual_clock().build()?.run(async {
         spawn(write("one")).detach();
-        println!("  main ends");
+        say!("  main ends");
     })?;
 
-    println!("awaited:");
+    say!("awaited:");
     Runner::builder().virtual_clock().build()?.run(async {
         let writing = spawn(write("two"));
-        println!("  main waits");
+        say!("  main waits");
         writing.await.expect("writing does not fail");
-        println!("  main ends");
+        say!("  main ends");
     })
 }

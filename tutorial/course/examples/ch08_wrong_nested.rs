@@ -1,6 +1,6 @@
 //! The mistake: an ordinary function that runs a loop inside, called where a loop runs already.
 
-use roundelay::{RunError, Runner};
+use roundelay::{RunError, Runner, say};
 
 /// Asks somebody, for callers that know nothing of event loops.
 fn ask() -> Result<u32, RunError> {
@@ -8,11 +8,11 @@ fn ask() -> Result<u32, RunError> {
 }
 
 fn main() -> Result<(), RunError> {
-    println!("from main: {:?}", ask());
+    say!("from main: {:?}", ask());
     Runner::builder().virtual_clock().build()?.run(async {
         match ask() {
-            Ok(answer) => println!("from a task: {answer}"),
-            Err(error) => println!("from a task: {error}"),
+            Ok(answer) => say!("from a task: {answer}"),
+            Err(error) => say!("from a task: {error}"),
         }
     })
 }
