@@ -330,8 +330,7 @@ fn a_future_that_keeps_its_place_in_line_unpolled_is_named_as_futurelock() {
                 Poll::Ready(())
             });
             once.await;
-            drop(lock.lock().await);
-            drop(first);
+            drop(lock.lock().await); // `first` lives to the end of this block
         };
         named("forgets").spawn(loses).detach();
     });
