@@ -92,6 +92,17 @@ impl<T> Meeting<T> {
 /// The half that sets the value.
 ///
 /// Dropping it unset gives the waiter [`Abandoned`].
+///
+/// ```
+/// use roundelay_executor::{promise, run, spawn};
+///
+/// run(async {
+///     let (promise, future) = promise::<u32>();
+///     let waiting = spawn(future);
+///     drop(promise); // and the one who waits is told
+///     assert!(waiting.await.unwrap().is_err());
+/// });
+/// ```
 #[must_use = "dropping a promise abandons whoever waits for it"]
 pub struct Promise<T> {
     meeting: Rc<Meeting<T>>,
@@ -170,6 +181,16 @@ impl<T> fmt::Debug for Promise<T> {
 ///
 /// *Cancel safety: safe* while the future itself is kept; a value that was set but not yet
 /// taken is dropped with it.
+///
+/// ```
+/// use roundelay_executor::{promise, run};
+///
+/// run(async {
+///     let (promise, future) = promise();
+///     drop(future); // nobody waits any more: the value comes back
+///     assert_eq!(promise.resolve("a letter"), Err("a letter"));
+/// });
+/// ```
 #[must_use = "a future does nothing unless awaited"]
 pub struct PromiseFuture<T> {
     meeting: Rc<Meeting<T>>,

@@ -81,6 +81,19 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 ///
 /// # Panics
 /// If no event loop runs on this thread.
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_executor::{Runner, now, sleep};
+///
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
+///     let start = now();
+///     sleep(Duration::from_secs(3600)).await; // takes no time at all
+///     assert_eq!(now() - start, Duration::from_secs(3600));
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[track_caller]
 #[must_use]
 pub fn now() -> Instant {

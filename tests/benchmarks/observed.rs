@@ -14,7 +14,8 @@ use crate::workloads;
 pub const VARIABLE: &str = "ROUNDELAY_BENCHMARK_OBSERVER";
 
 /// Workloads, with sizes of which a whole recording fits into memory.
-const WORKLOADS: [(&str, usize); 3] = [("spawn-join", 50_000), ("yield", 100_000), ("echo-1", 10_000)];
+const WORKLOADS: [(&str, usize); 3] =
+    [("spawn-join", 50_000), ("yield", 100_000), ("echo-1", 10_000)];
 
 const OBSERVERS: [&str; 3] = ["off", "told", "recorded"];
 

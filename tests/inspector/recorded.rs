@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use roundelay::trace::{Trace, say};
-use roundelay::{TaskBuilder, sleep, spawn, yield_now};
+use roundelay::testing::Schedule;
+use roundelay::trace::{Recorder, Trace, say};
+use roundelay::{Runner, TaskBuilder, sleep, spawn, yield_now};
 use roundelay_inspector_tests::{browser, pages};
 use serde_json::json;
 
@@ -46,6 +47,43 @@ fn the_page_and_the_recorder_agree_on_every_step() {
         assert!(told.starts_with("Selftest passed"), "{}: {told}", trace.meta.program);
         assert_eq!(browser.complaints(), [""; 0]);
     }
+}
+
+/// Tied sleeps under schedules that take them in another order.
+fn under_a_schedule(seed: u64) -> Trace {
+    let recorder = Recorder::new("tied");
+    let builder = Runner::builder().virtual_clock().schedule(&Schedule::seeded(seed));
+    let runner = builder.observer(recorder.clone()).build().unwrap();
+    let outcome = runner.run(async {
+        let tied: Vec<_> = (0..5)
+            .map(|number| {
+                spawn(async move {
+                    sleep(Duration::from_millis(1)).await;
+                    say(number);
+                })
+            })
+            .collect();
+        for task in tied {
+            task.await.unwrap();
+        }
+    });
+    outcome.unwrap();
+    runner.close();
+    recorder.finish()
+}
+
+#[test]
+fn a_run_under_a_schedule_is_followed_too() {
+    let browser = browser!();
+    let mut arranged = 0;
+    for seed in 0..6 {
+        let trace = under_a_schedule(seed);
+        arranged += trace.to_text().matches("ready.arrange").count();
+        browser.open(&page(&trace), "#selftest");
+        let told = browser.text("#selftest");
+        assert!(told.starts_with("Selftest passed"), "seed {seed}: {told}");
+    }
+    assert!(arranged > 0, "no schedule has changed an order");
 }
 
 #[test]

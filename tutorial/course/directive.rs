@@ -20,13 +20,13 @@
 //! | `python NAME` | a program in Python beside ours, with its recorded output |
 //! | `quiz NAME` | the questions of `tutorial/quiz/NAME.toml` |
 //! | `exercises CHAPTER` | the exercises of a chapter |
-//! | `step N` | step N of the build path: what it adds |
+//! | `step N` | step N of the build path: what it adds, what its tests ask |
 //!
 //! # Invariants
 //! - Making a page twice changes nothing: `make(make(page)) == make(page)`.
 //! - What is written by hand is never touched.
 //!
-//! Tutorial: the course's tools. Before this: `quiz.rs`. After this: `maker.rs`.
+//! Tutorial: the course's tools. Before this: `quiz.rs`. After this: `exercises.rs`.
 
 /// A part that is made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //!
 //! - [`finding`], what a check tells; [`listing`], an item cut out by its name;
 //! - [`program`], a chapter's program run as a reader would; [`label`], what of its output is a promise;
-//! - [`quiz`]; [`directive`], the parts of a page that are made; [`maker`], who makes them;
+//! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`build_step`]; [`maker`], who makes them;
 //! - [`words`], one word per idea; [`links`]; [`edition`], the book as HTML; [`book`], all pages together.
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,8 @@ pub mod program;
 pub mod label;
 pub mod quiz;
 pub mod directive;
+pub mod exercises;
+pub mod build_step;
 pub mod maker;
 pub mod words;
 pub mod links;

@@ -100,10 +100,10 @@ fn tell(report: &Report) {
     for finding in &report.findings.0 {
         println!("{finding}");
     }
-    let counts = report.counts;
+    let (counts, exercises) = (report.counts, report.exercises);
     println!(
         "{} pages, {} listings, {} outputs, {} pictures, {} links into the inspector, {} programs in Python, \
-         {} questions ({} keys computed): {} findings",
+         {} questions ({} keys computed), {} exercises ({} wrong answers recognised, {} hints): {} findings",
         report.pages,
         counts.listings,
         counts.outputs,
@@ -112,6 +112,9 @@ fn tell(report: &Report) {
         counts.pythons,
         counts.questions,
         counts.keys,
+        exercises.exercises,
+        exercises.wrong,
+        exercises.hints,
         report.findings.0.len()
     );
 }
