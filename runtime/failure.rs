@@ -29,7 +29,8 @@ pub enum FailureKind {
     TaskFailed,
     /// A destructor panicked while the loop let go of something.
     DestructorPanicked,
-    /// A warning of the debug mode: a callback or a task's step held up the loop for too long.
+    /// A warning of the debug mode or of the watchdog: a callback or a task's step held up the loop
+    /// for too long.
     TooSlow,
     /// A warning of the debug mode: the loop was closed while the task had not ended.
     LeftBehind,
