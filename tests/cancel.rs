@@ -387,7 +387,7 @@ fn a_million_cancelled_waits_leave_nothing_behind() {
     // B13, on one semaphore, one queue and one sleeping loop. Counted, not measured.
     run_virtual(async {
         let (semaphore, queue) = (Semaphore::new(0), Queue::<u8>::bounded(1));
-        for _ in 0..50_000 {
+        for _ in 0..rounds(50_000) {
             let (mut permit, mut item) = (semaphore.acquire(), queue.get());
             assert!(support::poll_now(&mut permit).await.is_pending());
             assert!(support::poll_now(&mut item).await.is_pending());

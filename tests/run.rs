@@ -620,7 +620,7 @@ fn a_call_that_arrives_just_as_the_loop_falls_asleep_wakes_it() {
                 proxy.stop();
             }
         });
-        for _ in 0..5000 {
+        for _ in 0..rounds(5000) {
             to_thread.send(()).unwrap();
             event_loop.run_forever().unwrap();
         }

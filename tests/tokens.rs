@@ -62,7 +62,7 @@ fn waiters_go_on_in_the_order_in_which_they_began_to_wait_over_the_whole_tree() 
 fn a_waiter_that_is_dropped_is_not_woken_and_leaves_nothing_behind() {
     let token = CancelToken::new();
     let owned = Arc::new(());
-    for _ in 0..1000 {
+    for _ in 0..rounds(1000) {
         let held = Arc::clone(&owned);
         let waker = waker_that_calls(move || panic!("{held:?} is woken after the end"));
         let mut waits = token.cancelled();
@@ -168,9 +168,9 @@ fn run_until_cancelled_drops_the_future_before_it_answers_and_a_cancel_wins_over
 #[test]
 fn very_many_children_and_very_deep_ones_are_cancelled_without_recursion() {
     let root = CancelToken::new();
-    let wide: Vec<_> = (0..50_000).map(|_| root.child()).collect();
+    let wide: Vec<_> = (0..rounds(50_000)).map(|_| root.child()).collect();
     let mut deep = vec![root.clone()];
-    for _ in 0..50_000 {
+    for _ in 0..rounds(50_000) {
         deep.push(deep.last().unwrap().child());
     }
     root.cancel();
