@@ -44,9 +44,10 @@ pub use roundelay_pools::*;
 pub use roundelay_executor::{AsCompleted, When, as_completed, wait};
 #[doc(inline)]
 pub use roundelay_runtime::{
-    CallHandle, EventLoop, EventLoopBuilder, Failure, FailureKind, FailurePolicy, Instant,
-    LoopClosed, LoopProxy, LoopRef, Moment, Observer, RunError, TaskEnd, Work, WrongLoop,
-    current_loop,
+    CallHandle, ContextValues, ContextVar, EventLoop, EventLoopBuilder, Failure, FailureKind,
+    FailurePolicy, Instant, LoopClosed, LoopProxy, LoopRef, Metrics, MetricsSnapshot, Moment,
+    Observer, ReadinessScript, ReadyEntry, Reset, RunError, Scheduler, Signal, SignalHandler,
+    TaskEnd, Work, WrongLoop, current_loop,
 };
 
 /// The README's example runs with the tests.

@@ -3,11 +3,11 @@
 //! The attributes themselves are in `executor/macros`; they only move tokens. Here is what the
 //! tokens call.
 //!
-//! Tutorial: chapter 8. Before this: `testing/wait_all_tasks_blocked.rs`. After this: nothing.
+//! Tutorial: chapter 8. Before this: `testing/sim_net.rs`. After this: `adapters/hyper.rs`.
 
 use std::future::Future;
 
-use crate::run::RunnerBuilder;
+use crate::runner_builder::RunnerBuilder;
 
 /// Makes an async function the program: `fn main` runs it on an event loop.
 ///

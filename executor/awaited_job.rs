@@ -10,7 +10,7 @@
 //! ```
 //!
 //! # Invariants
-//! - While a job is awaited, a virtual clock does not jump over it.
+//! - While a job of real threads is awaited, a virtual clock does not jump over it.
 //! - A job that has not begun when its awaiter is dropped never begins.
 //! - Wakers are cloned, woken and dropped while no lock is held.
 //!
@@ -21,10 +21,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use roundelay_pools::{Job, JobError};
-use roundelay_runtime::{ClockHold, Event, LoopProxy};
+use roundelay_runtime::{Awaited, ClockHold, Event, LoopProxy};
 
+use crate::current::current_tasks;
 use crate::host::Host;
 use crate::task_table::Tasks;
+use crate::told::awaits;
 
 pub(crate) struct AwaitedJob<T> {
     job: Job<T>,
@@ -36,13 +38,38 @@ pub(crate) struct AwaitedJob<T> {
     over: bool,
 }
 
-impl<T> AwaitedJob<T> {
-    /// Takes up a job that was just handed to a pool.
-    pub(crate) fn new(tasks: &Tasks, job: Job<T>, host: Arc<Host>) -> AwaitedJob<T> {
+/// A job that is about to be handed to a pool.
+pub(crate) struct Announced {
+    number: u64,
+    pub(crate) host: Arc<Host>,
+}
+
+impl Announced {
+    /// Numbers the job and tells the observer, who hears of its beginning only after this.
+    pub(crate) fn new(tasks: &Tasks, pool: &'static str) -> Announced {
         let number = tasks.blocking.next_number();
-        tasks.loop_ref.observe(|| Event::JobSubmitted { job: number });
+        tasks.loop_ref.observe(|| Event::JobSubmitted { job: number, pool });
+        let watched = tasks.loop_ref.is_observed().then_some(number);
+        Announced { number, host: Host::new(tasks.loop_ref.proxy(), watched) }
+    }
+
+    /// The pool did not take it.
+    pub(crate) fn was_refused(&self, tasks: &Tasks) {
+        tasks.loop_ref.observe(|| Event::JobEnded { job: self.number, done: false });
+    }
+}
+
+impl<T> AwaitedJob<T> {
+    /// Takes up a job that was just handed to a pool. `holds_clock`: it ends in the world's time.
+    pub(crate) fn new(
+        tasks: &Tasks,
+        job: Job<T>,
+        announced: Announced,
+        holds_clock: bool,
+    ) -> AwaitedJob<T> {
+        let Announced { number, host } = announced;
         let home = tasks.loop_ref.proxy();
-        let clock = Mutex::new(Some(home.hold_clock()));
+        let clock = Mutex::new(holds_clock.then(|| home.hold_clock()));
         let ring = Arc::new(Ring { clock, waker: Mutex::default() });
         AwaitedJob { job, number, home, host, ring, over: false }
     }
@@ -58,7 +85,10 @@ impl<T> AwaitedJob<T> {
         if outcome.is_ready() {
             self.over = true;
             self.ring.let_go();
-            self.tell(Event::JobEnded { job: self.number });
+            let done = matches!(outcome, Poll::Ready(Ok(_)));
+            self.tell(Event::JobEnded { job: self.number, done });
+        } else {
+            awaits(|| Awaited::Job(self.number));
         }
         outcome
     }
@@ -69,9 +99,10 @@ impl<T> AwaitedJob<T> {
         self.job.cancel();
     }
 
+    /// Also when its task is dropped by a runner that closes, whose loop runs no more.
     fn tell(&self, event: Event) {
-        if let Ok(home) = self.home.local() {
-            home.observe(|| event);
+        if let Some(tasks) = current_tasks().filter(|tasks| tasks.loop_ref.id() == self.home.id()) {
+            tasks.loop_ref.observe(|| event);
         }
     }
 }

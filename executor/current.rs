@@ -6,7 +6,7 @@
 //! # Invariants
 //! - The note is there exactly while the loop runs or is being closed.
 //!
-//! Tutorial: chapter 8. Before this: `shutdown.rs`. After this: `task.rs`.
+//! Tutorial: chapter 8. Before this: `shutdown.rs`. After this: `task_info.rs`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,6 +14,7 @@ use std::task::Context;
 
 use roundelay_runtime::Callback;
 
+use crate::own_step;
 use crate::task_table::{Tasks, Waiter};
 
 thread_local! {
@@ -64,6 +65,14 @@ impl Waiter {
             Some(Waiter::Task(tasks, key))
         });
         task.unwrap_or_else(|| Waiter::Other(cx.waker().clone()))
+    }
+
+    /// Wakes whoever polls with `cx`: what `Waiter::of(cx).wake()` does, with nothing cloned.
+    #[inline]
+    pub(crate) fn wake_poller(cx: &Context<'_>) {
+        if !own_step::ask_for_another(cx.waker().data()) {
+            Waiter::Other(cx.waker().clone()).wake();
+        }
     }
 
     /// The same, as something a timer or a socket can call.

@@ -4,18 +4,18 @@
 //! that `Result`. The errors here are the runtime's: the task was cancelled, or it
 //! panicked; a time limit passed; a promise was broken.
 //!
-//! Tutorial: chapters 6 and 10. Before this: nothing. After this: `waker.rs`.
+//! Tutorial: chapters 6 and 10. Before this: nothing. After this: `own_step.rs`.
 
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use roundelay_runtime::panic_message;
 
 /// Why a task has no output.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum TaskError {
     /// Its future was dropped in answer to a cancel, or because its loop was closed.
     Cancelled,
@@ -52,21 +52,24 @@ impl From<TaskError> for io::Error {
 }
 
 /// What a task panicked with.
+///
+/// Clones share the payload, and the first to ask for it gets it.
+#[derive(Clone)]
 pub struct TaskPanic {
     // Boxed, because every task has room for one and hardly any needs it.
-    contents: Box<Contents>,
+    contents: Arc<Contents>,
 }
 
 struct Contents {
     message: String,
     /// Behind a lock only so that the error may be shared between threads.
-    payload: Mutex<Box<dyn Any + Send>>,
+    payload: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl TaskPanic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> TaskPanic {
         let message = panic_message(&*payload);
-        TaskPanic { contents: Box::new(Contents { message, payload: Mutex::new(payload) }) }
+        TaskPanic { contents: Arc::new(Contents { message, payload: Mutex::new(Some(payload)) }) }
     }
 
     /// The panic's text, as far as it has one.
@@ -75,10 +78,11 @@ impl TaskPanic {
         &self.contents.message
     }
 
-    /// What the panic carried.
+    /// What the panic carried; its text, if a clone of this has given the payload away before.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.contents.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let payload = self.contents.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+        payload.unwrap_or_else(|| Box::new(self.contents.message.clone()))
     }
 
     /// Panics again, here, with the same payload; the panic hook is not run a second time.

@@ -19,10 +19,11 @@
 //! Tutorial: chapter 18. Before this: `blocking.rs`. After this: `awaited_job.rs`.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use roundelay_runtime::LoopProxy;
+use roundelay_runtime::{Event, LoopProxy};
 
 /// What a job knows of the task that awaits it. Shared by the two.
 pub(crate) struct Host {
@@ -30,6 +31,8 @@ pub(crate) struct Host {
     pub(crate) door: LoopProxy,
     /// The thread of the loop.
     pub(crate) home: ThreadId,
+    /// The job's number, if an observer wants to hear when it begins.
+    watched: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -41,18 +44,27 @@ struct State {
     cancel_call: Option<Box<dyn FnOnce() + Send>>,
 }
 
+/// The number of the next thread that runs a watched job.
+static NEXT_WORKER: AtomicU64 = AtomicU64::new(1);
+
 thread_local! {
+    static WORKER: u64 = NEXT_WORKER.fetch_add(1, Ordering::Relaxed);
     static HOST: RefCell<Option<Arc<Host>>> = const { RefCell::new(None) };
 }
 
 impl Host {
     /// To be made on the loop's own thread.
-    pub(crate) fn new(door: LoopProxy) -> Arc<Host> {
-        Arc::new(Host { door, home: thread::current().id(), state: Mutex::default() })
+    pub(crate) fn new(door: LoopProxy, watched: Option<u64>) -> Arc<Host> {
+        let home = thread::current().id();
+        Arc::new(Host { door, home, watched, state: Mutex::default() })
     }
 
     /// Runs a job with this as its host.
     pub(crate) fn run<T>(self: Arc<Host>, work: impl FnOnce() -> T) -> T {
+        if let Some(job) = self.watched {
+            let worker = WORKER.try_with(|worker| *worker).unwrap_or_default();
+            self.door.observe(Event::JobStarted { job, worker });
+        }
         let _note = Note { earlier: HOST.with(|host| host.replace(Some(self))) };
         work()
     }
@@ -123,7 +135,8 @@ mod tests {
     #[test]
     fn the_note_is_there_while_the_job_runs_even_if_it_panics() {
         let event_loop = EventLoop::new().unwrap();
-        let (outer, inner) = (Host::new(event_loop.proxy()), Host::new(event_loop.proxy()));
+        let (outer, inner) =
+            (Host::new(event_loop.proxy(), None), Host::new(event_loop.proxy(), None));
         assert!(Host::current().is_none());
         Arc::clone(&outer).run(|| {
             let job = || Arc::clone(&inner).run(|| panic!("an example"));
@@ -136,7 +149,7 @@ mod tests {
     #[test]
     fn a_host_that_leaves_cancels_the_call_and_refuses_the_next() {
         let event_loop = EventLoop::new().unwrap();
-        let host = Host::new(event_loop.proxy());
+        let host = Host::new(event_loop.proxy(), None);
         let (tell, told) = mpsc::channel();
         let tell_too = tell.clone();
         assert!(host.begin_call(move || panic!("this call has ended")));

@@ -13,16 +13,19 @@
 //! - Resolving returns at once; whoever waits takes its step in the next turn.
 //! - A value that nobody can receive is handed back.
 //!
-//! Tutorial: chapter 4. Before this: `yield_now.rs`. After this: `sync/wait_queue.rs`.
+//! Tutorial: chapter 4. Before this: `yield_now.rs`. After this: `shared.rs`.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::{Awaited, Event, observe_here};
+
 use crate::task_table::Waiter;
+use crate::told::{Number, awaits};
 
 /// A pair: the promise to set, and the future that waits for it. Both stay on one thread.
 ///
@@ -38,19 +41,52 @@ use crate::task_table::Waiter;
 #[doc(alias = "create_future")]
 #[doc(alias = "oneshot")]
 pub fn promise<T>() -> (Promise<T>, PromiseFuture<T>) {
-    let cell = Rc::new(RefCell::new(Cell::Open { waiter: None }));
-    (Promise { cell: Rc::clone(&cell) }, PromiseFuture { cell })
+    let meeting = Rc::new(Meeting {
+        state: Cell::new(State::Open),
+        value: Cell::new(None),
+        waiter: Cell::new(None),
+        number: Number::default(),
+    });
+    (Promise { meeting: Rc::clone(&meeting) }, PromiseFuture { meeting })
 }
 
-enum Cell<T> {
-    Open {
-        waiter: Option<Waiter>,
-    },
-    Resolved(T),
+/// Where the two halves meet. Each part lies in a cell of its own and is taken out of it before
+/// anything is done with it, so nothing is ever borrowed. (One enum in a `RefCell` was shorter,
+/// and moved the value about three times more.)
+struct Meeting<T> {
+    state: Cell<State>,
+    value: Cell<Option<T>>,
+    waiter: Cell<Option<Waiter>>,
+    /// Given when an observer first hears that somebody waits.
+    number: Number,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The value is there.
+    Resolved,
     /// The promise was dropped unset, or the value has been taken.
     Abandoned,
     /// The future was dropped: nobody will ever take a value.
     Unwanted,
+}
+
+impl<T> Meeting<T> {
+    fn is_open(&self) -> bool {
+        self.state.get() == State::Open
+    }
+
+    fn settle(&self, state: State) {
+        self.state.set(state);
+        if self.number.is_given() {
+            let resolved = state == State::Resolved;
+            observe_here(|| Event::PromiseSettled { promise: self.number.get(), resolved });
+        }
+        if let Some(waiter) = self.waiter.take() {
+            waiter.wake();
+        }
+    }
 }
 
 /// The half that sets the value.
@@ -58,7 +94,7 @@ enum Cell<T> {
 /// Dropping it unset gives the waiter [`Abandoned`].
 #[must_use = "dropping a promise abandons whoever waits for it"]
 pub struct Promise<T> {
-    cell: Rc<RefCell<Cell<T>>>,
+    meeting: Rc<Meeting<T>>,
 }
 
 impl<T> Promise<T> {
@@ -74,36 +110,51 @@ impl<T> Promise<T> {
     /// ```
     #[doc(alias = "set_result")]
     pub fn resolve(self, value: T) -> Result<(), T> {
-        self.settle(Cell::Resolved(value)).map_err(|refused| match refused {
-            Cell::Resolved(value) => value,
-            _ => unreachable!("what was refused is what was offered"),
-        })
+        if !self.meeting.is_open() {
+            return Err(value);
+        }
+        self.meeting.value.set(Some(value));
+        self.meeting.settle(State::Resolved);
+        Ok(())
     }
 
     /// Whether somebody can still take the value.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        matches!(*self.cell.borrow(), Cell::Open { .. })
+        self.meeting.is_open()
     }
+}
 
-    fn settle(&self, with: Cell<T>) -> Result<(), Cell<T>> {
-        let mut cell = self.cell.borrow_mut();
-        let Cell::Open { waiter } = &mut *cell else { return Err(with) };
-        let waiter = waiter.take();
-        *cell = with;
-        // Let the borrow end, then wake: a waker may run code that comes back here.
-        drop(cell);
-        if let Some(waiter) = waiter {
-            waiter.wake();
-        }
-        Ok(())
+impl<T, E> Promise<Result<T, E>> {
+    /// Sets an error: `resolve(Err(error))`.
+    ///
+    /// # Errors
+    /// The error, if nobody waits any more.
+    ///
+    /// ```
+    /// use roundelay_executor::{promise, run};
+    ///
+    /// run(async {
+    ///     let (promise, future) = promise::<Result<u8, String>>();
+    ///     promise.fail("no route".to_owned()).unwrap();
+    ///     assert_eq!(future.await.unwrap(), Err("no route".to_owned()));
+    /// });
+    /// ```
+    #[doc(alias = "set_exception")]
+    pub fn fail(self, error: E) -> Result<(), E> {
+        self.resolve(Err(error)).map_err(|refused| match refused {
+            Err(error) => error,
+            Ok(_) => unreachable!("what was refused is what was offered"),
+        })
     }
 }
 
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
-        // Refused if it was resolved, or if nobody waits: then there is nothing to say.
-        let _ = self.settle(Cell::Abandoned);
+        // If it was resolved, or if nobody waits, there is nothing to say.
+        if self.meeting.is_open() {
+            self.meeting.settle(State::Abandoned);
+        }
     }
 }
 
@@ -119,7 +170,7 @@ impl<T> fmt::Debug for Promise<T> {
 /// taken is dropped with it.
 #[must_use = "a future does nothing unless awaited"]
 pub struct PromiseFuture<T> {
-    cell: Rc<RefCell<Cell<T>>>,
+    meeting: Rc<Meeting<T>>,
 }
 
 impl<T> PromiseFuture<T> {
@@ -127,7 +178,35 @@ impl<T> PromiseFuture<T> {
     #[doc(alias = "done")]
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        !matches!(*self.cell.borrow(), Cell::Open { .. })
+        !self.meeting.is_open()
+    }
+
+    /// The answer, if there is one.
+    pub(crate) fn take_answer(&self) -> Option<Result<T, Abandoned>> {
+        match self.meeting.state.get() {
+            State::Open => None,
+            State::Resolved => {
+                self.meeting.state.set(State::Abandoned);
+                self.meeting.value.take().map(Ok)
+            }
+            State::Abandoned | State::Unwanted => Some(Err(Abandoned)),
+        }
+    }
+
+    /// Tells an observer that the task that is being polled waits for this.
+    #[inline]
+    fn tell_awaited(&self) {
+        awaits(|| Awaited::Promise(self.meeting.number.get()));
+    }
+
+    /// Wakes `waiter` when there is an answer.
+    pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
+        let unused = match self.meeting.is_open() {
+            true => self.meeting.waiter.replace(Some(waiter)),
+            false => Some(waiter),
+        };
+        // Dropping a waker may be foreign code: the new one is noted by then.
+        drop(unused);
     }
 }
 
@@ -135,25 +214,26 @@ impl<T> Future for PromiseFuture<T> {
     type Output = Result<T, Abandoned>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Cloning and dropping a waker may be foreign code: not while the cell is borrowed.
-        let me = (!self.is_settled()).then(|| Waiter::of(cx));
-        let earlier = match &mut *self.cell.borrow_mut() {
-            Cell::Open { waiter } => Some(std::mem::replace(waiter, me)),
-            _ => None,
-        };
-        if earlier.is_some() {
-            return Poll::Pending;
+        if let Some(answer) = self.take_answer() {
+            return Poll::Ready(answer);
         }
-        match self.cell.replace(Cell::Abandoned) {
-            Cell::Resolved(value) => Poll::Ready(Ok(value)),
-            _ => Poll::Ready(Err(Abandoned)),
+        // Cloning a waker may be foreign code, and even resolve this very promise.
+        self.wake_when_settled(Waiter::of(cx));
+        match self.take_answer() {
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                self.tell_awaited();
+                Poll::Pending
+            }
         }
     }
 }
 
 impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
-        let unwanted = self.cell.replace(Cell::Unwanted);
+        self.meeting.state.set(State::Unwanted);
+        // Both taken before either is dropped: dropping is foreign code, and may panic.
+        let unwanted = (self.meeting.waiter.take(), self.meeting.value.take());
         drop(unwanted);
     }
 }

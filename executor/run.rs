@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   run(main):  loop, turn after turn, until main has ended
-//!               cancel every other task, and turn until each has unwound
+//!               cancel every other task, and turn until each has unwound and the
+//!               callbacks at their ends have been called
 //!               turn until the cleanups that these have left have ended
 //!               let the thread pool finish its jobs
 //!               close the loop
@@ -17,7 +18,7 @@
 //!   loop is closed.
 //! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
 //!
-//! Tutorial: chapter 8. Before this: `task.rs`. After this: `time/sleep.rs`.
+//! Tutorial: chapter 8. Before this: `interrupt.rs`. After this: `runner_builder.rs`.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -30,11 +31,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundelay_runtime::{
-    EventLoop, EventLoopBuilder, FailurePolicy, LoopRef, Observer, RunError, TaskEnd,
+    ContextValues, EventLoop, Failure, FailureKind, LoopRef, RunError, TaskEnd,
 };
 
-use crate::blocking::BlockingPool;
 use crate::current;
+use crate::interrupt::Interrupt;
 use crate::task_table::Tasks;
 
 /// Runs `main` on a new event loop, and returns its output when everything is cleaned up.
@@ -77,6 +78,10 @@ pub fn run<F: Future>(main: F) -> F::Output {
 /// Tasks stay alive between the runs, and are paused then: a loop turns only while it is
 /// run. Dropping the runner, or [`Runner::close`], does the clean-up of [`run`].
 ///
+/// All main futures of one runner share their [context variables](crate::ContextVar): the
+/// first begins with a copy of those that were set when the runner was built, each later one
+/// with what the one before has left. Nothing of that comes back to whoever runs it.
+///
 /// ```
 /// use roundelay_executor::{Runner, spawn};
 ///
@@ -90,20 +95,39 @@ pub struct Runner {
     event_loop: EventLoop,
     tasks: Rc<Tasks>,
     patience: Duration,
+    ctrl_c: bool,
+    /// The context variables of its main tasks, kept from run to run.
+    values: Cell<ContextValues>,
+    /// Dropped last: then everything has been told.
+    #[cfg(feature = "trace")]
+    _trace: Option<crate::trace::SavedAtEnd>,
 }
 
 impl Runner {
-    /// A runner on the real clock.
-    ///
-    /// # Errors
-    /// What the operating system says when it has no descriptor left for the loop.
-    pub fn new() -> Result<Runner, RunError> {
-        Runner::builder().build()
+    /// A runner around its parts: see `runner_builder.rs`.
+    pub(crate) fn with_parts(
+        event_loop: EventLoop,
+        tasks: Rc<Tasks>,
+        patience: Duration,
+        ctrl_c: bool,
+    ) -> Runner {
+        let values = Cell::new(ContextValues::current());
+        Runner {
+            event_loop,
+            tasks,
+            patience,
+            ctrl_c,
+            values,
+            #[cfg(feature = "trace")]
+            _trace: None,
+        }
     }
 
-    /// A runner with other settings.
-    pub fn builder() -> RunnerBuilder {
-        RunnerBuilder { event_loop: EventLoop::builder(), patience: PATIENCE, threads: None }
+    /// Keeps what writes the run's trace when everything else is gone.
+    #[cfg(feature = "trace")]
+    pub(crate) fn with_trace(mut self, trace: Option<crate::trace::SavedAtEnd>) -> Runner {
+        self._trace = trace;
+        self
     }
 
     /// Runs `main` to its end and returns its output. Other tasks stay.
@@ -126,7 +150,11 @@ impl Runner {
         // The loop ends one turn after main has: in that turn asyncio calls the done
         // callbacks, and what was scheduled together with them still runs.
         let over = Cell::new(false);
-        let key = tasks.spawn_main(at);
+        let key = tasks.spawn_main(at, self.values.take());
+        let (interrupt, refused) = match Interrupt::watch(self.ctrl_c, tasks, key) {
+            Ok(interrupt) => (interrupt, None),
+            Err(error) => (None, Some(error)),
+        };
         let mut step = || {
             if end.is_some() {
                 return over.set(true);
@@ -143,13 +171,18 @@ impl Runner {
                     Err(payload) => MainEnd::Panicked(payload),
                 }
             };
-            tasks.main_ends(key, ended.kind(), || main.set(None));
+            self.values.set(tasks.main_ends(key, ended.kind(), || main.set(None)));
             end = Some(ended);
             self.event_loop.call_main_soon();
         };
-        let outcome = self.event_loop.run_with(&mut step, &mut || over.get());
+        // Not in a closure: the caller's line would be lost.
+        let outcome = match refused {
+            None => self.event_loop.run_with(&mut step, &mut || over.get()),
+            Some(error) => Err(error.into()),
+        };
+        let interrupted = interrupt.is_some_and(|interrupt| interrupt.came());
         if end.is_none() {
-            tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None));
+            self.values.set(tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None)));
         }
         if let Err(failed @ RunError::Failed(_)) = outcome {
             return Err(failed);
@@ -157,6 +190,7 @@ impl Runner {
         match end {
             Some(MainEnd::Finished(output)) => Ok(output),
             Some(MainEnd::Panicked(payload)) => resume_unwind(payload),
+            Some(MainEnd::Cancelled) if interrupted => Err(RunError::Interrupted),
             Some(MainEnd::Cancelled) => Err(RunError::Cancelled),
             None => Err(outcome.err().unwrap_or(RunError::Stopped)),
         }
@@ -182,12 +216,35 @@ impl Runner {
     /// Turns in which nobody was asked are not counted: then only cleanups are left, and each
     /// ends within its limit.
     fn cancel_and_unwind(&self) {
+        if self.tasks.live() == 0 {
+            return;
+        }
         let mut generations = 0;
-        while self.tasks.live() > 0 && generations < GENERATIONS {
+        while generations < GENERATIONS {
+            // When nobody is left there is one more turn, for the callbacks that the last ends
+            // have queued. (The empty one sees to it that this turn does not wait.)
+            let last_turn = self.tasks.live() == 0;
+            if last_turn {
+                let _ = self.event_loop.call_soon(|| ());
+            }
             generations += usize::from(self.tasks.cancel_all() > 0);
-            if self.event_loop.run_once().is_err() {
+            if self.event_loop.run_once().is_err() || (last_turn && self.tasks.live() == 0) {
                 return;
             }
+        }
+    }
+
+    /// Debug mode tells which tasks have not ended by themselves.
+    fn warn_of_leftovers(&self) {
+        if !self.event_loop.is_debug() {
+            return;
+        }
+        for task in self.tasks.unfinished() {
+            let who = format!("task {} ({})", task.id, task.name);
+            let message = "it had not ended when its loop was closed, and is cancelled; await it, \
+                           cancel it, or put it into a group";
+            let warning = Failure::new(FailureKind::LeftBehind, who, message);
+            self.event_loop.warn(warning.origin(task.spawned_at).age(task.age));
         }
     }
 }
@@ -196,6 +253,7 @@ impl Drop for Runner {
     fn drop(&mut self) {
         let _entered = current::enter(&self.tasks);
         self.event_loop.begin_closing();
+        self.warn_of_leftovers();
         self.cancel_and_unwind();
         // A job in a thread may be waiting for an answer of this loop. It gets none any more, and
         // hears so, before the loop waits for the job.
@@ -214,9 +272,6 @@ impl fmt::Debug for Runner {
     }
 }
 
-/// How long a closing runner waits for the jobs of its thread pool: asyncio's five minutes.
-const PATIENCE: Duration = Duration::from_secs(300);
-
 /// How many generations of tasks a closing runner unwinds one after the other.
 const GENERATIONS: usize = 1000;
 
@@ -233,73 +288,5 @@ impl<T> MainEnd<T> {
             MainEnd::Cancelled => TaskEnd::Cancelled,
             MainEnd::Panicked(_) => TaskEnd::Panicked,
         }
-    }
-}
-
-/// Settings of a runner that is about to be built.
-///
-/// ```
-/// use std::time::Duration;
-/// use roundelay_executor::{Runner, sleep};
-///
-/// let runner = Runner::builder().virtual_clock().build()?;
-/// let start = runner.loop_ref().time();
-/// runner.run(async { sleep(Duration::from_secs(3600)).await })?;
-/// assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(3600));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "a builder builds nothing until `build` is called"]
-pub struct RunnerBuilder {
-    event_loop: EventLoopBuilder,
-    patience: Duration,
-    threads: Option<usize>,
-}
-
-impl RunnerBuilder {
-    /// Time that stands still while there is work, and jumps when there is none: see
-    /// [`EventLoopBuilder::virtual_clock`].
-    pub fn virtual_clock(mut self) -> Self {
-        self.event_loop = self.event_loop.virtual_clock();
-        self
-    }
-
-    /// Who is told of every event.
-    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.event_loop = self.event_loop.observer(observer);
-        self
-    }
-
-    /// What to do with failures that nobody can take.
-    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
-        self.event_loop = self.event_loop.failure_policy(policy);
-        self
-    }
-
-    /// How many threads [`to_thread`](crate::to_thread) may use at the most; by default four
-    /// more than the machine has cores, and no more than 32, as in Python.
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = Some(threads);
-        self
-    }
-
-    /// How long closing waits for jobs that still run in threads; five minutes by default.
-    /// A thread cannot be stopped: after that it is left behind, with a line on standard
-    /// error.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// Builds the runner.
-    ///
-    /// # Errors
-    /// What the operating system says when it has no descriptor left for the loop.
-    pub fn build(self) -> Result<Runner, RunError> {
-        let event_loop = self.event_loop.build()?;
-        let blocking = BlockingPool::new(self.threads);
-        let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
-        event_loop.set_target(Rc::clone(&tasks) as Rc<dyn roundelay_runtime::Target>);
-        Ok(Runner { event_loop, tasks, patience: self.patience })
     }
 }

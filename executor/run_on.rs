@@ -22,10 +22,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use roundelay_pools::{JobError, Pool};
+use roundelay_runtime::ContextValues;
 
-use crate::awaited_job::AwaitedJob;
+use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
-use crate::host::Host;
+use crate::told::made;
 
 /// Calls `work` on a thread of `pool`, and gives what it returns.
 ///
@@ -36,6 +37,8 @@ use crate::host::Host;
 ///
 /// The pool stays the caller's: nothing here closes it. Never shut it down on the loop's
 /// thread, which would stop every task; `pool.close()` and then `pool.ended().await` do not.
+///
+/// It sees the [context variables](crate::ContextVar) of this moment.
 ///
 /// # Errors
 /// [`JobError`]: it panicked, or the pool did not take it ([`JobError::Refused`]).
@@ -64,12 +67,17 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    made("job");
     let tasks = expect_tasks("run_on");
-    let host = Host::new(tasks.loop_ref.proxy());
-    let inside = Arc::clone(&host);
-    let stage = match pool.submit(move || inside.run(work)) {
-        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, host)),
-        Err(refusal) => Stage::Refused(refusal.to_string()),
+    let announced = Announced::new(&tasks, std::any::type_name::<P>());
+    let inside = Arc::clone(&announced.host);
+    let mut values = ContextValues::current();
+    let stage = match pool.submit(move || values.run(|| inside.run(work))) {
+        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, announced, pool.takes_real_time())),
+        Err(refusal) => {
+            announced.was_refused(&tasks);
+            Stage::Refused(refusal.to_string())
+        }
     };
     RunOn { stage }
 }

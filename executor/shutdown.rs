@@ -11,13 +11,17 @@
 //! - While a cleanup runs, neither it nor what it has spawned is asked to end.
 //! - Destructors that spawn are served one after the other, never one inside the other.
 //!
-//! Tutorial: chapter 8. Before this: `step.rs`. After this: `current.rs`.
+//! Tutorial: chapter 8. Before this: `drop_now.rs`. After this: `current.rs`.
 
+use std::mem;
 use std::rc::Rc;
 
-use roundelay_runtime::{Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr};
+use roundelay_runtime::{
+    ContextValues, Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr,
+};
 
-use crate::task_table::{BoxedBody, Slot, Stage, Tasks};
+use crate::stage::{BoxedBody, Stage};
+use crate::task_table::{Slot, Tasks};
 
 impl Tasks {
     /// The main task's turn has come. Says whether its end was asked for.
@@ -30,15 +34,23 @@ impl Tasks {
     }
 
     /// The main future has ended: drops it, and what it leaves to others.
-    pub(crate) fn main_ends(&self, key: Key, how: TaskEnd, drop_main: impl FnOnce()) {
-        if let Err(message) = contain(drop_main) {
+    /// Gives its context variables back, for the next run.
+    pub(crate) fn main_ends(
+        &self,
+        key: Key,
+        how: TaskEnd,
+        drop_main: impl FnOnce(),
+    ) -> ContextValues {
+        let mut values = self.with(key, |slot| mem::take(&mut slot.values)).unwrap_or_default();
+        if let Err(message) = contain(|| values.run(drop_main)) {
             let kind = FailureKind::DestructorPanicked;
             self.loop_ref.report(Failure::new(kind, self.who(key), message));
         }
-        let Some(slot) = self.remove(key) else { return };
-        self.live.set(self.live.get() - 1);
-        self.loop_ref.observe(|| Event::TaskEnded { task: slot.id, how });
-        drop(slot);
+        if let Some(slot) = self.remove(key) {
+            self.live.set(self.live.get() - 1);
+            self.loop_ref.observe(|| Event::TaskEnded { task: slot.id, how });
+        }
+        values
     }
 
     /// Asks every task that has not ended to end, oldest first; but as long as any cleanup
@@ -64,8 +76,7 @@ impl Tasks {
         loop {
             let next = {
                 let slots = self.slots.borrow();
-                let mut waiting =
-                    slots.iter().filter(|(_, slot)| matches!(slot.stage, Stage::Waiting(_)));
+                let mut waiting = slots.iter().filter(|(_, slot)| slot.stage == Stage::Waiting);
                 waiting.next().map(|(index, slot)| Key::new(index as u32, slot.generation))
             };
             let Some(key) = next else { break };
@@ -116,7 +127,7 @@ impl Tasks {
     /// Costs nothing while there is no cleanup.
     pub(crate) fn is_born_of_cleanup(&self) -> bool {
         let parent = if self.cleanups.get() > 0 { self.current() } else { None };
-        parent.and_then(|parent| self.with(parent.key, |slot| slot.cleanup)).unwrap_or(false)
+        parent.and_then(|parent| self.with(parent, |slot| slot.cleanup)).unwrap_or(false)
     }
 }
 

@@ -12,10 +12,10 @@
 //! ```
 //!
 //! # Invariants
-//! - Spawning never polls.
+//! - Spawning never polls, unless the task is declared [eager](TaskBuilder::eager).
 //! - The handle is a key. It keeps the task's slot, never its future.
 //!
-//! Tutorial: chapter 6. Before this: `current.rs`. After this: `run.rs`.
+//! Tutorial: chapter 6. Before this: `task_info.rs`. After this: `on_done.rs`.
 
 use std::any::Any;
 use std::fmt;
@@ -27,16 +27,22 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use roundelay_runtime::{Failure, FailureKind, Key};
+use roundelay_runtime::{Awaited, ContextValues, Failure, FailureKind, Key};
 
-use crate::current::{current_tasks, expect_tasks};
+use crate::current::expect_tasks;
 use crate::error::TaskError;
-use crate::task_table::{Birth, Body, Tasks, Waiter, lost_panic};
+use crate::stage::Body;
+use crate::task_table::{Birth, Tasks, Waiter, lost_panic};
+use crate::told::awaits;
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
 ///
 /// Returns at once; tasks take their first steps in the order in which they were spawned.
-/// The future need not be `Send`: it never leaves the thread.
+/// The future need not be `Send`: it never leaves the thread. The task has
+/// [context variables](crate::ContextVar) of its own: a copy of those that are set now.
+///
+/// (A future that is neither spawned nor awaited does nothing. The compiler warns of that:
+/// `unused_must_use`.)
 ///
 /// # Panics
 /// If no event loop runs on this thread.
@@ -56,7 +62,18 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    TaskBuilder::new().spawn(future)
+    let (at, values) = (Location::caller(), ContextValues::current());
+    start(expect_tasks("spawn"), future, Birth { name: None, at, values, eager: false })
+}
+
+/// Starts a task on a certain loop.
+pub(crate) fn start<F>(tasks: Rc<Tasks>, future: F, birth: Birth) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
+    Task { tasks, key, output: PhantomData }
 }
 
 /// Settings of a task that is about to be spawned.
@@ -73,6 +90,8 @@ where
 #[must_use = "a builder spawns nothing until `spawn` is called"]
 pub struct TaskBuilder {
     name: Option<Rc<str>>,
+    eager: bool,
+    values: Option<ContextValues>,
 }
 
 impl TaskBuilder {
@@ -84,6 +103,39 @@ impl TaskBuilder {
     /// How reports and traces call the task. Names need not be unique.
     pub fn name(mut self, name: impl Into<Rc<str>>) -> TaskBuilder {
         self.name = Some(name.into());
+        self
+    }
+
+    /// The first step is taken inside `spawn`, up to the first await that really waits. A task
+    /// that never waits is finished when `spawn` returns.
+    ///
+    /// That saves a turn where the answer is often there already, in a cache for example. The
+    /// price: `spawn` runs the new task's code, so hold no `RefCell`'s borrow across it. A panic
+    /// or a cancel in that first step is the new task's, not the spawner's.
+    ///
+    /// Eager tasks that spawn eager tasks lie one above the other on the stack. From the 64th on
+    /// the first step waits for the next turn instead.
+    ///
+    /// ```
+    /// use roundelay_executor::{TaskBuilder, run};
+    ///
+    /// run(async {
+    ///     let task = TaskBuilder::new().eager().spawn(async { "from the cache" });
+    ///     assert!(task.is_finished());
+    ///     assert_eq!(task.await.unwrap(), "from the cache");
+    /// });
+    /// ```
+    #[doc(alias = "eager_start")]
+    #[doc(alias = "eager_task_factory")]
+    pub fn eager(mut self) -> TaskBuilder {
+        self.eager = true;
+        self
+    }
+
+    /// The task's [context variables](crate::ContextVar), in the place of a copy of the present
+    /// ones.
+    pub fn context(mut self, values: ContextValues) -> TaskBuilder {
+        self.values = Some(values);
         self
     }
 
@@ -107,10 +159,9 @@ impl TaskBuilder {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let tasks = expect_tasks("spawn");
-        let birth = Birth { name: self.name, at };
-        let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
-        Task { tasks, key, output: PhantomData }
+        let values = self.values.unwrap_or_else(ContextValues::current);
+        let birth = Birth { name: self.name, at, values, eager: self.eager };
+        start(expect_tasks("spawn"), future, birth)
     }
 }
 
@@ -129,8 +180,8 @@ impl TaskBuilder {
 /// the awaited task. Use a [`TaskGroup`](crate::TaskGroup) for that.)
 #[must_use = "dropping the handle detaches the task; call `detach` to say that it is meant"]
 pub struct Task<T> {
-    tasks: Rc<Tasks>,
-    key: Key,
+    pub(crate) tasks: Rc<Tasks>,
+    pub(crate) key: Key,
     output: PhantomData<fn() -> T>,
 }
 
@@ -141,6 +192,10 @@ impl<T> Task<T> {
     /// Awaiting the handle gives [`TaskError::Cancelled`] once the future has really been
     /// dropped. A task that is cancelled before its first step never runs at all. A task
     /// that is cancelled and finishes in the same step is cancelled: its output is dropped.
+    ///
+    /// A task may cancel itself, through a handle that somebody has put where it can see it or
+    /// with [`current_task`](crate::current_task): it goes on to its next await that waits, and
+    /// no further.
     ///
     /// ```
     /// use roundelay_executor::{run, spawn};
@@ -233,11 +288,6 @@ impl<T: 'static> Task<T> {
     pub fn try_outcome(self) -> Result<Result<T, TaskError>, Task<T>> {
         self.tasks.take_outcome(self.key).ok_or(self)
     }
-
-    /// Looks at the outcome and leaves it where it is; `None` while there is none.
-    pub(crate) fn peek<R>(&self, look: impl FnOnce(Result<&T, &TaskError>) -> R) -> Option<R> {
-        self.tasks.peek(self.key, look)
-    }
 }
 
 impl<T: 'static, E: fmt::Display + 'static> Task<Result<T, E>> {
@@ -277,6 +327,7 @@ impl<T: 'static> Future for Task<T> {
             Some(outcome) => Poll::Ready(outcome),
             None => {
                 self.tasks.set_joiner(self.key, Waiter::of(cx));
+                awaits(|| Awaited::Task(self.id()));
                 Poll::Pending
             }
         }
@@ -296,46 +347,6 @@ impl<T> fmt::Debug for Task<T> {
             .field("finished", &self.is_finished())
             .finish_non_exhaustive()
     }
-}
-
-/// Spawns a cleanup: a task without a handle, which a closing loop waits for.
-pub(crate) fn spawn_cleanup(
-    tasks: &Rc<Tasks>,
-    cleanup: impl Future<Output = ()> + 'static,
-    at: &'static Location<'static>,
-) {
-    let counted = tasks.count_cleanup();
-    let future = async move {
-        let _counted = counted;
-        cleanup.await;
-    };
-    let birth = Birth { name: Some("cleanup".into()), at };
-    let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
-    tasks.mark_cleanup(key);
-    tasks.detach(key);
-}
-
-/// What is known of the task that is running.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CurrentTask {
-    /// Its number: unique on its loop, never used again.
-    pub id: u64,
-    /// Its name.
-    pub name: String,
-}
-
-/// The task whose step this is; `None` in a callback and outside a loop.
-///
-/// ```
-/// let name = roundelay_executor::run(async { roundelay_executor::current_task().unwrap().name });
-/// assert_eq!(name, "main");
-/// ```
-#[must_use]
-pub fn current_task() -> Option<CurrentTask> {
-    let tasks = current_tasks()?;
-    let current = tasks.current()?;
-    Some(CurrentTask { id: current.id, name: tasks.name(current.key)? })
 }
 
 pin_project! {

@@ -11,39 +11,29 @@
 //!
 //! The loop knows the table as its [`Target`]: a task is a key to it. One slot of the table
 //! holds what a task is (its boxed future, which later holds the output), how it stands
-//! (scheduled? cancel requested?), and who waits for its end.
+//! (scheduled? cancel requested?), who waits for its end, and its context variables.
 //!
 //! # Invariants
 //! - A task is in the ready queue at most once: its `scheduled` flag says whether it is.
 //! - A slot is freed when its task has ended *and* nobody can take the outcome any more.
 //!
-//! Tutorial: chapter 6. Before this: `waker.rs`. After this: `step.rs`.
+//! Tutorial: chapter 6. Before this: `stage.rs`. After this: `requests.rs`.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
-use roundelay_runtime::{Event, Failure, FailureKind, Key, LoopRef, Moment, contain, report_here};
+use roundelay_runtime::{
+    ContextValues, Event, Failure, FailureKind, Key, LoopRef, Moment, TaskEnd, contain, report_here,
+};
 use slab::Slab;
 
 use crate::blocking::BlockingPool;
+use crate::done_callbacks::DoneCallbacks;
 use crate::error::{TaskError, TaskPanic};
+use crate::stage::{BoxedBody, Outcome, Stage};
 use crate::waker::LentWaker;
-
-/// A task's future, and later its output, in one allocation.
-pub(crate) trait Body {
-    /// Polls the future; when it is done, keeps the output in its place.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
-    /// output can be taken, and put back.
-    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);
-}
-
-pub(crate) type BoxedBody = Pin<Box<dyn Body>>;
 
 /// All tasks of one loop.
 pub(crate) struct Tasks {
@@ -53,8 +43,10 @@ pub(crate) struct Tasks {
     pub(crate) slots: RefCell<Slab<Slot>>,
     next_id: Cell<u64>,
     pub(crate) spare_waker: Cell<Option<Box<LentWaker>>>,
-    /// Whose future is being polled, and the waker that it was lent.
-    pub(crate) current: Cell<Option<Current>>,
+    /// Whose future is being polled.
+    pub(crate) current: Cell<Option<Key>>,
+    /// The main task's future is being polled.
+    pub(crate) main_is_out: Cell<bool>,
     /// How many tasks have not ended.
     pub(crate) live: Cell<usize>,
     /// How many cleanups have not ended.
@@ -62,7 +54,9 @@ pub(crate) struct Tasks {
     /// How many have ended, counted round and round: tells who ended first.
     pub(crate) ended: Cell<u32>,
     /// Operations of sockets, counted round and round.
-    operations: Cell<u32>,
+    pub(crate) operations: Cell<u32>,
+    /// How many eager first steps are under way, one inside the other.
+    pub(crate) eager_depth: Cell<usize>,
     /// How many calls of [`Tasks::drop_now`] are under way, one inside the other.
     pub(crate) depth: Cell<usize>,
     /// Tasks to drop as soon as the stack is shallow again.
@@ -76,13 +70,6 @@ pub(crate) struct Tasks {
     pub(crate) closed: Cell<bool>,
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct Current {
-    pub(crate) key: Key,
-    pub(crate) id: u64,
-    pub(crate) waker: *const (),
-}
-
 pub(crate) struct Slot {
     pub(crate) generation: u32,
     /// It is in the ready queue.
@@ -93,46 +80,114 @@ pub(crate) struct Slot {
     /// It is a cleanup, or was spawned by one: a closing loop leaves it time.
     pub(crate) cleanup: bool,
     pub(crate) stage: Stage,
+    /// The [`Tasks::ended`] of the moment in which it ended.
+    pub(crate) order: u32,
+    /// Its future while it waits; its output when it has finished.
+    pub(crate) body: Option<BoxedBody>,
     /// Who waits for its end.
     pub(crate) joiner: Option<Waiter>,
     pub(crate) waker: Option<Box<LentWaker>>,
     pub(crate) id: u64,
-    pub(crate) name: Option<Rc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) born: Moment,
+    /// Its context variables. While its future is polled they are in force, and those of
+    /// whoever runs it lie here: see [`Tasks::exchange_values`].
+    pub(crate) values: ContextValues,
+    /// Boxed, because few tasks have any: a million waiting tasks need a slot each.
+    pub(crate) extras: Option<Box<Extras>>,
 }
 
-pub(crate) enum Stage {
-    /// Its future waits here to be polled.
-    Waiting(BoxedBody),
-    /// Its future is out: being polled, or being dropped. The main task's always is.
-    Out,
-    /// The main future is lent to the loop by `run`.
-    Main,
-    /// The body holds the output. With the [`Tasks::ended`] of that moment.
-    Finished(BoxedBody, u32),
-    Failed(TaskError, u32),
-    /// The outcome was taken; the handle is still there.
-    Taken,
+/// What few tasks have.
+#[derive(Default)]
+pub(crate) struct Extras {
+    pub(crate) name: Option<Rc<str>>,
+    pub(crate) done: Option<Box<DoneCallbacks>>,
+    /// What it panicked with.
+    pub(crate) panic: Option<TaskPanic>,
 }
 
 impl Slot {
-    /// What a poll needs to know of its task: the number, and the waker that it kept.
-    pub(crate) fn begin_poll(&mut self) -> (u64, Option<Box<LentWaker>>) {
-        (self.id, self.waker.take())
+    /// What a poll needs of its task.
+    #[inline]
+    pub(crate) fn begin_poll(&mut self) -> Begun {
+        let has_values = !self.values.is_empty();
+        Begun { id: self.id, waker: self.waker.take(), has_values }
+    }
+
+    /// Takes its future out, to poll or to drop it, unless it is out or the task has ended.
+    #[inline]
+    pub(crate) fn take_future(&mut self) -> Option<BoxedBody> {
+        if self.stage != Stage::Waiting {
+            return None;
+        }
+        self.stage = Stage::Out;
+        self.body.take()
+    }
+
+    /// Takes the outcome, if there is one.
+    pub(crate) fn take_outcome(&mut self) -> Option<Outcome> {
+        let Stage::Ended(how) = self.stage else { return None };
+        self.stage = Stage::Taken(how);
+        Some(match how {
+            TaskEnd::Finished => Outcome::Finished(self.body.take()?),
+            TaskEnd::Cancelled => Outcome::Failed(TaskError::Cancelled),
+            TaskEnd::Panicked => {
+                Outcome::Failed(TaskError::Panicked(self.extras.as_mut()?.panic.take()?))
+            }
+        })
+    }
+
+    /// Puts an outcome back that was taken.
+    pub(crate) fn put_back(&mut self, outcome: Outcome) {
+        let Stage::Taken(how) = self.stage else { return };
+        self.stage = Stage::Ended(how);
+        match outcome {
+            Outcome::Finished(body) => self.body = Some(body),
+            Outcome::Failed(TaskError::Cancelled) => {}
+            Outcome::Failed(TaskError::Panicked(panic)) => self.set_panic(panic),
+        }
+    }
+
+    pub(crate) fn set_panic(&mut self, panic: TaskPanic) {
+        self.extras.get_or_insert_default().panic = Some(panic);
+    }
+
+    /// Whether dropping it can neither run a user's destructor nor hide a panic.
+    #[inline]
+    pub(crate) fn holds_nothing_of_users(&self) -> bool {
+        self.body.is_none() && self.extras.is_none() && self.values.is_empty()
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.extras.as_ref()?.name.as_deref()
+    }
+
+    /// How reports call the task.
+    pub(crate) fn who(&self) -> String {
+        who(self.id, self.extras.as_deref())
+    }
+
+    /// The task's name, or the number that stands for one.
+    pub(crate) fn display_name(&self) -> String {
+        display_name(self.name(), self.id)
     }
 }
 
-impl Stage {
-    pub(crate) fn has_ended(&self) -> bool {
-        matches!(self, Stage::Finished(..) | Stage::Failed(..) | Stage::Taken)
-    }
+/// What a poll needs to know of its task: its number, the waker that it kept, and whether it
+/// has context variables.
+pub(crate) struct Begun {
+    pub(crate) id: u64,
+    pub(crate) waker: Option<Box<LentWaker>>,
+    pub(crate) has_values: bool,
 }
 
 /// What is known of a task besides its future.
 pub(crate) struct Birth {
     pub(crate) name: Option<Rc<str>>,
     pub(crate) at: &'static Location<'static>,
+    pub(crate) values: ContextValues,
+    /// Its first step is taken at once.
+    pub(crate) eager: bool,
 }
 
 /// Somebody to be woken: a task of ours by its key, or whatever a waker stands for.
@@ -178,6 +233,7 @@ impl Tasks {
             next_id: Cell::new(1),
             spare_waker: Cell::new(None),
             current: Cell::new(None),
+            main_is_out: Cell::new(false),
             live: Cell::new(0),
             cleanups: Cell::new(0),
             ended: Cell::new(0),
@@ -185,6 +241,7 @@ impl Tasks {
             forgotten: RefCell::default(),
             graveyard: RefCell::default(),
             burying: Cell::new(false),
+            eager_depth: Cell::new(0),
             depth: Cell::new(0),
             too_deep: RefCell::default(),
             closed: Cell::new(false),
@@ -199,27 +256,34 @@ impl Tasks {
             self.bury(body);
             return Key::new(u32::MAX, u32::MAX);
         }
-        let key = self.add(Stage::Waiting(body), birth);
-        self.loop_ref.run_soon(key);
+        let eager = birth.eager;
+        let key = self.add(Stage::Waiting, Some(body), birth);
+        match eager {
+            true => self.first_step(key),
+            false => self.loop_ref.run_soon(key),
+        }
         key
     }
 
     /// Adds the main task, whose future somebody else holds and polls through
     /// [`Tasks::step_main`] when the loop's main callback is called.
-    pub(crate) fn spawn_main(&self, at: &'static Location<'static>) -> Key {
-        let key = self.add(Stage::Main, Birth { name: Some("main".into()), at });
+    pub(crate) fn spawn_main(&self, at: &'static Location<'static>, values: ContextValues) -> Key {
+        let birth = Birth { name: Some("main".into()), at, values, eager: false };
+        let key = self.add(Stage::Main, None, birth);
         self.loop_ref.call_main_soon();
         key
     }
 
-    fn add(&self, stage: Stage, birth: Birth) -> Key {
+    fn add(&self, stage: Stage, body: Option<BoxedBody>, birth: Birth) -> Key {
         let id = self.next_id.get();
         self.next_id.set(id + 1);
         // The number of the task in its low half: a generation that comes again only after
         // four thousand million tasks, and then causes no more than a useless poll.
         let generation = id as u32;
         let name = self.loop_ref.is_observed().then(|| display_name(birth.name.as_deref(), id));
-        let at = birth.at;
+        let (at, is_main) = (birth.at, matches!(stage, Stage::Main));
+        let extras =
+            birth.name.map(|name| Box::new(Extras { name: Some(name), ..Extras::default() }));
         let cleanup = self.is_born_of_cleanup();
         let index = self.slots.borrow_mut().insert(Slot {
             generation,
@@ -228,18 +292,28 @@ impl Tasks {
             detached: false,
             cleanup,
             stage,
+            order: 0,
+            body,
             joiner: None,
             waker: None,
             id,
-            name: birth.name,
-            spawned_at: birth.at,
+            spawned_at: at,
             born: self.loop_ref.latest(),
+            values: birth.values,
+            extras,
         });
         self.live.set(self.live.get() + 1);
         let key = Key::new(index as u32, generation);
         if let Some(name) = name {
-            let parent = self.current.get().map(|current| current.id);
-            self.loop_ref.observe(|| Event::TaskSpawned { task: id, key, name, parent, at });
+            let parent = self.current.get().and_then(|parent| self.id(parent));
+            self.loop_ref.observe(|| Event::TaskSpawned {
+                task: id,
+                key,
+                name,
+                is_main,
+                parent,
+                at,
+            });
         }
         key
     }
@@ -249,7 +323,7 @@ impl Tasks {
         let woken = self.with(key, |slot| {
             let awake = slot.scheduled || slot.stage.has_ended();
             slot.scheduled = true;
-            (!awake).then_some((slot.id, matches!(slot.stage, Stage::Main)))
+            (!awake).then_some((slot.id, slot.stage == Stage::Main))
         });
         let Some(Some((task, is_main))) = woken else { return };
         self.loop_ref.observe(|| Event::TaskWoken { task });
@@ -268,119 +342,9 @@ impl Tasks {
     }
 
     pub(crate) fn remove(&self, key: Key) -> Option<Slot> {
-        self.with(key, |_| ())?;
-        Some(self.slots.borrow_mut().remove(key.index()))
-    }
-}
-
-/// What handles ask of the table.
-impl Tasks {
-    /// Asks for a task's end. `false` if it has ended already.
-    pub(crate) fn cancel(&self, key: Key) -> bool {
-        let asked = self.with(key, |slot| {
-            let asked = !slot.stage.has_ended();
-            slot.cancel_requested |= asked;
-            asked.then_some(slot.id)
-        });
-        let Some(Some(task)) = asked else { return false };
-        self.loop_ref.observe(|| Event::TaskCancelRequested { task });
-        self.wake(key);
-        true
-    }
-
-    pub(crate) fn is_cancel_requested(&self, key: Key) -> bool {
-        self.with(key, |slot| slot.cancel_requested).unwrap_or(false)
-    }
-
-    /// Whether a task has ended, or is not known any more.
-    pub(crate) fn has_ended(&self, key: Key) -> bool {
-        self.with(key, |slot| slot.stage.has_ended()).unwrap_or(true)
-    }
-
-    /// Takes a task's outcome; `None` while it has none. The slot stays until the handle is
-    /// dropped, so that the handle can still say whose it is.
-    ///
-    /// # Panics
-    /// If it was taken before.
-    pub(crate) fn take_outcome<T: 'static>(&self, key: Key) -> Option<Result<T, TaskError>> {
-        let taken = self.with(key, |slot| {
-            slot.stage.has_ended().then(|| std::mem::replace(&mut slot.stage, Stage::Taken))
-        });
-        Some(match taken {
-            // A task that was spawned after its loop was closed never had a slot.
-            None => Err(TaskError::Cancelled),
-            Some(None) => return None,
-            Some(Some(Stage::Finished(mut body, _))) => {
-                let mut output: Option<T> = None;
-                body.as_mut().swap_output(&mut output);
-                Ok(output.expect("a finished task holds its output until it is taken"))
-            }
-            Some(Some(Stage::Failed(error, _))) => Err(error),
-            Some(Some(_)) => panic!(
-                "the outcome of {} has been taken; a task gives it once, so keep it, or do not \
-                 poll the handle again",
-                self.who(key)
-            ),
-        })
-    }
-
-    /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
-    pub(crate) fn set_joiner(&self, key: Key, waiter: impl Into<Option<Waiter>>) {
-        let mut waiter = waiter.into();
-        let earlier = self.with(key, |slot| std::mem::replace(&mut slot.joiner, waiter.take()));
-        drop((earlier, waiter));
-    }
-
-    /// Nobody will take the task's outcome.
-    pub(crate) fn detach(&self, key: Key) {
-        let known = self.with(key, |slot| {
-            slot.detached = true;
-            (slot.stage.has_ended(), slot.joiner.take())
-        });
-        let Some((ended, joiner)) = known else { return };
-        drop(joiner);
-        if ended {
-            self.forget(key);
-        }
-    }
-
-    /// How reports call a task.
-    pub(crate) fn who(&self, key: Key) -> String {
-        self.with(key, |slot| who(slot.id, slot.name.as_deref())).unwrap_or_default()
-    }
-
-    pub(crate) fn id(&self, key: Key) -> Option<u64> {
-        self.with(key, |slot| slot.id)
-    }
-
-    pub(crate) fn name(&self, key: Key) -> Option<String> {
-        self.with(key, |slot| display_name(slot.name.as_deref(), slot.id))
-    }
-
-    pub(crate) fn spawned_at(&self, key: Key) -> Option<&'static Location<'static>> {
-        self.with(key, |slot| slot.spawned_at)
-    }
-
-    /// Whose future is being polled.
-    pub(crate) fn current(&self) -> Option<Current> {
-        self.current.get()
-    }
-
-    /// The key of the task that is being polled, if `waker` is the one that was lent to it.
-    pub(crate) fn owner_of(&self, waker: &Waker) -> Option<Key> {
-        let current = self.current.get()?;
-        std::ptr::eq(current.waker, waker.data()).then_some(current.key)
-    }
-
-    /// Counts one more operation of a socket.
-    pub(crate) fn count_operation(&self) -> u32 {
-        self.operations.set(self.operations.get().wrapping_add(1));
-        self.operations.get()
-    }
-
-    /// How many tasks have not ended.
-    pub(crate) fn live(&self) -> usize {
-        self.live.get()
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.get(key.index())?;
+        (slot.generation == key.generation()).then(|| slots.remove(key.index()))
     }
 }
 
@@ -390,7 +354,8 @@ fn display_name(name: Option<&str>, id: u64) -> String {
 }
 
 /// How reports call a task.
-pub(crate) fn who(id: u64, name: Option<&str>) -> String {
+pub(crate) fn who(id: u64, extras: Option<&Extras>) -> String {
+    let name = extras.and_then(|extras| extras.name.as_deref());
     name.map_or_else(|| format!("task {id}"), |name| format!("task {id} ({name})"))
 }
 

@@ -30,18 +30,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use roundelay_pools::JobError;
+use roundelay_runtime::ContextValues;
 
-use crate::awaited_job::AwaitedJob;
+use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
-use crate::host::Host;
 use crate::promise::promise;
 use crate::task::{Task, TaskBuilder};
+use crate::told::made;
 
 /// Calls `work` on a thread of the loop's pool, and gives what it returns.
 ///
 /// It is handed to the pool at the first poll; up to that it can be moved about, and
 /// nothing happens. For several at once, spawn or [`gather_all`](crate::gather_all()) them.
-/// Inside, [`from_thread`](crate::from_thread()) calls back into the loop.
+/// Inside, [`from_thread`](crate::from_thread()) calls back into the loop. It sees the task's
+/// [context variables](crate::ContextVar), and what it sets stays with it.
 ///
 /// # Errors
 /// [`JobError`]: it panicked, or the pool is closed.
@@ -59,11 +61,13 @@ use crate::task::{Task, TaskBuilder};
 /// });
 /// ```
 #[doc(alias = "spawn_blocking")]
+#[track_caller]
 pub fn to_thread<F, T>(work: F) -> ToThread<F, T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    made("job");
     ToThread { stage: Stage::New(work) }
 }
 
@@ -157,11 +161,15 @@ where
     T: Send + 'static,
 {
     let tasks = expect_tasks("to_thread");
-    let host = Host::new(tasks.loop_ref.proxy());
-    let inside = Arc::clone(&host);
-    match tasks.blocking.submit(move || inside.run(work)) {
-        Ok(job) => Ok(AwaitedJob::new(&tasks, job, host)),
-        Err(refusal) => Err(JobError::Refused(refusal.to_string())),
+    let announced = Announced::new(&tasks, "threads");
+    let inside = Arc::clone(&announced.host);
+    let mut values = ContextValues::current();
+    match tasks.blocking.submit(move || values.run(|| inside.run(work))) {
+        Ok(job) => Ok(AwaitedJob::new(&tasks, job, announced, tasks.blocking.takes_real_time())),
+        Err(refusal) => {
+            announced.was_refused(&tasks);
+            Err(JobError::Refused(refusal.to_string()))
+        }
     }
 }
 

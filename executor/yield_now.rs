@@ -9,7 +9,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::Awaited;
+
 use crate::task_table::Waiter;
+use crate::told::awaits;
 
 /// Lets every other ready task take one step, then goes on: one turn of the loop.
 ///
@@ -47,7 +50,8 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.yielded = true;
-        Waiter::of(cx).wake();
+        Waiter::wake_poller(cx);
+        awaits(|| Awaited::NextTurn);
         Poll::Pending
     }
 }

@@ -29,6 +29,12 @@ pub trait Pool {
 
     /// Cancels each job that has not started, and says how many. Never blocks.
     fn cancel_queued(&self) -> usize;
+
+    /// Whether its jobs end by themselves, in the world's time. A virtual clock waits for such
+    /// jobs; it does not wait for a pool that lives by that very clock.
+    fn takes_real_time(&self) -> bool {
+        true
+    }
 }
 
 impl Pool for ThreadPool {

@@ -1,22 +1,26 @@
 //! Building a loop: which clock, who observes, what becomes of failures.
 //!
-//! Tutorial: chapters 8 and 19. Before this: `turn.rs`.
+//! Tutorial: chapters 8 and 19. Before this: `metrics.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
-use crate::failure::FailurePolicy;
+use crate::failure::{FailurePolicy, contain};
 use crate::inbox::Inbox;
 use crate::loop_ref::Core;
-use crate::observer::Observer;
+use crate::observer::{Event, Observer};
 use crate::reactor::Reactor;
+use crate::readiness_script::ReadinessScript;
 use crate::ready::ReadyQueue;
+use crate::scheduler::Scheduler;
+use crate::slow_watch::SlowWatch;
 use crate::timers::Timers;
 
 impl EventLoop {
@@ -30,7 +34,16 @@ impl EventLoop {
 
     /// A loop with other settings.
     pub fn builder() -> EventLoopBuilder {
-        EventLoopBuilder { virtual_clock: false, observer: None, policy: FailurePolicy::default() }
+        EventLoopBuilder {
+            virtual_clock: false,
+            observers: Vec::new(),
+            scheduler: None,
+            script: None,
+            isolated: false,
+            policy: FailurePolicy::default(),
+            debug: None,
+            slow_limit: SLOW_LIMIT,
+        }
     }
 }
 
@@ -50,8 +63,14 @@ impl EventLoop {
 #[must_use = "a builder builds nothing until `build` is called"]
 pub struct EventLoopBuilder {
     virtual_clock: bool,
-    observer: Option<Rc<dyn Observer>>,
+    observers: Vec<Rc<dyn Observer>>,
+    scheduler: Option<Rc<dyn Scheduler>>,
+    script: Option<ReadinessScript>,
+    isolated: bool,
     policy: FailurePolicy,
+    /// `None`: as the environment says.
+    debug: Option<bool>,
+    slow_limit: Duration,
 }
 
 impl EventLoopBuilder {
@@ -63,9 +82,76 @@ impl EventLoopBuilder {
         self
     }
 
-    /// Who is told of every [`Event`](crate::Event).
+    /// Who is told of every [`Event`](crate::Event). There may be several; they are told in the
+    /// order in which they were given.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observer = Some(Rc::new(observer));
+        self.observers.push(Rc::new(observer));
+        self
+    }
+
+    /// Who decides in which order a turn calls the steps that are ready; without one it is
+    /// first in, first out. Callbacks of `call_soon` keep their place in any case.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, ReadyEntry, Scheduler};
+    ///
+    /// /// The last shall be first.
+    /// struct Reversed;
+    ///
+    /// impl Scheduler for Reversed {
+    ///     fn arrange(&self, segment: &mut [ReadyEntry]) {
+    ///         segment.reverse();
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::builder().scheduler(Reversed).build()?;
+    /// # drop(event_loop);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scheduler(mut self, scheduler: impl Scheduler + 'static) -> Self {
+        self.scheduler = Some(Rc::new(scheduler));
+        self
+    }
+
+    /// Readiness comes from a script instead of the operating system. With the virtual clock as
+    /// well, and [`isolated`](EventLoopBuilder::isolated), every run is like the last, event for
+    /// event.
+    pub fn scripted_selector(mut self, script: ReadinessScript) -> Self {
+        self.script = Some(script);
+        self
+    }
+
+    /// Promises that nothing outside will ever wake this loop: no other thread, and no signal.
+    ///
+    /// Then an idle loop without a timer is a [`RunError::Deadlock`] even if somebody keeps a
+    /// door or a waker of it: what they could be used for will not happen. Whoever holds the
+    /// [clock](crate::LoopProxy::hold_clock), and whoever waits for a real socket, is still
+    /// waited for.
+    pub fn isolated(mut self) -> Self {
+        self.isolated = true;
+        self
+    }
+
+    /// Debug mode: warns of callbacks and steps that hold up the loop
+    /// ([`FailureKind::TooSlow`](crate::FailureKind::TooSlow)), and of tasks that are left when a
+    /// runner is closed ([`FailureKind::LeftBehind`](crate::FailureKind::LeftBehind)). The
+    /// warnings go where failures go, but never stop a run.
+    ///
+    /// Without this call the environment decides: `ROUNDELAY_DEBUG=1` turns it on. When off, it
+    /// costs nothing; when on, the clock is read several times for each callback.
+    ///
+    /// What else asyncio checks in debug mode is here checked by the compiler, always: a loop
+    /// used on another thread is a type error, a future that is never awaited a warning.
+    pub fn debug(mut self, on: bool) -> Self {
+        self.debug = Some(on);
+        self
+    }
+
+    /// How long a callback or a step may take before debug mode warns; 100 ms by default, as in
+    /// asyncio. It is measured by the loop's clock: on the virtual clock no step takes time.
+    #[doc(alias = "slow_callback_duration")]
+    pub fn slow_limit(mut self, limit: Duration) -> Self {
+        self.slow_limit = limit;
         self
     }
 
@@ -81,8 +167,13 @@ impl EventLoopBuilder {
     /// What the operating system says when it has no descriptor left for the loop.
     pub fn build(self) -> Result<EventLoop, RunError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        let (reactor, bell) = Reactor::new()?;
+        let (reactor, bell) = Reactor::new(self.script.is_some())?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let debug = self.debug.unwrap_or_else(debug_in_environment);
+        let mut observers = self.observers;
+        if debug {
+            observers.push(Rc::new(SlowWatch::new(self.slow_limit)));
+        }
         let core = Core {
             ready: RefCell::new(ReadyQueue::default()),
             timers: RefCell::new(Timers::new()),
@@ -90,24 +181,52 @@ impl EventLoopBuilder {
             clock: if self.virtual_clock { Clock::virtual_time() } else { Clock::real() },
             inbox: Arc::new(Inbox::new(id, bell)),
             target: RefCell::new(None),
-            observer: self.observer,
+            observer: together(observers),
+            script: self.script.map(RefCell::new),
+            scheduler: self.scheduler,
+            isolated: self.isolated,
             policy: self.policy,
+            debug,
             fatal: RefCell::new(None),
             stopping: Cell::new(false),
             closed: Cell::new(false),
             closing: Cell::new(false),
             observing: Cell::new(false),
             turn: Cell::new(0),
+            things: Cell::new(0),
         };
         Ok(EventLoop::with_core(core))
     }
+}
+
+const SLOW_LIMIT: Duration = Duration::from_millis(100);
+
+fn debug_in_environment() -> bool {
+    std::env::var_os("ROUNDELAY_DEBUG").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// Several observers as one.
+fn together(mut observers: Vec<Rc<dyn Observer>>) -> Option<Rc<dyn Observer>> {
+    if observers.len() > 1 {
+        return Some(Rc::new(move |now: Moment, event: &Event| {
+            for observer in &observers {
+                // One that panics keeps the news from nobody else.
+                let _ = contain(|| observer.observe(now, event));
+            }
+        }));
+    }
+    observers.pop()
 }
 
 impl fmt::Debug for EventLoopBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventLoopBuilder")
             .field("virtual_clock", &self.virtual_clock)
-            .field("observed", &self.observer.is_some())
+            .field("observers", &self.observers.len())
+            .field("scheduled", &self.scheduler.is_some())
+            .field("scripted", &self.script.is_some())
+            .field("isolated", &self.isolated)
+            .field("debug", &self.debug)
             .field("policy", &self.policy)
             .finish()
     }

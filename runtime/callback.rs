@@ -13,7 +13,7 @@
 //! # Invariants
 //! - The loop never looks inside a key. It does not know what the target keeps under it.
 //!
-//! Tutorial: chapters 2 and 6. Before this: `clock.rs`. After this: `far_timers.rs`.
+//! Tutorial: chapters 2 and 6. Before this: `clock.rs`. After this: `context.rs`.
 
 use std::fmt;
 
@@ -60,40 +60,47 @@ impl fmt::Debug for Callback {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    index: u32,
-    generation: u32,
+    /// The generation above, the index below. One number and not two: a key is written and read
+    /// over and over, and a processor that has just written two halves waits before it can read
+    /// them as one.
+    bits: u64,
 }
 
 impl Key {
     /// The key of `index` in its `generation`.
+    #[inline]
     pub const fn new(index: u32, generation: u32) -> Key {
-        Key { index, generation }
+        Key { bits: (generation as u64) << 32 | index as u64 }
     }
 
     /// Which place of the target's table.
+    #[inline]
     pub const fn index(self) -> usize {
-        self.index as usize
+        self.bits as u32 as usize
     }
 
     /// Which owner of that place, counted up each time it is given away again.
+    #[inline]
     pub const fn generation(self) -> u32 {
-        self.generation
+        (self.bits >> 32) as u32
     }
 
     /// Both in one number, for an atomic variable.
+    #[inline]
     pub const fn to_bits(self) -> u64 {
-        (self.generation as u64) << 32 | self.index as u64
+        self.bits
     }
 
     /// The key that [`Key::to_bits`] packed.
+    #[inline]
     pub const fn from_bits(bits: u64) -> Key {
-        Key { index: bits as u32, generation: (bits >> 32) as u32 }
+        Key { bits }
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.index, self.generation)
+        write!(f, "{}.{}", self.index(), self.generation())
     }
 }
 

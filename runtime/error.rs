@@ -84,10 +84,14 @@ pub enum RunError {
     Stopped,
     /// What the loop ran for was cancelled.
     Cancelled,
+    /// Ctrl-C: the main task was cancelled and has unwound. Only where the runner was built to
+    /// hear of it.
+    Interrupted,
     /// The loop would have slept for ever: nothing is ready, no timer can ever be due (one
     /// set for never does not count), nobody waits for a socket, and nobody holds a door:
     /// no [`LoopProxy`](crate::LoopProxy), and nothing that keeps one, such as a
-    /// [`Source`](crate::Source) or a waker.
+    /// [`Source`](crate::Source) or a waker. (Of a loop that was built
+    /// [isolated](crate::EventLoopBuilder::isolated) doors do not count.)
     Deadlock,
     /// The failure policy is to stop at the first failure that nobody can take.
     Failed(Box<Failure>),
@@ -112,6 +116,10 @@ impl fmt::Display for RunError {
             RunError::Cancelled => f.write_str(
                 "what the event loop ran for was cancelled before it was done; whoever asked for \
                  that knows why",
+            ),
+            RunError::Interrupted => f.write_str(
+                "Ctrl-C was pressed, so the main task was cancelled; a program that ends now should \
+                 exit with status 130",
             ),
             RunError::Deadlock => f.write_str(
                 "the event loop would sleep for ever: nothing is ready, no timer can be due, no \

@@ -15,7 +15,7 @@
 //! - A running loop is borrowed, so it cannot be closed.
 //! - After closing, nothing that was scheduled is ever called.
 //!
-//! Tutorial: chapter 8. Before this: `source.rs`. After this: `turn.rs`.
+//! Tutorial: chapter 8. Before this: `signal_handler.rs`. After this: `turn.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -25,6 +25,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::callback::Callback;
+use crate::context::ContextValues;
 use crate::error::RunError;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
@@ -117,7 +118,9 @@ impl EventLoop {
     /// ```
     #[track_caller]
     pub fn run_until(&self, mut done: impl FnMut() -> bool) -> Result<(), RunError> {
-        self.run_with(&mut || (), &mut done)
+        // The question is asked in the middle of a run, and in the name of whoever runs.
+        let mut values = ContextValues::current();
+        self.run_with(&mut || (), &mut || values.run(&mut done))
     }
 
     /// Turns until `done` says yes, with a callback that is lent and not given: `main` may
@@ -136,7 +139,10 @@ impl EventLoop {
         self.observe(|| Event::RunBegins);
         let outcome = self.turn_until(main, done);
         // The main callback was lent for this run only.
-        self.core.ready.borrow_mut().cancel_main();
+        let cancelled = self.core.ready.borrow_mut().cancel_main();
+        for place in cancelled {
+            self.observe(|| Event::CallCancelled { place });
+        }
         self.observe(|| Event::RunEnds);
         outcome
     }
@@ -192,7 +198,14 @@ impl EventLoop {
     /// Closes the loop: the same as dropping it.
     ///
     /// Callbacks that were not called are dropped, in no particular order; a panic in a
-    /// destructor is reported. A running loop cannot be closed: it is borrowed.
+    /// destructor is reported. A running loop cannot be closed: it is borrowed. Nor can a closed
+    /// one be used:
+    ///
+    /// ```compile_fail,E0382
+    /// # let event_loop = roundelay_runtime::EventLoop::new().unwrap();
+    /// event_loop.close();
+    /// event_loop.run_once();
+    /// ```
     pub fn close(self) {}
 
     fn drop_everything(&self) {

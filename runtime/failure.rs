@@ -29,6 +29,10 @@ pub enum FailureKind {
     TaskFailed,
     /// A destructor panicked while the loop let go of something.
     DestructorPanicked,
+    /// A warning of the debug mode: a callback or a task's step held up the loop for too long.
+    TooSlow,
+    /// A warning of the debug mode: the loop was closed while the task had not ended.
+    LeftBehind,
 }
 
 /// One failure, with what is known of where it came from.
@@ -81,6 +85,8 @@ impl fmt::Display for Failure {
             FailureKind::CallbackPanicked | FailureKind::TaskPanicked => "panicked",
             FailureKind::TaskFailed => "failed and nobody can take its error any more",
             FailureKind::DestructorPanicked => "panicked in a destructor",
+            FailureKind::TooSlow => "held up the loop",
+            FailureKind::LeftBehind => "was left behind",
         };
         write!(f, "{} {verb}: {}", self.who, self.message)?;
         if let Some(origin) = self.origin {
@@ -102,7 +108,7 @@ pub enum FailurePolicy {
     Report,
     /// Finish the turn, then let the run return [`RunError::Failed`](crate::RunError::Failed).
     Stop,
-    /// Call this. If it panics itself, the failure is written to standard error after all.
+    /// Call this, for warnings of the debug mode as well. If it panics itself, the failure is written to standard error after all.
     Handler(Rc<dyn Fn(&Failure)>),
 }
 

@@ -24,7 +24,7 @@
 //! - A timer lies where its [`Spot`] says. Whoever moves one says so: to the caller, who keeps
 //!   the spots.
 //!
-//! Tutorial: chapter 3. Before this: `callback.rs`. After this: `timers.rs`.
+//! Tutorial: chapter 3. Before this: `context.rs`. After this: `timers.rs`.
 
 use crate::clock::Moment;
 

@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use crate::callback::Key;
+use crate::observer::Event;
 use crate::reactor::{Bell, WaitKey};
 use crate::timers::TimerKey;
 
@@ -40,6 +41,8 @@ pub(crate) enum Message {
     /// Something that keeps a timer, such as a sleep, was dropped on another thread.
     CancelTimer(TimerKey),
     CancelWait(WaitKey),
+    /// Something to tell the observer.
+    Tell(Box<Event>),
     Forget(Key),
     /// The last hold on the clock is gone: look again whether it may jump.
     ClockFree,
@@ -150,7 +153,7 @@ mod tests {
     use crate::reactor::Reactor;
 
     fn inbox() -> (Reactor, Inbox) {
-        let (reactor, bell) = Reactor::new().unwrap();
+        let (reactor, bell) = Reactor::new(false).unwrap();
         (reactor, Inbox::new(1, bell))
     }
 

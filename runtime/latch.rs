@@ -8,27 +8,68 @@
 //!   not ready ---------------------------> ready
 //!      ^  |  wait: stand here                |  wait: refused, try now
 //!      +--+                                  |
-//!      ^------------------ WouldBlock: clear +
+//!      ^------ WouldBlock, or all was taken -+
 //! ```
 //!
 //! # Invariants
 //! - It starts out ready: try first. Wrongly ready costs one useless try; wrongly not ready
 //!   would hang.
+//! - After the last event (the other side has closed) only `WouldBlock` clears it: what is
+//!   still to be read then, the end at least, will not be announced again. The same holds after
+//!   urgent data, at which a read ends although there is more.
 //! - Nobody waits at a latch that is ready.
 //!
-//! Tutorial: chapter 7. Before this: `observer.rs`. After this: `reactor.rs`.
+//! Tutorial: chapter 7. Before this: `readiness_script.rs`. After this: `fine_wait.rs`.
 
 use crate::callback::Callback;
+
+/// One source under watch: a latch for each direction.
+pub(crate) struct Watch {
+    pub(crate) generation: u32,
+    pub(crate) read: Latch,
+    pub(crate) write: Latch,
+}
+
+impl Watch {
+    pub(crate) fn new(generation: u32) -> Watch {
+        Watch { generation, read: Latch::new(), write: Latch::new() }
+    }
+
+    /// Releases one latch, or both; `Some(true)` is for the last time. Moves the waiting callbacks
+    /// out, and counts them.
+    pub(crate) fn release(
+        &mut self,
+        readable: Option<bool>,
+        writable: Option<bool>,
+        released: &mut Vec<Callback>,
+    ) -> usize {
+        let before = released.len();
+        if let Some(ended) = readable {
+            self.read.release(ended, released);
+        }
+        if let Some(ended) = writable {
+            self.write.release(ended, released);
+        }
+        released.len() - before
+    }
+
+    /// All who wait, when there is nothing to wait for any more.
+    pub(crate) fn into_callbacks(self) -> impl Iterator<Item = Callback> {
+        self.read.into_callbacks().chain(self.write.into_callbacks())
+    }
+}
 
 /// What is known of one direction of one source, and who waits for it.
 pub(crate) struct Latch {
     ready: bool,
+    /// The last event has come.
+    ended: bool,
     waiting: Vec<(u64, Callback)>,
 }
 
 impl Latch {
     pub(crate) fn new() -> Latch {
-        Latch { ready: true, waiting: Vec::new() }
+        Latch { ready: true, ended: false, waiting: Vec::new() }
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -40,12 +81,18 @@ impl Latch {
         self.ready = false;
     }
 
-    /// The system said that it is ready. Moves the waiting callbacks out, and counts them.
-    pub(crate) fn release(&mut self, released: &mut Vec<Callback>) -> usize {
+    /// All that there was has been taken, as far as one can see.
+    pub(crate) fn clear_unless_ended(&mut self) {
+        self.ready = self.ended;
+    }
+
+    /// The system said that it is ready; `ended`: for the last time, as the other side has
+    /// closed, or with urgent data, after which a short read proves nothing. Moves the waiting
+    /// callbacks out.
+    fn release(&mut self, ended: bool, released: &mut Vec<Callback>) {
         self.ready = true;
-        let count = self.waiting.len();
+        self.ended |= ended;
         released.extend(self.waiting.drain(..).map(|(_, callback)| callback));
-        count
     }
 
     /// Leaves a callback, under a number. Gives it back if it need not wait.
@@ -79,7 +126,25 @@ impl Latch {
     }
 
     /// All who wait, when there is nothing to wait for any more.
-    pub(crate) fn into_callbacks(self) -> impl Iterator<Item = Callback> {
+    fn into_callbacks(self) -> impl Iterator<Item = Callback> {
         self.waiting.into_iter().map(|(_, callback)| callback)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_drained_waits_for_news_but_the_end_of_a_stream_is_not_news_twice() {
+        let mut latch = Latch::new();
+        latch.release(false, &mut Vec::new());
+        latch.clear_unless_ended();
+        assert!(!latch.is_ready());
+        latch.release(true, &mut Vec::new());
+        latch.clear_unless_ended();
+        assert!(latch.is_ready());
+        latch.clear();
+        assert!(!latch.is_ready());
     }
 }

@@ -16,13 +16,13 @@
 //! picture is read from below; an upper line uses the lower ones.
 //!
 //! ```text
-//!   turn, event_loop, builder                     the turn, and who runs it
+//!   turn, event_loop, builder                     the turn, and who runs it (and watches it)
 //!      |
 //!   loop_ref, schedule, running, proxy, source    who may ask, from where
 //!      |
 //!   timers, ready, latch, reactor, inbox          what waits
 //!      |
-//!   error, failure, clock, callback, observer
+//!   error, failure, clock, callback, context, observer
 //! ```
 //!
 //! # How a timer fires
@@ -44,11 +44,15 @@ mod error;
 mod failure;
 mod clock;
 mod callback;
+mod context;
 mod far_timers;
 mod timers;
 mod ready;
 mod observer;
+mod scheduler;
+mod readiness_script;
 mod latch;
+mod fine_wait;
 mod reactor;
 mod inbox;
 mod loop_ref;
@@ -56,21 +60,33 @@ mod schedule;
 mod running;
 mod proxy;
 mod source;
+mod signal;
+mod signal_pipe;
+mod signal_handler;
 mod event_loop;
 mod turn;
+mod slow_watch;
+mod metrics;
 mod builder;
 
 pub use builder::EventLoopBuilder;
 pub use callback::{Callback, Key, Target};
 pub use clock::{Instant, Moment};
+pub use context::{ContextValues, ContextVar, Reset};
 pub use error::{LoopClosed, RunError, WrongLoop};
 pub use event_loop::EventLoop;
 pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message, tell_stderr};
 pub use loop_ref::LoopRef;
-pub use observer::{Event, Observer, TaskEnd, Work};
+pub use metrics::{Metrics, MetricsSnapshot};
+pub use observer::{Awaited, Event, Observer, SyncDeed, TaskEnd, Work};
 pub use proxy::{ClockHold, LoopProxy};
 pub use reactor::{Direction, WaitKey};
-pub use running::{current_loop, report_here, running_since};
+pub use readiness_script::ReadinessScript;
+pub use running::{current_loop, observe_here, report_here, running_since};
 pub use schedule::CallHandle;
+pub use scheduler::{ReadyEntry, Scheduler};
+pub use signal::Signal;
+pub use signal_handler::SignalHandler;
+pub use signal_pipe::{ExitAtSecond, SignalPipe};
 pub use source::Source;
 pub use timers::TimerKey;

@@ -23,6 +23,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::callback::{Callback, Key, Target};
 use crate::clock::{Clock, Instant, Moment};
@@ -31,7 +32,9 @@ use crate::failure::{Failure, FailurePolicy, contain, report};
 use crate::inbox::Inbox;
 use crate::observer::{Event, Observer, Work};
 use crate::reactor::Reactor;
+use crate::readiness_script::ReadinessScript;
 use crate::ready::{Entry, ReadyQueue};
+use crate::scheduler::Scheduler;
 use crate::timers::{TimerKey, Timers};
 
 /// Everything that one loop consists of. One thread; each part in a cell of its own.
@@ -44,7 +47,14 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) target: RefCell<Option<Rc<dyn Target>>>,
     pub(crate) observer: Option<Rc<dyn Observer>>,
+    /// What says in the system's place which source is ready.
+    pub(crate) script: Option<RefCell<ReadinessScript>>,
+    /// Who decides the order where none is promised; `None` is first in, first out.
+    pub(crate) scheduler: Option<Rc<dyn Scheduler>>,
+    /// Nothing outside will ever wake this loop: its builder has said so.
+    pub(crate) isolated: bool,
     pub(crate) policy: FailurePolicy,
+    pub(crate) debug: bool,
     /// The failure that stops the run, when the policy says so.
     pub(crate) fatal: RefCell<Option<Failure>>,
     pub(crate) stopping: Cell<bool>,
@@ -54,6 +64,15 @@ pub(crate) struct Core {
     /// The observer is being told of an event.
     pub(crate) observing: Cell<bool>,
     pub(crate) turn: Cell<u64>,
+    /// How many things were given a number: see [`LoopRef::count_thing`].
+    pub(crate) things: Cell<u64>,
+}
+
+impl Core {
+    /// When the script, if there is one, has news next.
+    pub(crate) fn next_scripted(&self) -> Option<Moment> {
+        self.script.as_ref()?.borrow().next()
+    }
 }
 
 /// An event loop, on its own thread.
@@ -71,6 +90,14 @@ pub(crate) struct Core {
 /// event_loop.run_forever()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Another thread cannot be given one:
+///
+/// ```compile_fail,E0277
+/// # let event_loop = roundelay_runtime::EventLoop::new().unwrap();
+/// let inner = event_loop.loop_ref().clone();
+/// std::thread::spawn(move || inner.call_soon(|| ()));
+/// ```
 #[derive(Clone)]
 pub struct LoopRef {
     pub(crate) core: Rc<Core>,
@@ -81,6 +108,12 @@ impl LoopRef {
     #[must_use]
     pub fn time(&self) -> Instant {
         self.core.clock.instant(self.now())
+    }
+
+    /// Whether the loop's clock is [virtual](crate::EventLoopBuilder::virtual_clock).
+    #[must_use]
+    pub fn has_virtual_clock(&self) -> bool {
+        self.core.clock.is_virtual()
     }
 
     /// The time on the loop's clock, as the loop itself counts it.
@@ -108,6 +141,18 @@ impl LoopRef {
     #[must_use]
     pub fn instant(&self, moment: Moment) -> Instant {
         self.core.clock.instant(moment)
+    }
+
+    /// Blocks the loop's thread for `duration`, as a call would that knows nothing of the loop: on
+    /// the real clock the thread sleeps, the virtual clock is moved.
+    pub fn block_for(&self, duration: Duration) {
+        let clock = &self.core.clock;
+        if !clock.is_virtual() {
+            return std::thread::sleep(duration);
+        }
+        let (from, to) = (clock.now(), clock.now().after(duration));
+        clock.jump_to(to);
+        self.observe(|| Event::ClockJumps { from, to });
     }
 
     /// Ends the run after the turn that is running, or after the next one if none is.
@@ -162,6 +207,23 @@ impl LoopRef {
     }
 }
 
+/// Debug mode.
+impl LoopRef {
+    /// Whether the loop was built in [debug mode](crate::EventLoopBuilder::debug).
+    #[must_use]
+    pub fn is_debug(&self) -> bool {
+        self.core.debug
+    }
+
+    /// Warns: as [`LoopRef::report`], but a policy to stop does not stop for a warning.
+    pub fn warn(&self, warning: Failure) {
+        match &self.core.policy {
+            FailurePolicy::Handler(handler) => report(Some(&**handler), &warning),
+            FailurePolicy::Report | FailurePolicy::Stop => report(None, &warning),
+        }
+    }
+}
+
 /// For those who build on the loop: the executor's table of tasks, its timers.
 impl LoopRef {
     /// Names the one target whose keys this loop's callbacks may carry. Replaces an earlier.
@@ -174,7 +236,11 @@ impl LoopRef {
     /// turn. A closed loop forgets it.
     #[inline]
     pub fn run_soon(&self, key: Key) {
-        self.push(Entry::Run(key));
+        // The most frequent push of all, so it goes its own way: the entry is made in its place.
+        match self.is_closed() || self.is_observed() {
+            false => self.core.ready.borrow_mut().push_run(key),
+            true => drop(self.push(Entry::Run(key))),
+        }
     }
 
     /// Puts the main callback at the back of the ready queue: see
@@ -224,6 +290,14 @@ impl LoopRef {
         if self.core.observer.is_some() {
             self.tell(&event());
         }
+    }
+
+    /// The next number for a thing that observers are told of and that has none: counted from 1
+    /// in each loop.
+    #[must_use]
+    pub fn count_thing(&self) -> u64 {
+        self.core.things.set(self.core.things.get() + 1);
+        self.core.things.get()
     }
 
     /// Whether somebody observes this loop.

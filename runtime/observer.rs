@@ -18,9 +18,10 @@
 //! - Events speak of numbers, never of addresses: two runs can be compared.
 //! - An observer that panics is the observer's mistake: the panic is swallowed, and it is
 //!   told of the next event as usual.
-//! - Observing changes nothing: the times that an observer is told are not remembered.
+//! - Observing changes nothing: the times that an observer is told are not remembered. One
+//!   exception: where a job begins in another thread, its loop is told by a message, and turns.
 //!
-//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `latch.rs`.
+//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `scheduler.rs`.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -46,6 +47,11 @@ pub enum Event {
         /// How many entries are ready before the turn looks outside.
         ready: usize,
     },
+    /// The turn is over.
+    TurnEnds,
+    /// Nothing can ever happen any more: nothing is ready, no timer is set, no source is
+    /// awaited, and no other thread can reach the loop.
+    Stuck,
     /// The loop asks the operating system for events, and waits for them this long at most.
     WaitBegins {
         /// `None` is without end.
@@ -84,6 +90,13 @@ pub enum Event {
         place: u64,
         /// Whether it was a closure and panicked. (A task's panic is its own affair.)
         panicked: bool,
+    },
+    /// The scheduler has put steps that are ready into another order.
+    ReadyArranged {
+        /// The place of the first of them.
+        first: u64,
+        /// From there on: the place that each had before.
+        order: Vec<u64>,
     },
     /// A ready callback was cancelled.
     CallCancelled {
@@ -133,6 +146,13 @@ pub enum Event {
         /// The source's key.
         source: Key,
     },
+    /// Whoever waited for a source does not any more.
+    SourceLeft {
+        /// The source's key.
+        source: Key,
+        /// For reading, else for writing.
+        to_read: bool,
+    },
     /// What other threads had left was collected.
     InboxCollected {
         /// How many messages.
@@ -146,6 +166,8 @@ pub enum Event {
         key: Key,
         /// Its name.
         name: String,
+        /// Its future is the main one, which the loop is lent.
+        is_main: bool,
         /// The task that spawned it.
         parent: Option<u64>,
         /// The line that spawned it.
@@ -178,21 +200,144 @@ pub enum Event {
         /// How it ended.
         how: TaskEnd,
     },
+    /// The future that is being polled waits for this. Told before [`Event::TaskPending`];
+    /// of several, the last one counts.
+    Awaits(Awaited),
+    /// A future was made that will wait for something of this kind: "timer", "sync", "job".
+    WaitMade {
+        /// What kind.
+        kind: &'static str,
+        /// The line that made it.
+        at: &'static Location<'static>,
+    },
+    /// A promise was resolved, or dropped unset.
+    PromiseSettled {
+        /// The promise's number on this loop.
+        promise: u64,
+        /// Whether it was resolved.
+        resolved: bool,
+    },
+    /// A group of tasks was opened by the task that is being polled.
+    GroupOpened {
+        /// The group's number on this loop.
+        group: u64,
+    },
+    /// A task that was just spawned belongs to a group.
+    GroupJoined {
+        /// The group's number on this loop.
+        group: u64,
+        /// The task's number.
+        task: u64,
+    },
+    /// Every child of a group has ended.
+    GroupClosed {
+        /// The group's number on this loop.
+        group: u64,
+    },
+    /// Something happened at a lock, a semaphore, a queue, or one of their kind.
+    Sync {
+        /// Its number on this loop.
+        sync: u64,
+        /// What it is: "lock", "semaphore", "queue" and so on.
+        kind: &'static str,
+        /// What happened.
+        deed: SyncDeed,
+    },
     /// A job was given to a pool and is awaited.
     JobSubmitted {
         /// The job's number on this loop.
         job: u64,
+        /// The type of the pool.
+        pool: &'static str,
+    },
+    /// A worker has begun a job. The loop hears of it later than it happened: when it next
+    /// has to do with tasks or jobs.
+    JobStarted {
+        /// The job's number on this loop.
+        job: u64,
+        /// Which worker: a number for each thread, unique in this process.
+        worker: u64,
     },
     /// An awaited job has ended.
     JobEnded {
         /// The job's number on this loop.
         job: u64,
+        /// Whether it gave a value. Else it panicked, was lost or was refused.
+        done: bool,
     },
     /// Nobody awaits the job any more. It may still run.
     JobAbandoned {
         /// The job's number on this loop.
         job: u64,
     },
+    /// The program said something: a line of its output.
+    Said {
+        /// The line, without its end.
+        text: String,
+        /// It went to standard error.
+        to_stderr: bool,
+        /// The line that said it.
+        at: &'static Location<'static>,
+    },
+    /// The program remarked something that is no output.
+    Remarked {
+        /// The remark.
+        text: String,
+        /// The line that remarked it.
+        at: &'static Location<'static>,
+    },
+}
+
+/// What a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Awaited {
+    /// A timer, by its number.
+    Timer(u64),
+    /// A source, by its key.
+    Source(Key),
+    /// The end of a task, by its number.
+    Task(u64),
+    /// A job, by its number on the loop.
+    Job(u64),
+    /// A promise, by its number on the loop.
+    Promise(u64),
+    /// The end of a group, by its number on the loop.
+    Group(u64),
+    /// A lock, a semaphore, a queue or one of their kind, by its number on the loop.
+    Sync(u64),
+    /// Nothing: its next turn comes by itself.
+    NextTurn,
+}
+
+/// What happened at a lock, a semaphore, a queue, or one of their kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncDeed {
+    /// Somebody joins the line.
+    Waits {
+        /// Its place in the line: counted up.
+        ticket: u64,
+    },
+    /// Somebody gets what it came for.
+    Acquires {
+        /// Its place in the line, if it had to wait.
+        ticket: Option<u64>,
+        /// How many permits, or one.
+        count: usize,
+    },
+    /// Somebody gives back what it had.
+    Releases {
+        /// How many permits, or one.
+        count: usize,
+    },
+    /// Somebody leaves the line without what it came for.
+    Leaves {
+        /// Its place in the line.
+        ticket: u64,
+    },
+    /// So many items are inside now.
+    Level(usize),
 }
 
 /// What an entry of the ready queue is.

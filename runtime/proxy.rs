@@ -24,11 +24,13 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use crate::callback::Key;
+use crate::context::ContextValues;
 use crate::error::{LoopClosed, WrongLoop};
 use crate::inbox::{Inbox, Message};
 use crate::loop_ref::LoopRef;
+use crate::observer::Event;
 use crate::reactor::WaitKey;
-use crate::running::{current_loop, is_current};
+use crate::running::{current_loop, home, is_current, target_at_home};
 use crate::timers::TimerKey;
 
 impl LoopRef {
@@ -64,6 +66,9 @@ impl LoopProxy {
     /// Calls `callback` on the loop's thread, in one of its next turns, and wakes the loop
     /// if it sleeps. Never waits.
     ///
+    /// It sees the [context variables](crate::ContextVar) of the thread that calls, as they are
+    /// now.
+    ///
     /// If the loop is closed before it comes to it, the callback is dropped uncalled.
     ///
     /// # Errors
@@ -87,7 +92,11 @@ impl LoopProxy {
         &self,
         callback: impl FnOnce() + Send + 'static,
     ) -> Result<(), LoopClosed> {
-        self.inbox.leave(Message::Call(Box::new(callback))).map_err(|_| LoopClosed)
+        let callback: Box<dyn FnOnce() + Send> = match ContextValues::any_here() {
+            true => Box::new(ContextValues::current().wrap(callback)),
+            false => Box::new(callback),
+        };
+        self.inbox.leave(Message::Call(callback)).map_err(|_| LoopClosed)
     }
 
     /// Ends the loop's run after the turn that collects this message, which is often the
@@ -108,12 +117,10 @@ impl LoopProxy {
     /// # Errors
     /// [`WrongLoop`], which names both loops.
     pub fn local(&self) -> Result<LoopRef, WrongLoop> {
-        match current_loop() {
-            Some(current) if current.id() == self.id() => Ok(current),
-            current => {
-                Err(WrongLoop { made_on: self.id(), used_on: current.map(|current| current.id()) })
-            }
-        }
+        home(self.id()).ok_or_else(|| WrongLoop {
+            made_on: self.id(),
+            used_on: current_loop().map(|current| current.id()),
+        })
     }
 
     /// Keeps the loop's virtual clock from jumping until the guard is dropped. A real clock
@@ -148,23 +155,27 @@ impl LoopProxy {
 
     /// Tells the loop's target that what `key` waited for has happened, from any thread.
     pub fn notify(&self, key: Key) {
-        match self.local() {
-            Ok(home) => {
-                // Clone, let the borrow end, then call.
-                let target = home.core.target.borrow().clone();
-                if let Some(target) = target {
-                    target.notify(key);
-                }
-            }
-            Err(_) => self.tell(Message::Notify(key)),
+        match target_at_home(self.id()) {
+            Some(Some(target)) => target.notify(key),
+            Some(None) => {}
+            None => self.tell(Message::Notify(key)),
         }
     }
 
     /// Cancels a timer, from any thread.
     pub fn cancel_timer(&self, key: TimerKey) {
+        match home(self.id()) {
+            Some(home) => drop(home.cancel_timer(key)),
+            None => self.tell(Message::CancelTimer(key)),
+        }
+    }
+
+    /// Tells the loop's observer, from any thread. Elsewhere it becomes a message, so only
+    /// whoever knows that the loop is observed should ask for it.
+    pub fn observe(&self, event: Event) {
         match self.local() {
-            Ok(home) => drop(home.cancel_timer(key)),
-            Err(_) => self.tell(Message::CancelTimer(key)),
+            Ok(home) => home.observe(|| event),
+            Err(_) => self.tell(Message::Tell(Box::new(event))),
         }
     }
 
@@ -175,21 +186,18 @@ impl LoopProxy {
     }
 
     pub(crate) fn cancel_wait(&self, wait: WaitKey) {
-        match self.local() {
-            Ok(home) => {
-                let callback = home.core.reactor.borrow_mut().cancel_wait(wait);
-                drop(callback);
-            }
-            Err(_) => self.tell(Message::CancelWait(wait)),
+        match home(self.id()) {
+            Some(home) => home.cancel_wait(wait),
+            None => self.tell(Message::CancelWait(wait)),
         }
     }
 
     /// Lets go of a source: at once for the operating system, soon for the loop's table.
     pub(crate) fn release(&self, source: Key, fd: RawFd) {
         self.inbox.deregister(fd);
-        match self.local() {
-            Ok(home) => home.forget_source(source),
-            Err(_) => self.tell(Message::Forget(source)),
+        match home(self.id()) {
+            Some(home) => home.forget_source(source),
+            None => self.tell(Message::Forget(source)),
         }
     }
 

@@ -13,8 +13,8 @@
 //! Whoever wants to read tries first, and waits only after the system has said `WouldBlock`.
 //!
 //! # Invariants
-//! - A latch is cleared by `WouldBlock` and by nothing else. (mio asks for it: it tells when
-//!   a source *becomes* ready, not that it *is*; "edge-triggered".)
+//! - A latch is cleared by `WouldBlock`, or by a read or write of fewer bytes than asked for.
+//!   (The system tells when a source *becomes* ready, not that it *is*; "edge-triggered".)
 //! - An event for a source that is gone, or for an earlier source in the same slot, is
 //!   ignored: every token carries the slot's generation.
 //! - A source is deregistered before its descriptor is closed.
@@ -22,7 +22,7 @@
 //!
 //! mio is named in this file only.
 //!
-//! Tutorial: chapter 7. Before this: `latch.rs`. After this: `inbox.rs`.
+//! Tutorial: chapter 7. Before this: `fine_wait.rs`. After this: `inbox.rs`.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -33,7 +33,8 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 
 use crate::callback::{Callback, Key};
-use crate::latch::Latch;
+use crate::fine_wait::FineWait;
+use crate::latch::{Latch, Watch};
 
 /// The two things that a source can be ready for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ pub enum Direction {
 /// One waiting callback of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitKey {
-    source: Key,
-    direction: Direction,
+    pub(crate) source: Key,
+    pub(crate) direction: Direction,
     number: u64,
 }
 
@@ -62,6 +63,9 @@ pub(crate) struct News {
 /// Waits for the operating system, and remembers what it said.
 pub(crate) struct Reactor {
     poll: Poll,
+    fine_wait: FineWait,
+    /// Sources are not the system's affair: a script says when they are ready.
+    scripted: bool,
     sources: Slab<Watch>,
     next_generation: u32,
     next_wait: u64,
@@ -69,23 +73,23 @@ pub(crate) struct Reactor {
     waiting: usize,
 }
 
-/// One source under watch.
-struct Watch {
-    generation: u32,
-    read: Latch,
-    write: Latch,
-}
-
 impl Reactor {
     /// A reactor, and the bell that ends its wait from any thread.
-    pub(crate) fn new() -> io::Result<(Reactor, Bell)> {
+    pub(crate) fn new(scripted: bool) -> io::Result<(Reactor, Bell)> {
         let poll = Poll::new()?;
         let bell = Bell {
             waker: Waker::new(poll.registry(), BELL)?,
             registry: poll.registry().try_clone()?,
         };
-        let reactor =
-            Reactor { poll, sources: Slab::new(), next_generation: 0, next_wait: 0, waiting: 0 };
+        let reactor = Reactor {
+            poll,
+            fine_wait: FineWait::default(),
+            scripted,
+            sources: Slab::new(),
+            next_generation: 0,
+            next_wait: 0,
+            waiting: 0,
+        };
         Ok((reactor, bell))
     }
 
@@ -94,13 +98,10 @@ impl Reactor {
         let entry = self.sources.vacant_entry();
         let index = u32::try_from(entry.key()).expect("a loop holds fewer than 2^32 sources");
         let key = Key::new(index, self.next_generation);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), token(key), interest)?;
-        entry.insert(Watch {
-            generation: self.next_generation,
-            read: Latch::new(),
-            write: Latch::new(),
-        });
+        if !self.scripted {
+            self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), token(key), INTEREST)?;
+        }
+        entry.insert(Watch::new(self.next_generation));
         // The last value is left out: it belongs to the bell's token.
         self.next_generation = (self.next_generation + 1) % u32::MAX;
         Ok(key)
@@ -114,8 +115,7 @@ impl Reactor {
             return Vec::new();
         }
         let source = self.sources.remove(key.index());
-        let callbacks: Vec<Callback> =
-            source.read.into_callbacks().chain(source.write.into_callbacks()).collect();
+        let callbacks: Vec<Callback> = source.into_callbacks().collect();
         self.waiting -= callbacks.len();
         callbacks
     }
@@ -136,6 +136,13 @@ impl Reactor {
     pub(crate) fn clear_ready(&mut self, key: Key, direction: Direction) {
         if let Some(latch) = self.latch(key, direction) {
             latch.clear();
+        }
+    }
+
+    /// All that there was has been taken. If the other side has closed, it stays ready.
+    pub(crate) fn clear_drained(&mut self, key: Key, direction: Direction) {
+        if let Some(latch) = self.latch(key, direction) {
+            latch.clear_unless_ended();
         }
     }
 
@@ -181,22 +188,21 @@ impl Reactor {
     pub(crate) fn take_all(&mut self) -> Vec<Callback> {
         let mut callbacks = Vec::new();
         for (_, source) in &mut self.sources {
-            source.read.release(&mut callbacks);
-            source.write.release(&mut callbacks);
+            source.release(Some(true), Some(true), &mut callbacks);
         }
         self.waiting = 0;
         callbacks
     }
 
-    /// How many callbacks wait for readiness.
+    /// How many callbacks wait for the operating system.
     pub(crate) fn waiting_callbacks(&self) -> usize {
-        self.waiting
+        if self.scripted { 0 } else { self.waiting }
     }
 
     /// Waits for events, and adds the callbacks that they release to `released`.
     ///
-    /// The system call takes whole milliseconds and the timeout is rounded up to them: the
-    /// wait may be up to a millisecond too long, and is never too short.
+    /// The wait is never shorter than `timeout` unless there is an event. It may end without
+    /// one: a timer of an earlier wait may go off in this one.
     pub(crate) fn poll(
         &mut self,
         events: &mut EventBuffer,
@@ -204,34 +210,50 @@ impl Reactor {
         released: &mut Vec<Callback>,
         mut tell: impl FnMut(News),
     ) -> io::Result<usize> {
+        let timeout = match timeout {
+            Some(timeout) if !timeout.is_zero() => {
+                let registry = self.poll.registry();
+                self.fine_wait.set(timeout, |timer| {
+                    registry.register(&mut SourceFd(&timer), NOBODY, Interest::READABLE)
+                })
+            }
+            timeout => timeout,
+        };
         match self.poll.poll(&mut events.0, timeout) {
             // A signal arrived. Whoever cares about it has another way to hear of it.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             outcome => outcome?,
         }
         let mut count = 0;
-        for event in &events.0 {
-            if event.token() == BELL {
-                continue;
-            }
+        for event in events.0.iter().filter(|event| ![BELL, NOBODY].contains(&event.token())) {
             count += 1;
             let key = Key::from_bits(event.token().0 as u64);
             // An error or a hang-up is for everybody: the next try will say which.
             let broken = event.is_error();
-            let readable = event.is_readable() || event.is_read_closed() || broken;
-            let writable = event.is_writable() || event.is_write_closed() || broken;
-            let Some(source) = self.source(key) else { continue };
-            let mut freed = 0;
-            if readable {
-                freed += source.read.release(released);
+            let read_ended = event.is_read_closed() || event.is_priority() || broken;
+            let write_ended = event.is_write_closed() || broken;
+            let readable = (event.is_readable() || read_ended).then_some(read_ended);
+            let writable = (event.is_writable() || write_ended).then_some(write_ended);
+            if self.release(key, readable, writable, released) {
+                let (readable, writable) = (readable.is_some(), writable.is_some());
+                tell(News { source: key, readable, writable });
             }
-            if writable {
-                freed += source.write.release(released);
-            }
-            self.waiting -= freed;
-            tell(News { source: key, readable, writable });
         }
         Ok(count)
+    }
+
+    /// A source is ready: whoever waits for it goes. `false` if it is gone. `Some(true)` in a
+    /// direction is its last event.
+    pub(crate) fn release(
+        &mut self,
+        key: Key,
+        readable: Option<bool>,
+        writable: Option<bool>,
+        released: &mut Vec<Callback>,
+    ) -> bool {
+        let Some(source) = self.source(key) else { return false };
+        self.waiting -= source.release(readable, writable, released);
+        true
     }
 
     fn source(&mut self, key: Key) -> Option<&mut Watch> {
@@ -281,8 +303,16 @@ impl Bell {
 // A key is 64 bits, and a token must hold all of it.
 const _: () = assert!(usize::BITS >= 64, "roundelay needs a 64-bit machine");
 
-/// The bell's own token: a generation that no source gets.
+/// The tokens of the bell and of the timer that ends a wait, which only wake the loop: of a
+/// generation that no source gets.
 const BELL: Token = Token(usize::MAX);
+const NOBODY: Token = Token(usize::MAX - 1);
+
+/// What the system tells of each source; urgent data, because a read ends there, short of more.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 fn token(key: Key) -> Token {
     Token(key.to_bits() as usize)
@@ -302,14 +332,14 @@ mod tests {
 
     fn poll(reactor: &mut Reactor) -> Vec<Callback> {
         let mut released = Vec::new();
-        let mut events = EventBuffer::new();
-        reactor.poll(&mut events, Some(Duration::ZERO), &mut released, |_| ()).unwrap();
+        let events = &mut EventBuffer::new();
+        reactor.poll(events, Some(Duration::ZERO), &mut released, |_| ()).unwrap();
         released
     }
 
     #[test]
     fn readiness_is_remembered_until_would_block() {
-        let (mut reactor, _bell) = Reactor::new().unwrap();
+        let (mut reactor, _bell) = Reactor::new(false).unwrap();
         let (mut here, mut there) = UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
         let key = reactor.register(here.as_fd()).unwrap();
@@ -328,7 +358,7 @@ mod tests {
 
     #[test]
     fn an_event_for_a_source_that_is_gone_reaches_nobody() {
-        let (mut reactor, bell) = Reactor::new().unwrap();
+        let (mut reactor, bell) = Reactor::new(false).unwrap();
         let (here, mut there) = UnixStream::pair().unwrap();
         let old = reactor.register(here.as_fd()).unwrap();
         bell.deregister(here.as_raw_fd());
@@ -346,7 +376,7 @@ mod tests {
 
     #[test]
     fn two_callbacks_may_wait_for_one_direction_and_one_may_leave() {
-        let (mut reactor, _bell) = Reactor::new().unwrap();
+        let (mut reactor, _bell) = Reactor::new(false).unwrap();
         let (here, mut there) = UnixStream::pair().unwrap();
         let key = reactor.register(here.as_fd()).unwrap();
         reactor.clear_ready(key, Direction::Read);
@@ -362,10 +392,9 @@ mod tests {
 
     #[test]
     fn the_bell_ends_a_wait_without_an_event() {
-        let (mut reactor, bell) = Reactor::new().unwrap();
+        let (mut reactor, bell) = Reactor::new(false).unwrap();
         bell.ring();
-        let mut released = Vec::new();
-        let count = reactor.poll(&mut EventBuffer::new(), None, &mut released, |_| ()).unwrap();
-        assert_eq!((count, released.len()), (0, 0));
+        let count = reactor.poll(&mut EventBuffer::new(), None, &mut Vec::new(), |_| ()).unwrap();
+        assert_eq!(count, 0);
     }
 }

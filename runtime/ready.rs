@@ -14,7 +14,8 @@
 //! without a cell shared between the two.
 //!
 //! # Invariants
-//! - First in, first out. Nothing overtakes.
+//! - First in, first out. Nothing overtakes, except where a test has asked for it: see
+//!   `scheduler.rs`.
 //! - A turn runs only what is here when it starts to call (its step 5, in `turn.rs`): it
 //!   counts first, then takes that many. What the same turn collected just before is
 //!   counted: readiness, messages, due timers. What a callback adds waits for the next turn.
@@ -60,6 +61,21 @@ impl ReadyQueue {
         self.front + self.entries.len() as u64 - 1
     }
 
+    /// Adds a key at the back.
+    #[inline(always)]
+    pub(crate) fn push_run(&mut self, key: Key) {
+        // With the room made before, the entry need not be kept anywhere while room is made.
+        if self.entries.len() == self.entries.capacity() {
+            self.make_room();
+        }
+        self.entries.push_back(Entry::Run(key));
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        self.entries.reserve(1);
+    }
+
     /// Takes the front entry, and its place.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(u64, Entry)> {
@@ -95,13 +111,36 @@ impl ReadyQueue {
         self.entries.is_empty()
     }
 
-    /// Empties every entry that is the main callback's: its lender takes it back.
-    pub(crate) fn cancel_main(&mut self) {
-        for entry in &mut self.entries {
-            if matches!(entry, Entry::Main) {
-                *entry = Entry::Cancelled;
+    /// The entry at `place`, if it is still here.
+    pub(crate) fn peek(&self, place: u64) -> Option<&Entry> {
+        self.entries.get(place.checked_sub(self.front)? as usize)
+    }
+
+    /// The place of the entry at the front, if there is one.
+    pub(crate) fn front(&self) -> u64 {
+        self.front
+    }
+
+    /// Puts the entries from place `first` on into another order; `order` has the place of each.
+    pub(crate) fn rearrange(&mut self, first: u64, order: impl Iterator<Item = u64>) {
+        let mut taken = Vec::new();
+        for place in order {
+            let entry = self.entry_mut(place);
+            taken.extend(entry.map(|entry| std::mem::replace(entry, Entry::Cancelled)));
+        }
+        for (place, entry) in (first..).zip(taken) {
+            if let Some(spot) = self.entry_mut(place) {
+                *spot = entry;
             }
         }
+    }
+
+    /// Empties every entry that is the main callback's: its lender takes it back. Says at
+    /// which places they stood.
+    pub(crate) fn cancel_main(&mut self) -> Vec<u64> {
+        let places = (self.front..).zip(&mut self.entries);
+        let mains = places.filter(|(_, entry)| matches!(entry, Entry::Main));
+        mains.map(|(place, entry)| (*entry = Entry::Cancelled, place).1).collect()
     }
 
     /// Everything that was to be called, for closing the loop.

@@ -7,18 +7,27 @@
 //! # Invariants
 //! - At most one loop runs on a thread.
 //! - The note is there exactly while the loop runs or is being closed.
+//! - While a loop runs, its thread has no context variables of its own: each callback and each
+//!   task brings its own, and those of whoever runs the loop come back with the end of the run.
 //!
 //! Tutorial: chapter 8. Before this: `schedule.rs`. After this: `proxy.rs`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
+use std::rc::Rc;
 
+use crate::callback::Target;
+use crate::context::{ContextValues, take_leftovers};
 use crate::error::RunError;
 use crate::failure::{Failure, tell_stderr};
 use crate::loop_ref::LoopRef;
+use crate::observer::Event;
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+    /// Whether the loop that runs here is observed. Apart from the note, so that asking costs
+    /// next to nothing.
+    static OBSERVED: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Running {
@@ -47,6 +56,31 @@ pub fn current_loop() -> Option<LoopRef> {
     current.ok().flatten()
 }
 
+/// The loop with this number, if it is the one that runs on this thread.
+#[inline]
+pub(crate) fn home(id: u64) -> Option<LoopRef> {
+    with_home(id, LoopRef::clone)
+}
+
+/// The target of the loop with this number; `None` if the loop does not run on this thread,
+/// `Some(None)` if it has no target.
+#[inline]
+pub(crate) fn target_at_home(id: u64) -> Option<Option<Rc<dyn Target>>> {
+    with_home(id, |home| home.core.target.borrow().clone())
+}
+
+/// `look` must not call user code: the note is borrowed.
+#[inline]
+fn with_home<R>(id: u64, look: impl FnOnce(&LoopRef) -> R) -> Option<R> {
+    let looked = RUNNING.try_with(|running| {
+        let running = running.borrow();
+        let home = &running.as_ref()?.loop_ref;
+        (home.id() == id).then(|| look(home))
+    });
+    // A thread that is being taken down has no loop any more.
+    looked.ok().flatten()
+}
+
 /// Where the loop that runs on this thread was started.
 #[must_use]
 pub fn running_since() -> Option<&'static Location<'static>> {
@@ -69,12 +103,29 @@ pub fn report_here(failure: Failure) {
     }
 }
 
+/// Tells the observer of the loop that runs on this thread, if there is one. For whoever has
+/// no reference to the loop at hand.
+///
+/// Nothing of the caller's may be borrowed.
+#[inline]
+pub fn observe_here(event: impl FnOnce() -> Event) {
+    if OBSERVED.get() {
+        tell_here(event);
+    }
+}
+
+/// Out of line, so that the places that could tell stay small.
+#[cold]
+#[inline(never)]
+fn tell_here(event: impl FnOnce() -> Event) {
+    if let Some(home) = current_loop() {
+        home.observe(event);
+    }
+}
+
 /// Whether the loop with this number runs on this thread.
 pub(crate) fn is_current(id: u64) -> bool {
-    let same = RUNNING.try_with(|running| {
-        running.borrow().as_ref().is_some_and(|running| running.loop_ref.id() == id)
-    });
-    same.unwrap_or(false)
+    with_home(id, |_| ()).is_some()
 }
 
 /// Notes that `loop_ref` runs here, until the guard is dropped.
@@ -88,7 +139,8 @@ pub(crate) fn enter(
             return Err(RunError::Nested { outer: outer.since, inner: since });
         }
         *running = Some(Running { loop_ref: loop_ref.clone(), since });
-        Ok(Entered { earlier: None })
+        OBSERVED.set(loop_ref.is_observed());
+        Ok(Entered { earlier: None, outside: Some(take_leftovers()) })
     });
     // A thread that is being taken down cannot run a loop any more.
     entered.unwrap_or(Err(RunError::Closed))
@@ -99,21 +151,28 @@ pub(crate) fn enter(
 pub(crate) fn enter_to_close(loop_ref: &LoopRef) -> Option<Entered> {
     let closing = Running { loop_ref: loop_ref.clone(), since: Location::caller() };
     let earlier = RUNNING.try_with(|running| running.borrow_mut().replace(closing));
-    earlier.ok().map(|earlier| Entered { earlier })
+    OBSERVED.set(loop_ref.is_observed());
+    earlier.ok().map(|earlier| Entered { earlier, outside: None })
 }
 
 /// Takes the note away when dropped.
 pub(crate) struct Entered {
     earlier: Option<Running>,
+    /// The context variables of whoever runs the loop, kept until the run is over.
+    outside: Option<ContextValues>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         let earlier = self.earlier.take();
+        OBSERVED.set(earlier.as_ref().is_some_and(|earlier| earlier.loop_ref.is_observed()));
         // The reference may be the last one, and then drops the loop's parts: not inside
         // the borrow.
         let ended =
             RUNNING.try_with(|running| std::mem::replace(&mut *running.borrow_mut(), earlier));
         drop(ended);
+        if let Some(outside) = &mut self.outside {
+            outside.swap();
+        }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! # Invariants
 //! - Scheduling never calls.
+//! - A callback takes the context variables of its moment along.
 //! - Dropping a handle changes nothing; cancelling works to the very last moment.
 //!
 //! Tutorial: chapters 2 and 3. Before this: `loop_ref.rs`. After this: `running.rs`.
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use crate::callback::Callback;
 use crate::clock::{Instant, Moment};
+use crate::context::ContextValues;
 use crate::error::LoopClosed;
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
@@ -24,7 +26,9 @@ use crate::timers::TimerKey;
 impl LoopRef {
     /// Calls `callback` in the next turn, after everything that is ready already.
     ///
-    /// A panic in it is reported to the loop's failure policy and does not reach you.
+    /// It sees the [context variables](crate::ContextVar) as they are now, and what it sets is
+    /// gone when it returns. A panic in it is reported to the loop's failure policy and does not
+    /// reach you.
     ///
     /// # Errors
     /// [`LoopClosed`]; the callback is dropped.
@@ -44,7 +48,7 @@ impl LoopRef {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Result<CallHandle, LoopClosed> {
-        self.push_callback(Callback::new(callback))
+        self.push_callback(with_values(callback))
     }
 
     /// Calls `callback` once `delay` has passed, never earlier.
@@ -108,13 +112,22 @@ impl LoopRef {
         deadline: Moment,
         callback: impl FnOnce() + 'static,
     ) -> Result<CallHandle, LoopClosed> {
-        let timer = self.set_timer(deadline, Callback::new(callback))?;
+        let timer = self.set_timer(deadline, with_values(callback))?;
         Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForTime(timer) })
     }
 
     pub(crate) fn push_callback(&self, callback: Callback) -> Result<CallHandle, LoopClosed> {
         let place = self.push(Entry::Call(callback)).ok_or(LoopClosed)?;
         Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForItsTurn(place) })
+    }
+}
+
+/// A callback that will see the context variables as they are now.
+fn with_values(callback: impl FnOnce() + 'static) -> Callback {
+    match ContextValues::any_here() {
+        true => Callback::new(ContextValues::current().wrap(callback)),
+        // Callbacks are called without values, so there is nothing to pack.
+        false => Callback::new(callback),
     }
 }
 

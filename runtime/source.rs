@@ -9,7 +9,7 @@
 //!   `Source` first. A descriptor that is closed while it is still registered may come back
 //!   as somebody else's.
 //!
-//! Tutorial: chapter 7. Before this: `proxy.rs`. After this: `event_loop.rs`.
+//! Tutorial: chapter 7. Before this: `proxy.rs`. After this: `signal.rs`.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -33,8 +33,21 @@ impl LoopRef {
         }
         let fd = file.as_fd();
         let key = self.core.reactor.borrow_mut().register(fd)?;
+        if let Some(script) = &self.core.script {
+            script.borrow_mut().register(key);
+        }
         self.observe(|| Event::SourceRegistered { source: key });
         Ok(Source { key, fd: fd.as_raw_fd(), proxy: self.proxy() })
+    }
+
+    /// Takes back a wait.
+    pub(crate) fn cancel_wait(&self, wait: WaitKey) {
+        let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
+        if callback.is_some() {
+            let to_read = wait.direction == Direction::Read;
+            self.observe(|| Event::SourceLeft { source: wait.source, to_read });
+        }
+        drop(callback);
     }
 
     pub(crate) fn forget_source(&self, key: Key) {
@@ -73,6 +86,19 @@ impl Source {
         Ok(())
     }
 
+    /// Says that a stream moved fewer bytes than it was asked to: what there was has been read,
+    /// or what there was room for has been written. That spares the try that would only say
+    /// `WouldBlock`. If the other side has closed, the source stays ready: the end of the stream
+    /// is still to be read, and is not announced twice.
+    ///
+    /// # Errors
+    /// [`WrongLoop`] on a thread where its loop does not run.
+    pub fn clear_drained(&self, direction: Direction) -> Result<(), WrongLoop> {
+        let home = self.proxy.local()?;
+        home.core.reactor.borrow_mut().clear_drained(self.key, direction);
+        Ok(())
+    }
+
     /// Calls `callback` once, at the next readiness; in the next turn, if it is ready now.
     ///
     /// `earlier` is a wait of this source and this direction that this one replaces. Returns
@@ -101,18 +127,33 @@ impl Source {
             },
             None => callback,
         };
-        let outcome = reactor.wait(self.key, direction, callback);
         drop(reactor);
+        Ok(self.wait_at(&home, direction, callback))
+    }
+
+    /// As [`Source::clear_ready`], on a loop that may not be running.
+    pub(crate) fn clear_at(&self, home: &LoopRef, direction: Direction) {
+        home.core.reactor.borrow_mut().clear_ready(self.key, direction);
+    }
+
+    /// As [`Source::wait`], on a loop that may not be running.
+    pub(crate) fn wait_at(
+        &self,
+        home: &LoopRef,
+        direction: Direction,
+        callback: Callback,
+    ) -> Option<WaitKey> {
+        let outcome = home.core.reactor.borrow_mut().wait(self.key, direction, callback);
         match outcome {
             Ok(wait) => {
                 let to_read = direction == Direction::Read;
                 home.observe(|| Event::SourceAwaited { source: self.key, to_read });
-                Ok(Some(wait))
+                Some(wait)
             }
             Err(callback) => {
                 // A closed loop drops it: nobody is left who could be told.
                 let _ = home.push_callback(callback);
-                Ok(None)
+                None
             }
         }
     }
@@ -120,6 +161,12 @@ impl Source {
     /// Takes back a wait, from any thread.
     pub fn cancel_wait(&self, wait: WaitKey) {
         self.proxy.cancel_wait(wait);
+    }
+
+    /// How observers know the source.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.key
     }
 
     /// The door of the loop that watches.

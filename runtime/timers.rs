@@ -159,9 +159,12 @@ impl Timers {
     /// Takes the next timer that is due at `now` out of the heap: by deadline, then by the
     /// order of setting. It stays in the table until [`Timers::take_due`].
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<TimerKey> {
-        // A pile whose time has not come stays a pile.
-        if self.near.is_empty() && !self.far.advance(now) {
-            return None;
+        match self.near.peek() {
+            // Asked in every turn, and mostly answered here: dead or alive, none is due.
+            Some(Reverse(node)) if node.deadline > now => return None,
+            // A pile whose time has not come stays a pile.
+            None if !self.far.advance(now) => return None,
+            _ => {}
         }
         let first = self.first()?;
         if first.deadline > now {

@@ -24,22 +24,25 @@
 //!   joins them does. In a turn that looks, callbacks run in this order: what was ready
 //!   already, then readiness, then the inbox, then due timers.
 //! - A panic in a closure ends that closure; the failure policy decides the rest.
+//! - Context variables that a closure has set are gone when it returns.
 //!
-//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `builder.rs`.
+//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `slow_watch.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crate::callback::{Callback, Target};
+use crate::context::{ContextValues, take_leftovers};
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
 use crate::loop_ref::work;
-use crate::observer::Event;
+use crate::observer::{Event, Work};
 use crate::reactor::News;
 use crate::ready::Entry;
+use crate::scheduler::{ReadyEntry, is_arrangement};
 
 /// How many entries are called before a turn with work looks outside again.
 const CALLBACKS_BETWEEN_LOOKS: usize = 128;
@@ -53,6 +56,7 @@ impl EventLoop {
         self.collect_inbox();
         self.collect_due_timers();
         self.run_ready_callbacks(main);
+        self.observe(|| Event::TurnEnds);
         Ok(())
     }
 
@@ -70,6 +74,8 @@ impl EventLoop {
             return Sleep::NotAtAll;
         }
         let next = core.timers.borrow_mut().next_deadline();
+        let scripted = core.next_scripted();
+        let next = next.into_iter().chain(scripted).min();
         match next {
             None => Sleep::WithoutEnd,
             Some(deadline) if deadline <= core.clock.latest() => Sleep::NotAtAll,
@@ -110,7 +116,8 @@ impl EventLoop {
         let core = &self.core;
         let awaits_system = core.reactor.borrow().waiting_callbacks() > 0;
         let only_time_can_help = !awaits_system && !core.inbox.is_clock_held();
-        let cut_off = at_most.is_none() && only_time_can_help && self.nobody_has_a_door();
+        let cut_off =
+            at_most.is_none() && only_time_can_help && (core.isolated || self.nobody_has_a_door());
         // Imagine a thread that leaves a message and then lets go of its door: whoever sees
         // the door gone must look at the inbox once more, and will see the message.
         fence(Ordering::Acquire);
@@ -118,13 +125,16 @@ impl EventLoop {
             return self.look();
         }
         match at_most {
-            None if cut_off => Err(RunError::Deadlock),
+            None if cut_off => {
+                self.observe(|| Event::Stuck);
+                Err(RunError::Deadlock)
+            }
             Some(remaining) if core.clock.is_virtual() && only_time_can_help => {
                 let from = core.clock.now();
                 let to = from.after(remaining);
                 core.clock.jump_to(to);
                 self.observe(|| Event::ClockJumps { from, to });
-                Ok(())
+                if core.next_scripted().is_some() { self.look() } else { Ok(()) }
             }
             // Virtual time stands still while something real is under way.
             Some(_) if core.clock.is_virtual() => self.poll(None),
@@ -147,16 +157,19 @@ impl EventLoop {
         let mut released = self.released.take();
         let mut news = Vec::new();
         let observed = self.is_observed();
+        let mut tell = |source| {
+            if observed {
+                news.push(source);
+            }
+        };
         let outcome = self.core.reactor.borrow_mut().poll(
             &mut self.events.borrow_mut(),
             timeout,
             &mut released,
-            |source| {
-                if observed {
-                    news.push(source);
-                }
-            },
+            &mut tell,
         );
+        let scripted = self.core.next_scripted().is_some();
+        let played = if scripted { self.play(&mut released, &mut tell) } else { 0 };
         for &News { source, readable, writable } in &news {
             self.observe(|| Event::SourceReady { source, readable, writable });
         }
@@ -164,9 +177,26 @@ impl EventLoop {
             self.push(Entry::Call(callback));
         }
         self.released.set(released);
-        let events = outcome?;
+        let events = outcome? + played;
         self.observe(|| Event::WaitEnds { events });
         Ok(())
+    }
+
+    /// What the script says instead of the system.
+    #[cold]
+    fn play(&self, released: &mut Vec<Callback>, mut tell: impl FnMut(News)) -> usize {
+        let Some(script) = &self.core.script else { return 0 };
+        let now = self.core.clock.now();
+        let mut count = 0;
+        while let Some(line) = script.borrow_mut().pop_due(now) {
+            count += 1;
+            let Some((source, readable, writable)) = line else { continue };
+            let (read, write) = (readable.then_some(false), writable.then_some(false));
+            if self.core.reactor.borrow_mut().release(source, read, write, released) {
+                tell(News { source, readable, writable });
+            }
+        }
+        count
     }
 
     /// Step 3.
@@ -189,10 +219,8 @@ impl EventLoop {
             Message::Call(callback) => drop(self.push_callback(Callback::Once(callback))),
             Message::Notify(key) => drop(self.push(Entry::Call(Callback::Notify(key)))),
             Message::CancelTimer(timer) => drop(self.cancel_timer(timer)),
-            Message::CancelWait(wait) => {
-                let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
-                drop(callback);
-            }
+            Message::CancelWait(wait) => self.cancel_wait(wait),
+            Message::Tell(event) => self.observe(|| *event),
             Message::Forget(source) => self.forget_source(source),
             Message::ClockFree => {}
             Message::Stop => self.stop(),
@@ -223,56 +251,129 @@ impl EventLoop {
     fn run_ready_callbacks(&self, main: &mut dyn FnMut()) {
         let core = &self.core;
         let count = core.ready.borrow().len();
+        if core.scheduler.is_some() {
+            self.arrange_ready(count);
+        }
         self.since_look.set(self.since_look.get().saturating_add(count));
         let target = core.target.borrow().clone();
+        let target = target.as_deref();
+        let observed = self.is_observed();
         for _ in 0..count {
             let next = core.ready.borrow_mut().pop();
             let Some((place, entry)) = next else { break };
-            if !self.is_observed() {
-                self.call(entry, target.as_deref(), main);
-                continue;
+            match observed {
+                false => drop(self.call(entry, target, main)),
+                true => self.call_and_tell(place, entry, target, main),
             }
-            let what = work(&entry);
-            self.observe(|| Event::CallBegins { place, what });
-            let panicked = !self.call(entry, target.as_deref(), main);
-            self.observe(|| Event::CallEnds { place, panicked });
         }
     }
 
+    #[cold]
+    fn call_and_tell(
+        &self,
+        place: u64,
+        entry: Entry,
+        target: Option<&dyn Target>,
+        main: &mut dyn FnMut(),
+    ) {
+        let what = work(&entry);
+        self.observe(|| Event::CallBegins { place, what });
+        let panicked = !self.call(entry, target, main);
+        self.observe(|| Event::CallEnds { place, panicked });
+    }
+
+    /// Lets the scheduler put the next `count` entries into another order, segment by segment:
+    /// see `scheduler.rs`.
+    #[cold]
+    fn arrange_ready(&self, count: usize) {
+        let core = &self.core;
+        let Some(scheduler) = &core.scheduler else { return };
+        let front = core.ready.borrow().front();
+        let end = front + count as u64;
+        let mut first = front;
+        while first < end {
+            let mut segment: Vec<ReadyEntry> = {
+                let ready = core.ready.borrow();
+                let entries = (first..end).map_while(|place| Some((place, ready.peek(place)?)));
+                let entries = entries.map(|(place, entry)| (place, work(entry)));
+                let moves = entries
+                    .take_while(|(_, what)| !matches!(what, Work::Callback | Work::Cancelled));
+                moves.map(|(place, what)| ReadyEntry { place, what }).collect()
+            };
+            let length = segment.len() as u64;
+            if length > 1 {
+                let outcome = contain(|| scheduler.arrange(&mut segment));
+                match outcome {
+                    Ok(()) if is_arrangement(first, &segment) => self.put_in_order(first, &segment),
+                    Ok(()) => self.blame_scheduler("it did not hand back what it was given".into()),
+                    Err(message) => self.blame_scheduler(message),
+                }
+            }
+            first += length + 1;
+        }
+    }
+
+    fn put_in_order(&self, first: u64, segment: &[ReadyEntry]) {
+        let places = || segment.iter().map(|entry| entry.place);
+        if places().eq(first..first + segment.len() as u64) {
+            return;
+        }
+        self.core.ready.borrow_mut().rearrange(first, places());
+        self.observe(|| Event::ReadyArranged { first, order: places().collect() });
+    }
+
+    fn blame_scheduler(&self, message: String) {
+        self.report(Failure::new(FailureKind::CallbackPanicked, "the loop's scheduler", message));
+    }
+
     /// The one place where callbacks are called. `false` if it panicked.
+    #[inline(always)]
     fn call(&self, entry: Entry, target: Option<&dyn Target>, main: &mut dyn FnMut()) -> bool {
-        let callback = match entry {
-            Entry::Timer(timer) => self.core.timers.borrow_mut().take_due(timer),
-            Entry::Call(callback) => Some(callback),
-            Entry::Cancelled => None,
+        match entry {
             Entry::Run(key) => {
                 if let Some(target) = target {
                     target.run(key);
                 }
-                None
+                true
             }
             Entry::Main => {
                 main();
-                None
+                true
             }
-        };
-        match callback {
-            None => true,
-            Some(Callback::Notify(key)) => {
+            Entry::Cancelled => true,
+            Entry::Call(callback) => self.call_back(callback, target),
+            Entry::Timer(timer) => {
+                let callback = self.core.timers.borrow_mut().take_due(timer);
+                callback.is_none_or(|callback| self.call_back(callback, target))
+            }
+        }
+    }
+
+    fn call_back(&self, callback: Callback, target: Option<&dyn Target>) -> bool {
+        let callback = match callback {
+            Callback::Once(callback) => callback,
+            Callback::Notify(key) => {
                 if let Some(target) = target {
                     target.notify(key);
                 }
-                true
+                return true;
             }
-            Some(Callback::Once(callback)) => match contain(callback) {
-                Ok(()) => true,
-                Err(message) => {
-                    let kind = FailureKind::CallbackPanicked;
-                    self.report(Failure::new(kind, "a callback", message));
-                    false
-                }
-            },
+        };
+        let outcome = contain(callback);
+        if ContextValues::any_here() {
+            self.drop_leftovers();
         }
+        let Err(message) = outcome else { return true };
+        let kind = FailureKind::CallbackPanicked;
+        self.report(Failure::new(kind, "a callback", message));
+        false
+    }
+
+    /// What a callback has set is its own: the next one begins without.
+    #[cold]
+    fn drop_leftovers(&self) {
+        let leftovers = take_leftovers();
+        self.contain_drop(|| drop(leftovers));
     }
 }
 

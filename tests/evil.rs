@@ -899,6 +899,10 @@ fn pass(storm: &Storm, world: &Rc<World>) {
             }))
         }
     });
+    if !storm.observed {
+        // (Not beside an observer that acts: what it causes is told to nobody.)
+        runner = runner.observer(support::checked::Checked::new());
+    }
     if storm.observed {
         let owner = Owner::new();
         // While the observer is told something it does not hear what it causes itself.

@@ -3,7 +3,7 @@
 mod support;
 
 use std::cell::RefCell;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -11,7 +11,7 @@ use roundelay::{
     GatherCause, Task, TaskError, gather, gather_all, promise, sleep, spawn, timeout, try_gather,
     yield_now,
 };
-use support::{Census, Log, ms, reporting_runner, run_virtual};
+use support::{Census, Log, ms, poll_now, reporting_runner, run_virtual};
 
 #[test]
 fn results_come_in_the_order_of_the_argument_whatever_the_order_of_finishing() {
@@ -543,4 +543,54 @@ fn what_is_gathered_on_a_loop_that_is_closed_counts_as_cancelled() {
     runner.run(async { drop(first) }).unwrap();
     drop(runner);
     assert_eq!((log.take(), reports.take()), (vec!["cancelled".to_owned()], vec![]));
+}
+
+/// Awaits something and counts how often it was polled.
+async fn count_polls<F: Future>(future: F) -> (usize, F::Output) {
+    let (mut polls, mut future) = (0, std::pin::pin!(future));
+    let output = poll_fn(|cx| {
+        polls += 1;
+        future.as_mut().poll(cx)
+    });
+    let output = output.await;
+    (polls, output)
+}
+
+#[test]
+fn whoever_gathers_many_is_woken_by_the_last_or_by_the_first_failure_and_by_nobody_else() {
+    run_virtual(async {
+        let sleeps = || (1..=100).map(|n| sleep(ms(n)));
+        let (polls, all) = count_polls(gather_all(sleeps())).await;
+        assert_eq!((polls, all.len()), (2, 100));
+        let fails_at = |place: usize| {
+            sleeps().enumerate().map(move |(at, sleep)| async move {
+                sleep.await;
+                if at == place { Err(at) } else { Ok(at) }
+            })
+        };
+        let (polls, values) = count_polls(gather(fails_at(1000))).await;
+        assert_eq!((polls, values.unwrap().len()), (2, 100));
+        let (polls, values) = count_polls(gather(fails_at(50))).await;
+        assert_eq!((polls, values.unwrap_err().index), (2, 50));
+        // Once for the failure, and once for the end of the last of those that it cancels: each
+        // of them failed, too.
+        let (polls, values) = count_polls(try_gather(fails_at(98))).await;
+        assert_eq!((polls, values.unwrap_err().index), (3, 98));
+    });
+}
+
+#[test]
+fn whoever_drops_a_gather_is_not_woken_by_the_children_that_go() {
+    let log = Log::new();
+    let seen = log.clone();
+    run_virtual(async move {
+        let mut waits = gather_all([pending::<()>(), pending()]);
+        assert!(poll_now(&mut waits).await.is_pending());
+        drop(waits);
+        let other = seen.clone();
+        spawn(async move { other.add("another") }).detach();
+        yield_now().await;
+        seen.add("whoever dropped it");
+    });
+    assert_eq!(log.take(), ["another", "whoever dropped it"]);
 }

@@ -8,11 +8,15 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use roundelay::runtime::{self, Callback, ClockHold, Direction, Key, Source, TimerKey, WaitKey};
 // The glob below brings in the attribute `test` for async functions, too.
 use core::prelude::v1::test;
-use roundelay::testing::{Sequencer, Turn};
+use roundelay::testing::{
+    Explore, Explored, FailingSchedule, Schedule, Sequencer, SimListener, SimNet, SimStream,
+    SimWeather, Turn,
+};
 use roundelay::*;
 
 /// Compiles only if each type has the trait.
@@ -44,13 +48,22 @@ macro_rules! has_not {
 type Stays = Rc<()>;
 type Travels = Cell<u8>;
 
+type UnixReadHalf = ReadHalf<std::os::unix::net::UnixStream>;
+type UnixWriteHalf = WriteHalf<std::os::unix::net::UnixStream>;
+
 // ---- travels, and may be shared -------------------------------------------------------------
 
 has!(Send: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
 has!(Sync: LoopProxy, ClockHold, Source, Key, TimerKey, WaitKey, Direction, Moment, Instant);
 
+has!(Send: ReadinessScript, JobPlan, Schedule, Explore, Explored, FailingSchedule, SimWeather);
 has!(Send: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow, Interval, MissedTick);
 has!(Sync: TcpStream, TcpListener, ReadHalf, WriteHalf, Sleep, YieldNow, Interval, MissedTick);
+
+has!(Send: UnixStream, UnixListener, UnixDatagram, UdpSocket, Watched<std::fs::File>);
+has!(Sync: UnixStream, UnixListener, UnixDatagram, UdpSocket, Watched<std::fs::File>);
+has!(Send: UnixReadHalf, UnixWriteHalf, ReuniteError, Endpoint, Resolver, PeerCredentials);
+has!(Sync: UnixReadHalf, UnixWriteHalf, ReuniteError, Endpoint, Resolver, PeerCredentials);
 
 has!(Send: Select<Sleep, Sleep>, Race<Sleep>, RaceOk<Sleep, u8>, Either<Travels, Travels>);
 has!(Sync: Select<Sleep, Sleep>, Race<Sleep>, RaceOk<Sleep, u8>);
@@ -61,13 +74,18 @@ has!(Sync: Timeout<Sleep>);
 has!(Send: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
 has!(Sync: CancelToken, CancelOnDrop, UntilCancelled, RunUntilCancelled<Sleep>);
 
-has!(Send: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
-has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, CurrentTask);
+has!(Send: Failure, FailureKind, runtime::Event, Work, TaskEnd, TaskInfo, TaskEnded, TaskState);
+has!(Sync: Failure, FailureKind, runtime::Event, Work, TaskEnd, TaskInfo, TaskEnded, TaskState);
+has!(Send: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, WithVariable<u8, Sleep>);
+has!(Sync: ContextVar<u8>, ContextValues, Reset, MetricsSnapshot, WithVariable<u8, Sleep>);
+has_not!(Send: Shared<u8>, OnDone, OnSettled, Metrics);
 
 // ---- errors: whoever boxes one as `dyn Error + Send + Sync` can -------------------------------
 
 has!(Send: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
 has!(Sync: LoopClosed, WrongLoop, RunError, TaskError, TaskPanic, Elapsed, Abandoned, ChildEnded);
+has!(Send: LookupError, ConnectError, LineTooLong, LineReader<&'static [u8]>);
+has!(Sync: LookupError, ConnectError, LineTooLong, LineReader<&'static [u8]>);
 has!(Send: Cancelled, StartError<u8>);
 has!(Sync: Cancelled, StartError<u8>);
 has!(Send: BrokenBarrier, OverReleased, SetError<u8>);
@@ -98,6 +116,9 @@ has_not!(Sync: EventLoop, EventLoopBuilder, LoopRef, CallHandle, Callback, Failu
 has_not!(Send: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Sync: Runner, RunnerBuilder, Task<()>, TaskBuilder, TaskGroup<()>, Child<()>);
 has_not!(Send: TryGather<Vec<Task<Result<(), ()>>>>, RaceTasks<()>, AsCompleted<()>, Wait<'_, ()>);
+// A pair in memory stays, so that a loop can tell that both ends wait for each other.
+has_not!(Send: DuplexStream, DuplexReader, DuplexWriter, LineReader<DuplexStream>);
+has_not!(Sync: DuplexStream, DuplexReader, DuplexWriter, LineReader<DuplexStream>);
 has_not!(Send: Deadline, Guarded<Sleep>, TimeoutJoin<()>, Select<Sleep, Task<()>>);
 has_not!(Send: CancelScope, Scoped<Sleep>, Shielded<Sleep>);
 has_not!(Sync: CancelScope, Scoped<Sleep>, Shielded<Sleep>);
@@ -126,6 +147,8 @@ has_not!(Sync: WatchSender<()>, WatchReceiver<()>);
 has_not!(Send: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
 has_not!(Sync: Promise<()>, PromiseFuture<()>, Gather<Vec<Task<Result<(), ()>>>>, GatherAll<Vec<Task<()>>>);
 
+has_not!(Send: TimedPool, SimNet, SimListener, SimStream);
+has_not!(Sync: TimedPool, SimNet, SimListener, SimStream);
 has_not!(Send: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
 has_not!(Sync: RateLimiter, ResourcePool<u8, ()>, Pooled<u8>, Feed<u8>, Sequencer, Turn);
 
@@ -135,6 +158,7 @@ has_not!(Sync: Timeout<std::future::Ready<Travels>>);
 
 // ---- needs no pin -----------------------------------------------------------------------------
 
+has!(Unpin: UnixStream, UnixReadHalf, UnixWriteHalf, DuplexStream, DuplexReader, DuplexWriter);
 has!(Unpin: TcpStream, ReadHalf, WriteHalf, Sleep, YieldNow, Task<Stays>, Child<Stays>);
 has!(Unpin: AcquireLock<Stays>, AcquireRead<Stays>, AcquireWrite<Stays>, AcquireToken, EventWait);
 has!(Unpin: ConditionWait<Stays>, BarrierWait, Notified);
@@ -154,6 +178,20 @@ fn the_futures_of_sockets_may_travel_too() {
     check(async {
         let listener = TcpListener::bind(nowhere)?;
         listener.accept().await
+    });
+    check(TcpStream::connect("localhost:80"));
+    check(TcpStream::connect_timeout(vec![nowhere], Duration::ZERO));
+    check(lookup_host("localhost:80"));
+    check(UnixStream::connect("/nowhere"));
+    check(async move {
+        let socket = UdpSocket::bind(nowhere)?;
+        socket.send_to(b"x", nowhere).await?;
+        socket.recv_from(&mut [0]).await
+    });
+    check(async {
+        let socket = UnixDatagram::unbound()?;
+        socket.send_to(b"x", "/nowhere").await?;
+        UnixListener::bind("/nowhere")?.accept().await
     });
     check(async move {
         use futures_lite::{AsyncReadExt, AsyncWriteExt};

@@ -1,4 +1,4 @@
-//! The command line: `roundelay manifest`, `roundelay tour`.
+//! The command line: `roundelay manifest`, `roundelay tour`, `roundelay inspect`.
 //!
 //! The arguments of each subcommand are described beside it; here they are put together and judged. Wrong
 //! arguments get a sentence, the usage, and exit status 2, and nothing has been done by then.
@@ -9,7 +9,9 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::inspect::InspectOptions;
 use crate::manifest::options::ManifestOptions;
+use crate::tour::TourOptions;
 
 /// The arguments of `roundelay`.
 #[derive(Debug, Parser)]
@@ -31,7 +33,9 @@ pub enum Command {
     /// List the SHA-256 of every file, as sha256sum does, or check such a list
     Manifest(Box<ManifestOptions>),
     /// Run the first small programs of the course, and show what happens in which turn of the loop
-    Tour,
+    Tour(TourOptions),
+    /// Show a recorded run in any form, check it, compare two, or step through it
+    Inspect(InspectOptions),
 }
 
 /// Reads the arguments; the first is the name of the program.
@@ -43,11 +47,13 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
-    Arguments::try_parse_from(arguments).map_err(with_usage)
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let asked = arguments.get(1).and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    Arguments::try_parse_from(arguments).map_err(|error| with_usage(error, &asked))
 }
 
 /// Clap leaves the usage out where only a value is wrong. We show it every time.
-fn with_usage(error: clap::Error) -> clap::Error {
+fn with_usage(error: clap::Error, asked: &str) -> clap::Error {
     let text = error.to_string();
     if error.exit_code() != 2 || text.contains("Usage:") {
         return error;
@@ -56,8 +62,10 @@ fn with_usage(error: clap::Error) -> clap::Error {
     let what = what.trim_start_matches("error: ").trim_end().to_owned();
     let mut command = Arguments::command();
     command.build();
-    let manifest = command.find_subcommand_mut("manifest").expect("it is declared above");
-    manifest.error(error.kind(), what)
+    match command.find_subcommand_mut(asked) {
+        Some(subcommand) => subcommand.error(error.kind(), what),
+        None => command.error(error.kind(), what),
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +77,7 @@ mod tests {
     fn manifest(arguments: &[&str]) -> Result<ManifestOptions, clap::Error> {
         match parse([&["roundelay", "manifest"], arguments].concat())?.command {
             Command::Manifest(options) => Ok(*options),
-            Command::Tour => panic!("asked for a manifest"),
+            _ => panic!("asked for a manifest"),
         }
     }
 
@@ -140,6 +148,18 @@ mod tests {
             assert!(error.to_string().contains("Usage: roundelay manifest"), "{wrong:?}: {error}");
         }
         assert_eq!(parse(["roundelay"]).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn each_subcommand_shows_its_own_usage() {
+        let error = parse(["roundelay", "inspect", "run.json", "--to", "film"]).unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("Usage: roundelay inspect"), "{told}");
+        assert!(told.contains("[possible values: html, text, svg"), "{told}");
+        assert_eq!(parse(["roundelay", "inspect"]).unwrap_err().exit_code(), 2);
+        assert!(parse(["roundelay", "inspect", "run.json", "--check", "--step"]).is_err());
+        let tour = parse(["roundelay", "tour", "--trace", "runs"]).unwrap().command;
+        assert!(matches!(tour, Command::Tour(options) if options.trace.is_some()));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //!
 //! - [`args`]: what the command can be asked to do.
 //! - [`tour`]: the first small programs of the course.
+//! - [`inspect`]: a recorded run, shown and checked.
 //! - [`manifest`]: the capstone, a tool to keep.
 #![forbid(unsafe_code)]
 
 pub mod args;
 pub mod tour;
+pub mod inspect;
 pub mod manifest;
 
 /// Trees for tests, shared with the tests of the whole command.

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use roundelay_tutorial::args::{self, Command};
+use roundelay_tutorial::inspect;
 use roundelay_tutorial::manifest;
 use roundelay_tutorial::tour;
 
@@ -13,10 +14,18 @@ fn main() -> ExitCode {
     let arguments = args::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match arguments.command {
         Command::Manifest(options) => manifest::run::run(&options).into(),
-        Command::Tour => match tour::tour(std::io::stdout()) {
+        Command::Tour(options) => match tour::tour(std::io::stdout(), &options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("roundelay: the tour ended early: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Command::Inspect(options) => match inspect::inspect(&options) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(why) => {
+                eprintln!("roundelay: {why}");
                 ExitCode::FAILURE
             }
         },

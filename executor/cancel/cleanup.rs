@@ -26,11 +26,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use roundelay_runtime::{Failure, FailureKind};
+use roundelay_runtime::{ContextValues, Failure, FailureKind};
 
 use crate::current::expect_tasks;
-use crate::task::spawn_cleanup;
-use crate::task_table::Tasks;
+use crate::task::start;
+use crate::task_table::{Birth, Tasks};
 use crate::time::timeout::timeout;
 
 /// Awaits `work`, then `cleanup`, and gives the work's output. If it is dropped in between,
@@ -236,4 +236,22 @@ impl Drop for Cleanup {
 
 fn lost(how: String, at: &'static Location<'static>) -> Failure {
     Failure::new(FailureKind::TaskFailed, "a cleanup", how).origin(at)
+}
+
+/// Spawns a cleanup: a task without a handle, which a closing loop waits for.
+fn spawn_cleanup(
+    tasks: &Rc<Tasks>,
+    cleanup: impl Future<Output = ()> + 'static,
+    at: &'static Location<'static>,
+) {
+    let counted = tasks.count_cleanup();
+    let future = async move {
+        let _counted = counted;
+        cleanup.await;
+    };
+    let values = ContextValues::current();
+    let birth = Birth { name: Some("cleanup".into()), at, values, eager: false };
+    let task = start(Rc::clone(tasks), future, birth);
+    tasks.mark_cleanup(task.key);
+    task.detach();
 }

@@ -67,7 +67,8 @@ pub(crate) fn innermost() -> Option<Rc<Region>> {
 }
 
 fn current_task_id() -> Option<u64> {
-    current_tasks()?.current().map(|current| current.id)
+    let tasks = current_tasks()?;
+    tasks.id(tasks.current()?)
 }
 
 impl Region {

@@ -35,7 +35,11 @@ pub(crate) type Seat = Option<Ticket>;
 impl Audience {
     /// One sender and one receiver.
     pub(crate) fn new() -> Audience {
-        Audience { senders: Cell::new(1), receivers: Cell::new(1), waiting: WaitQueue::new() }
+        Audience {
+            senders: Cell::new(1),
+            receivers: Cell::new(1),
+            waiting: WaitQueue::new("channel"),
+        }
     }
 
     /// Waits until `look` finds something. It must not run user code.

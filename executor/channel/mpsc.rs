@@ -26,11 +26,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use roundelay_runtime::SyncDeed;
 
 use crate::channel::pipe::{Pipe, Room};
 use crate::sync::closed::{Closed, Finished, TryGetError, TryPutError};
 use crate::sync::wait_queue::{Left, Ticket};
 use crate::task_table::Waiter;
+use crate::told::made;
 
 /// A channel with room for `capacity` values: [`Sender::send`] waits while it is full. Both
 /// ends stay on one thread. (Across threads, the channels of the crates async-channel and flume
@@ -90,7 +92,9 @@ impl<T> Sender<T> {
     /// *Cancel safety: loses data.* A value that was not sent yet is dropped with the future. It
     /// is in the channel only if the future said so; a place that was promised to it goes to the
     /// next in line. Where it must not be lost, [`Sending::into_value`] gives it back.
+    #[track_caller]
     pub fn send(&self, value: T) -> Sending<'_, T> {
+        made("sync");
         Sending { sender: self, value: Some(value), ticket: None }
     }
 
@@ -164,7 +168,9 @@ impl<T> Receiver<T> {
     /// [`Finished`] when nothing is left and the last sender is gone.
     ///
     /// *Cancel safety: safe.*
+    #[track_caller]
     pub fn recv(&mut self) -> Receiving<'_, T> {
+        made("sync");
         Receiving { receiver: self, waits: false }
     }
 
@@ -288,7 +294,11 @@ impl<T> Future for Sending<'_, T> {
                 return Poll::Ready(Err(Closed(self.take_value())));
             }
             if promised.is_some() || (self.ticket.is_none() && pipe.take_place()) {
-                self.ticket = None;
+                if let ticket @ Some(_) = self.ticket.take() {
+                    let name = &self.sender.pipe.waiting.name;
+                    name.tell(|| SyncDeed::Acquires { ticket, count: 1 });
+                }
+                let pipe = &self.sender.pipe;
                 pipe.push(self.take_value());
                 return Poll::Ready(Ok(()));
             }

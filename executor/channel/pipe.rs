@@ -19,6 +19,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
+use roundelay_runtime::SyncDeed;
+
 use crate::sync::wait_queue::WaitQueue;
 use crate::task_table::Waiter;
 
@@ -48,7 +50,7 @@ impl<T> Pipe<T> {
             values: RefCell::default(),
             free: Cell::new(capacity),
             receiver: Cell::new(None),
-            waiting: WaitQueue::new(),
+            waiting: WaitQueue::new("channel"),
             senders: Cell::new(1),
             closed: Cell::new(false),
         }
@@ -75,11 +77,13 @@ impl<T> Pipe<T> {
     /// Puts a value in, at a place that was taken or promised.
     pub(crate) fn push(&self, value: T) {
         self.values.borrow_mut().push_back(value);
+        self.tell_level();
         self.wake_receiver();
     }
 
     pub(crate) fn pop(&self) -> Option<T> {
         let value = self.values.borrow_mut().pop_front()?;
+        self.tell_level();
         self.give_place_back();
         Some(value)
     }
@@ -97,11 +101,17 @@ impl<T> Pipe<T> {
     pub(crate) fn note_receiver(&self, receiver: Waiter) {
         let earlier = self.receiver.replace(Some(receiver));
         drop(earlier);
+        self.waiting.name.tell_awaited();
     }
 
     /// Takes the note away.
     pub(crate) fn take_receiver(&self) -> Option<Waiter> {
         self.receiver.take()
+    }
+
+    /// Tells how many values are inside.
+    fn tell_level(&self) {
+        self.waiting.name.tell(|| SyncDeed::Level(self.len()));
     }
 
     fn wake_receiver(&self) {

@@ -22,10 +22,13 @@ use std::future::Future;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use roundelay_runtime::Key;
+
 use crate::combinators::finish_line::{AnyTask, FinishLine};
 use crate::combinators::gather_error::GatherCause;
 use crate::error::TaskError;
 use crate::task::{Task, spawn};
+use crate::task_table::Tasks;
 
 /// Futures that can be gathered: whatever can be iterated, and tuples of two to eight.
 ///
@@ -75,6 +78,10 @@ pub trait FallibleChildren: Children {
     /// Their error.
     type Error;
 
+    /// Shows each task, in order, with a way to see whether it failed.
+    #[doc(hidden)]
+    fn each_fallible(&self, show: &mut dyn FnMut(Fallible<'_>));
+
     /// Whether a child that has ended failed, in whatever way.
     #[doc(hidden)]
     fn has_failed(&self, index: usize) -> bool;
@@ -92,6 +99,14 @@ pub trait FallibleChildren: Children {
 #[allow(missing_debug_implementations, reason = "an empty shell outside of this crate")]
 pub struct Shown<'a>(pub(crate) &'a dyn AnyTask);
 
+/// A task that is shown by [`FallibleChildren::each_fallible`].
+#[allow(missing_debug_implementations, reason = "an empty shell outside of this crate")]
+pub struct Fallible<'a> {
+    task: &'a dyn AnyTask,
+    address: (Rc<Tasks>, Key),
+    failed: fn(&Tasks, Key) -> bool,
+}
+
 /// Children, and the line at which they arrive.
 pub(crate) struct Brood<C: Children> {
     /// `None`: let go.
@@ -102,7 +117,7 @@ pub(crate) struct Brood<C: Children> {
 }
 
 impl<C: Children> Brood<C> {
-    /// Watches children that have just been spawned.
+    /// Watches children that have just been spawned. Each that ends wakes whoever waits.
     pub(crate) fn new(children: C) -> Brood<C> {
         let line = Rc::<FinishLine>::default();
         let mut running = 0;
@@ -110,6 +125,28 @@ impl<C: Children> Brood<C> {
             line.watch(running, task);
             running += 1;
         });
+        Brood { children: Some(children), line, running }
+    }
+
+    /// The same, for somebody who is woken when all have ended.
+    pub(crate) fn all(children: C) -> Brood<C> {
+        let brood = Brood::new(children);
+        brood.line.let_sleep_until_the_last_of(brood.running);
+        brood
+    }
+
+    /// The same, for somebody who is woken when all have ended, and when one fails.
+    pub(crate) fn all_or_a_failure(children: C) -> Brood<C>
+    where
+        C: FallibleChildren,
+    {
+        let line = Rc::<FinishLine>::default();
+        let mut running = 0;
+        children.each_fallible(&mut |Fallible { task, address: (tasks, key), failed }| {
+            line.watch_with_alarm(running, task, move || failed(&tasks, key));
+            running += 1;
+        });
+        line.let_sleep_until_the_last_of(running);
         Brood { children: Some(children), line, running }
     }
 
@@ -145,6 +182,9 @@ impl<C: Children> Brood<C> {
 
 impl<C: Children> Drop for Brood<C> {
     fn drop(&mut self) {
+        // Whoever drops this need not be woken by what he drops: it would cost him his place in
+        // the turn. A foreign waker is dropped last, for it may do anything.
+        let _waiter = self.line.send_away();
         if let Some(children) = &self.children {
             children.each(&mut |Shown(task)| task.end_now());
         }
@@ -176,7 +216,17 @@ fn cause<T: 'static, E: 'static>(task: Task<Result<T, E>>) -> GatherCause<E> {
 }
 
 fn failed<T: 'static, E: 'static>(task: &Task<Result<T, E>>) -> bool {
-    task.peek(|outcome| !matches!(outcome, Ok(Ok(_)))).unwrap_or(false)
+    let (tasks, key) = task.address();
+    failed_at::<T, E>(&tasks, key)
+}
+
+fn failed_at<T: 'static, E: 'static>(tasks: &Tasks, key: Key) -> bool {
+    let fails = |outcome: Result<&Result<T, E>, &TaskError>| !matches!(outcome, Ok(Ok(_)));
+    tasks.peek(key, fails).unwrap_or(false)
+}
+
+fn fallible<T: 'static, E: 'static>(task: &Task<Result<T, E>>) -> Fallible<'_> {
+    Fallible { task, address: task.address(), failed: failed_at::<T, E> }
 }
 
 // ---- of one type ------------------------------------------------------------------------
@@ -216,6 +266,12 @@ impl<T: 'static> Children for Vec<Task<T>> {
 impl<T: 'static, E: 'static> FallibleChildren for Vec<Task<Result<T, E>>> {
     type Values = Vec<T>;
     type Error = E;
+
+    fn each_fallible(&self, show: &mut dyn FnMut(Fallible<'_>)) {
+        for task in self {
+            show(fallible(task));
+        }
+    }
 
     fn has_failed(&self, index: usize) -> bool {
         failed(&self[index])
@@ -263,6 +319,10 @@ macro_rules! tuple {
         {
             type Values = ($($output,)+);
             type Error = Error;
+
+            fn each_fallible(&self, show: &mut dyn FnMut(Fallible<'_>)) {
+                $(show(fallible(&self.$number));)+
+            }
 
             fn has_failed(&self, index: usize) -> bool {
                 match index {

@@ -5,6 +5,9 @@
 //! then takes them one by one: he need not ask the others, so an end costs the same among
 //! three tasks as among thirty thousand.
 //!
+//! Who needs all of them, or all unless one fails, is woken by the last, or by the failure,
+//! and by nobody else: among thirty thousand he is polled twice.
+//!
 //! ```text
 //!   task 0 ......................
 //!   task 1 ............>|              [ 1  2 ] --> whoever polls: 1, then 2
@@ -15,11 +18,11 @@
 //! - A task arrives once, after its future has been dropped.
 //! - The order of arrival is the order of ending, also among those that had ended before
 //!   they were watched.
-//! - Who stands at the line is woken while nothing is borrowed.
+//! - Who stands at the line is woken while nothing is borrowed, and an alarm asked.
 //!
 //! Tutorial: chapter 9. Before this: `peek.rs`. After this: `children.rs`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -33,16 +36,22 @@ use crate::task_table::{Listener, Waiter};
 pub(crate) struct FinishLine {
     arrived: RefCell<VecDeque<usize>>,
     waiter: RefCell<Option<Waiter>>,
+    /// So many wake nobody when they arrive, unless their alarm says that they must.
+    silent: Cell<usize>,
 }
 
 impl FinishLine {
     /// Watches several tasks, numbered as they come.
-    pub(crate) fn watch_all<'a>(self: &Rc<Self>, tasks: impl Iterator<Item = &'a dyn AnyTask>) {
+    pub(crate) fn watch_all<'a, T: AnyTask + 'a, A: Fn() -> bool + 'static>(
+        self: &Rc<Self>,
+        tasks: impl Iterator<Item = &'a T>,
+        alarm: impl Fn(&'a T) -> A,
+    ) {
         let mut ended = Vec::new();
         for (number, task) in tasks.enumerate() {
             match task.is_over() {
                 true => ended.push((Reverse(task.ended_ago()), number)),
-                false => task.tell(Some(self.waiter_for(number))),
+                false => task.tell(Some(self.waiter_for(number, alarm(task)))),
             }
         }
         ended.sort();
@@ -51,10 +60,28 @@ impl FinishLine {
 
     /// Watches one more task.
     pub(crate) fn watch(self: &Rc<Self>, number: usize, task: &dyn AnyTask) {
+        self.watch_with_alarm(number, task, || false);
+    }
+
+    /// Watches one more task. Whether its end wakes whoever stands here although not all have
+    /// arrived is for `alarm` to say, which is asked when it has ended.
+    pub(crate) fn watch_with_alarm(
+        self: &Rc<Self>,
+        number: usize,
+        task: &dyn AnyTask,
+        alarm: impl Fn() -> bool + 'static,
+    ) {
         match task.is_over() {
             true => self.arrived.borrow_mut().push_back(number),
-            false => task.tell(Some(self.waiter_for(number))),
+            false => task.tell(Some(self.waiter_for(number, alarm))),
         }
+    }
+
+    /// Of the tasks that are being watched, so many altogether, only the last wakes whoever
+    /// stands here, and those who raise their alarm.
+    pub(crate) fn let_sleep_until_the_last_of(&self, watched: usize) {
+        let missing = watched.saturating_sub(self.arrived.borrow().len());
+        self.silent.set(missing.saturating_sub(1));
     }
 
     /// The next that has ended.
@@ -73,22 +100,36 @@ impl FinishLine {
         self.arrived.borrow_mut().pop_front()
     }
 
-    fn waiter_for(self: &Rc<Self>, number: usize) -> Waiter {
-        Waiter::Listener(Rc::new(Lane { line: Rc::clone(self), number }))
+    /// Sends whoever stands here away: he is told of nothing any more.
+    pub(crate) fn send_away(&self) -> Option<Waiter> {
+        self.waiter.take()
+    }
+
+    fn waiter_for(self: &Rc<Self>, number: usize, alarm: impl Fn() -> bool + 'static) -> Waiter {
+        Waiter::Listener(Rc::new(Lane { line: Rc::clone(self), number, alarm }))
     }
 }
 
 /// A task's way to the line, with its number. An allocation of its own for each task that is
 /// watched, so that the many that are not need no room for a number.
-struct Lane {
+struct Lane<A> {
     line: Rc<FinishLine>,
     number: usize,
+    alarm: A,
 }
 
-impl Listener for Lane {
+impl<A: Fn() -> bool> Listener for Lane<A> {
     fn hear(&self) {
-        self.line.arrived.borrow_mut().push_back(self.number);
-        let waiter = self.line.waiter.take();
+        let line = &self.line;
+        line.arrived.borrow_mut().push_back(self.number);
+        let silent = line.silent.get();
+        if silent > 0 {
+            line.silent.set(silent - 1);
+            if !(self.alarm)() {
+                return;
+            }
+        }
+        let waiter = line.waiter.take();
         if let Some(waiter) = waiter {
             waiter.wake();
         }

@@ -61,7 +61,7 @@ where
     G: Gatherable<Kind>,
     G::Children: FallibleChildren,
 {
-    Gather { brood: Brood::new(futures.spawn_all()) }
+    Gather { brood: Brood::all_or_a_failure(futures.spawn_all()) }
 }
 
 /// Runs the futures as tasks and gives every outcome, in the order of the argument. Never
@@ -95,7 +95,7 @@ pub fn gather_all<Kind, G>(futures: G) -> GatherAll<G::Children>
 where
     G: Gatherable<Kind>,
 {
-    GatherAll { brood: Brood::new(futures.spawn_all()) }
+    GatherAll { brood: Brood::all(futures.spawn_all()) }
 }
 
 /// The future of [`gather`].

@@ -12,6 +12,7 @@
 //! | [`wait`](crate::wait()) | the tasks that have ended | of the list | may be what is waited for | changes nothing | the caller |
 //! | [`race`](crate::race()), [`select`](crate::select()) | the first output | of the argument, if several are ready | is an output | drops the futures | it does: they are no tasks |
 //! | [`race_ok`](crate::race_ok()) | the first success, or all errors | of the argument, if several are ready | takes its future out of the race | drops the futures | it does: they are no tasks |
+//! | [`staggered_race`](crate::staggered_race()) | the first success, or all errors; the next begins after a pause or a failure | of the argument, if several are ready | takes its future out of the race | drops the futures | it does: they are no tasks |
 //! | [`race_tasks`](crate::race_tasks()) | the first outcome | of ending | is an outcome | drops the children | it does, to the end |
 //! | [`task_group`](crate::task_group()) | the body's value, or all errors | errors in the order of happening | cancels the others and the body, waits for their ends, all come out | drops the children | it does, to the end |
 //! | [`shield`](crate::shield()) | the outcome | | is an outcome | detaches the task | the loop |
@@ -36,6 +37,7 @@ pub(crate) mod gather_error;
 pub(crate) mod wait;
 pub(crate) mod as_completed;
 pub(crate) mod race;
+pub(crate) mod staggered_race;
 pub(crate) mod race_tasks;
 pub(crate) mod select;
 pub(crate) mod shield;

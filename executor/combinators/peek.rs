@@ -14,7 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use roundelay_runtime::Key;
 
 use crate::error::TaskError;
-use crate::task_table::{Stage, Tasks};
+use crate::stage::{Outcome, Stage};
+use crate::task_table::{Slot, Tasks};
 
 impl Tasks {
     /// How many tasks have ended since this one did: the larger number ended earlier.
@@ -22,7 +23,7 @@ impl Tasks {
     /// Ends are counted round and round, so it is the distance that tells, and not the count.
     pub(crate) fn ended_since(&self, key: Key) -> u32 {
         let order = self.with(key, |slot| match slot.stage {
-            Stage::Finished(_, order) | Stage::Failed(_, order) => Some(order),
+            Stage::Ended(_) => Some(slot.order),
             _ => None,
         });
         order.flatten().map_or(0, |order| self.ended.get().wrapping_sub(order))
@@ -37,32 +38,24 @@ impl Tasks {
         key: Key,
         look: impl FnOnce(Result<&T, &TaskError>) -> R,
     ) -> Option<R> {
-        let out = self.with(key, |slot| match slot.stage {
-            Stage::Finished(..) | Stage::Failed(..) => {
-                Some(std::mem::replace(&mut slot.stage, Stage::Taken))
-            }
-            _ => None,
-        });
-        let mut stage = match out {
+        let mut outcome = match self.with(key, Slot::take_outcome) {
             None => return Some(look(Err(&TaskError::Cancelled))),
-            Some(stage) => stage?,
+            Some(outcome) => outcome?,
         };
         let mut output: Option<T> = None;
-        if let Stage::Finished(body, _) = &mut stage {
+        if let Outcome::Finished(body) = &mut outcome {
             body.as_mut().swap_output(&mut output);
         }
-        let seen = catch_unwind(AssertUnwindSafe(|| match (&output, &stage) {
+        let seen = catch_unwind(AssertUnwindSafe(|| match (&output, &outcome) {
             (Some(output), _) => Some(look(Ok(output))),
-            (None, Stage::Failed(error, _)) => Some(look(Err(error))),
+            (None, Outcome::Failed(error)) => Some(look(Err(error))),
             (None, _) => None,
         }));
-        if let Stage::Finished(body, _) = &mut stage {
+        if let Outcome::Finished(body) = &mut outcome {
             body.as_mut().swap_output(&mut output);
         }
-        let mut stage = Some(stage);
-        self.with(key, |slot| slot.stage = stage.take().unwrap_or(Stage::Taken));
-        // Left over only if the slot is gone, swept away meanwhile.
-        drop(stage);
+        // If the slot is gone, swept away meanwhile, this drops the outcome: after the borrow.
+        self.with(key, |slot| slot.put_back(outcome));
         seen.unwrap_or_else(|payload| resume_unwind(payload))
     }
 }

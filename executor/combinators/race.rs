@@ -17,7 +17,7 @@
 //! - Of several that are ready in one poll the first in the argument wins.
 //! - The losers are dropped, in order, before the answer comes out.
 //!
-//! Tutorial: chapter 9. Before this: `as_completed.rs`. After this: `race_tasks.rs`.
+//! Tutorial: chapter 9. Before this: `as_completed.rs`. After this: `staggered_race.rs`.
 
 use std::fmt;
 use std::future::Future;

@@ -11,7 +11,7 @@
 //! # Who owns the children
 //! The race does, to the end: when it gives its answer or is dropped, no child is left.
 //!
-//! Tutorial: chapter 9. Before this: `race.rs`. After this: `select.rs`.
+//! Tutorial: chapter 9. Before this: `staggered_race.rs`. After this: `select.rs`.
 
 use std::fmt;
 use std::future::Future;

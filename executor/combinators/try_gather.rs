@@ -56,7 +56,7 @@ where
     G: Gatherable<Kind>,
     G::Children: FallibleChildren,
 {
-    TryGather { brood: Brood::new(futures.spawn_all()), first_failure: None }
+    TryGather { brood: Brood::all_or_a_failure(futures.spawn_all()), first_failure: None }
 }
 
 /// The future of [`try_gather`].

@@ -26,10 +26,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use roundelay_runtime::{Key, contain};
+
 use crate::combinators::finish_line::{AnyTask, FinishLine};
 use crate::error::TaskError;
 use crate::task::Task;
-use crate::task_table::Waiter;
+use crate::task_table::{Tasks, Waiter};
 use crate::time::sleep::{Sleep, sleep};
 
 /// What [`wait`] waits for.
@@ -119,14 +121,15 @@ impl<T: 'static> Future for Wait<'_, T> {
         let this = &mut *self;
         let mut first_look = false;
         if let Stage::New = this.stage {
-            this.line.watch_all(this.tasks.iter().map(|task| task as &dyn AnyTask));
+            this.line.watch_all(this.tasks.iter(), |task| this.when.alarm(task));
+            this.line.let_sleep_until_the_last_of(this.tasks.len());
             this.stage = Stage::Waiting(this.tasks.len());
             first_look = true;
         }
         while let Stage::Waiting(running) = this.stage {
             let Poll::Ready(index) = this.line.poll_next(cx) else { break };
-            let task = &this.tasks[index];
-            let enough = running == 1 || this.when.is_enough(task);
+            let (tasks, key) = this.tasks[index].address();
+            let enough = running == 1 || this.when.is_enough(&tasks, key);
             this.stage = if enough { Stage::Enough } else { Stage::Waiting(running - 1) };
         }
         let over_time =
@@ -142,22 +145,27 @@ impl<T: 'static> Future for Wait<'_, T> {
     }
 }
 
-impl<T> When<T> {
-    fn is_enough(&self, ended: &Task<T>) -> bool
-    where
-        T: 'static,
-    {
+impl<T: 'static> When<T> {
+    /// Whether the end of this task is what is waited for.
+    fn is_enough(self, tasks: &Tasks, ended: Key) -> bool {
         match self {
             When::FirstCompleted => true,
             When::All => false,
             When::FirstFailure(is_failure) => {
-                let failed = ended.peek(|outcome| match outcome {
+                let failed = tasks.peek(ended, |outcome| match outcome {
                     Ok(output) => is_failure(output),
                     Err(error) => matches!(error, TaskError::Panicked(_)),
                 });
                 failed.unwrap_or(false)
             }
         }
+    }
+
+    /// Asked when the task has ended: must whoever waits be woken? Also if the user's function
+    /// panics: it will again, where it is his.
+    fn alarm(self, task: &Task<T>) -> impl Fn() -> bool + use<T> {
+        let (tasks, key) = task.address();
+        move || contain(|| self.is_enough(&tasks, key)).unwrap_or(true)
     }
 }
 

@@ -12,6 +12,8 @@ use std::future::Future;
 use std::ops::Deref;
 use std::rc::Rc;
 
+use roundelay_runtime::{Event, observe_here};
+
 use crate::group::child::{Child, Turn, child};
 use crate::group::error::GroupCause;
 use crate::group::state::{Entry, Shared, Starter};
@@ -131,6 +133,7 @@ impl<E: 'static> TaskGroup<E> {
         let number = leaving.number;
         let region = self.shared.child_region();
         let task = builder.spawn(child(leaving, turn, region, promise, future));
+        observe_here(|| Event::GroupJoined { group: self.shared.name.get(), task: task.id() });
         let child = Child::new(value, task.address());
         self.shared.add_child(number, Entry { task, starter });
         child

@@ -12,7 +12,7 @@
 //! - A value is kept until it is taken or the set is dropped.
 //! - A child that fails, panics or is cancelled gives no value; its failure is the group's.
 //!
-//! Tutorial: chapter 12. Before this: `start.rs`. After this: `../blocking.rs`.
+//! Tutorial: chapter 12. Before this: `start.rs`. After this: `../timed_pool.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

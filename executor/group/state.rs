@@ -32,6 +32,7 @@ use crate::group::stage::{Happening, Stage};
 use crate::sync::semaphore::Semaphore;
 use crate::task::Task;
 use crate::task_table::{Waiter, lost_panic};
+use crate::told::Number;
 
 /// Everything that a group's handles, children and future share.
 pub(crate) struct Shared<E> {
@@ -39,6 +40,8 @@ pub(crate) struct Shared<E> {
     /// Children that were not collected, by number.
     children: RefCell<BTreeMap<u64, Entry<E>>>,
     next_number: Cell<u64>,
+    /// How observers know the group.
+    pub(crate) name: Number,
     /// How many have not left.
     live: Cell<usize>,
     /// The numbers of those who are leaving, in that order.
@@ -81,6 +84,7 @@ impl<E> Shared<E> {
             stage: Cell::new(Stage::Open),
             children: RefCell::default(),
             next_number: Cell::new(0),
+            name: Number::default(),
             live: Cell::new(0),
             left: RefCell::default(),
             asked: Cell::new(false),

@@ -27,6 +27,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+use roundelay_runtime::{Awaited, Event, observe_here};
 
 use crate::group::child::Child;
 use crate::group::error::{GroupCause, GroupError, GroupFailure};
@@ -34,6 +35,7 @@ use crate::group::handle::{CancellableGroup, TaskGroup};
 use crate::group::stage::{Happening, Stage};
 use crate::group::state::Shared;
 use crate::task::TaskBuilder;
+use crate::told::awaits;
 
 /// Runs `body`, which may spawn children into the group that it is given, and ends when the
 /// body and all children have ended.
@@ -201,6 +203,7 @@ where
 {
     // Declared before the body, so dropped after it, on whatever way out.
     let last_out = LastOut { shared };
+    observe_here(|| Event::GroupOpened { group: last_out.shared.name.get() });
     let body = pin!(Some(body));
     Whole { shared: &last_out.shared, body, result: None }.await
 }
@@ -213,6 +216,7 @@ struct LastOut<E: 'static> {
 impl<E: 'static> Drop for LastOut<E> {
     fn drop(&mut self) {
         self.shared.abandon();
+        observe_here(|| Event::GroupClosed { group: self.shared.name.get() });
     }
 }
 
@@ -257,6 +261,9 @@ where
             }
         }
         if this.body.is_some() || !shared.is_empty() {
+            if this.body.is_none() {
+                awaits(|| Awaited::Group(shared.name.get()));
+            }
             return Poll::Pending;
         }
         let mut failures = shared.end();

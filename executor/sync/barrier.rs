@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
+use crate::told::made;
 
 /// Lets tasks of one thread go on in groups of so many; clones share it.
 ///
@@ -74,7 +75,7 @@ impl Barrier {
     #[track_caller]
     pub fn new(parties: usize) -> Barrier {
         assert!(parties > 0, "a barrier needs at least one party");
-        let (broken, line) = (Cell::new(false), WaitQueue::new());
+        let (broken, line) = (Cell::new(false), WaitQueue::new("barrier"));
         Barrier { shared: Rc::new(Shared { parties, broken, line }) }
     }
 
@@ -87,7 +88,9 @@ impl Barrier {
     ///
     /// *Cancel safety: loses its place.* One that is dropped before the group is complete
     /// just leaves; the barrier is not broken, and one more must come.
+    #[track_caller]
     pub fn wait(&self) -> BarrierWait {
+        made("sync");
         BarrierWait { shared: Rc::clone(&self.shared), place: Place::Outside }
     }
 

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::task::current_task;
+use crate::task_info::current_task;
 
 /// Somebody who borrows a token of a [`CapacityLimiter`](crate::CapacityLimiter).
 ///

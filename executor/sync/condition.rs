@@ -25,6 +25,7 @@ use std::task::{Context, Poll, ready};
 use crate::sync::lock::{AcquireLock, Lock, LockGuard};
 use crate::sync::notify::Notice;
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
+use crate::told::made;
 
 /// Lets the holder of a [`Lock`] wait until another holder says that something changed.
 /// Clones share the line; one lock may have several conditions.
@@ -68,7 +69,7 @@ impl<T> Condition<T> {
     /// A condition of what `lock` guards.
     #[must_use]
     pub fn new(lock: &Lock<T>) -> Condition<T> {
-        Condition { lock: lock.clone(), line: Rc::new(WaitQueue::new()) }
+        Condition { lock: lock.clone(), line: Rc::new(WaitQueue::new("condition")) }
     }
 
     /// Lets the lock go, waits for a notification, and takes the lock again.
@@ -82,6 +83,7 @@ impl<T> Condition<T> {
     /// If the guard is of another lock.
     #[track_caller]
     pub fn wait(&self, guard: LockGuard<T>) -> ConditionWait<T> {
+        made("sync");
         self.check(&guard);
         ConditionWait { condition: self.clone(), stage: Stage::Holds(guard), place: Place::Outside }
     }

@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::sync::wait_queue::{Place, WaitQueue};
+use crate::told::made;
 
 /// A flag that tasks of one thread can wait for; clones share it.
 ///
@@ -65,14 +66,16 @@ impl Event {
     /// An event that has not happened.
     #[must_use]
     pub fn new() -> Event {
-        Event { shared: Rc::new(Shared { set: Cell::new(false), line: WaitQueue::new() }) }
+        Event { shared: Rc::new(Shared { set: Cell::new(false), line: WaitQueue::new("event") }) }
     }
 
     /// Waits until the event is set. If it is, it does not wait at all.
     ///
     /// *Cancel safety: safe.* It loses its place in the line, which decides no more than who
     /// goes on first.
+    #[track_caller]
     pub fn wait(&self) -> EventWait {
+        made("sync");
         EventWait { shared: Rc::clone(&self.shared), place: Place::Outside }
     }
 

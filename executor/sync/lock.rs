@@ -25,7 +25,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::SyncDeed;
+
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
+use crate::told::made;
 
 /// A value that one task at a time may use, also while it awaits. For tasks of one thread;
 /// clones share it.
@@ -85,7 +88,7 @@ impl<T> Lock<T> {
     #[must_use]
     pub fn new(value: T) -> Lock<T> {
         let free = RefCell::new(Some(Box::new(value)));
-        Lock { shared: Rc::new(Shared { free, line: WaitQueue::new() }) }
+        Lock { shared: Rc::new(Shared { free, line: WaitQueue::new("lock") }) }
     }
 
     /// Waits until the value is free, and takes it. If it is free, it does not wait at all.
@@ -93,14 +96,18 @@ impl<T> Lock<T> {
     /// *Cancel safety: loses its place* in the line. If the value had just been handed to
     /// it, the next in line gets it.
     #[doc(alias = "acquire")]
+    #[track_caller]
     pub fn lock(&self) -> AcquireLock<T> {
+        made("sync");
         AcquireLock { shared: Rc::clone(&self.shared), place: Place::Outside }
     }
 
     /// The value, if it is free.
     #[must_use]
     pub fn try_lock(&self) -> Option<LockGuard<T>> {
-        self.shared.take().map(|value| LockGuard::of(value, &self.shared))
+        let value = self.shared.take()?;
+        self.shared.line.name.tell(|| SyncDeed::Acquires { ticket: None, count: 1 });
+        Some(LockGuard::of(value, &self.shared))
     }
 
     /// Whether somebody holds the lock, or is about to: one whose turn has come and who has
@@ -240,6 +247,7 @@ impl<T> DerefMut for LockGuard<T> {
 impl<T> Drop for LockGuard<T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
+            self.shared.line.name.tell(|| SyncDeed::Releases { count: 1 });
             self.shared.hand_over(value);
         }
     }

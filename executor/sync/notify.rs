@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
+use crate::told::made;
 
 /// Tells one task or all of them to go on, without a value. For one thread; clones share it.
 ///
@@ -79,7 +80,7 @@ impl Notify {
     #[must_use]
     pub fn new() -> Notify {
         let (permit, rounds) = (Cell::new(false), Cell::new(0));
-        Notify { shared: Rc::new(Shared { permit, rounds, line: WaitQueue::new() }) }
+        Notify { shared: Rc::new(Shared { permit, rounds, line: WaitQueue::new("notify") }) }
     }
 
     /// Waits for a notification; with a permit kept from earlier it does not wait at all.
@@ -90,7 +91,9 @@ impl Notify {
     ///
     /// *Cancel safety: loses its place* in the line. A notification for one that it had just
     /// been given goes to the next in line, or is kept.
+    #[track_caller]
     pub fn notified(&self) -> Notified {
+        made("sync");
         let shared = Rc::clone(&self.shared);
         Notified { made_in: shared.rounds.get(), shared, place: Place::Outside }
     }

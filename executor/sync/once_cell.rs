@@ -79,7 +79,7 @@ impl<T> OnceCell<T> {
     #[must_use]
     pub fn new() -> OnceCell<T> {
         let (value, making) = (cell::OnceCell::new(), Cell::new(false));
-        let (line, watchers) = (WaitQueue::new(), WaitQueue::new());
+        let (line, watchers) = WaitQueue::pair("once_cell");
         OnceCell { shared: Rc::new(Shared { value, making, line, watchers }) }
     }
 

@@ -31,6 +31,7 @@ use crate::sync::closed::{Finished, TryGetError, TryPutError};
 use crate::sync::queue_item::{QueueItem, QueueJoin, TaskDoneError};
 use crate::sync::queue_lines::{Get, Lines, Put};
 use crate::sync::queue_order::Items;
+use crate::told::made;
 
 /// A queue for tasks of one thread; clones share it. (Across threads, the channels of the
 /// crates async-channel and flume work here as they do everywhere.)
@@ -159,7 +160,9 @@ impl<T> Queue<T> {
     /// only if the future said so; a place that was promised to it goes to the next in line.
     /// Where the item must not be lost, keep the future and poll it again, or use
     /// [`Queue::try_put`].
+    #[track_caller]
     pub fn put(&self, item: T) -> Put<T> {
+        made("sync");
         Put::new(&self.lines, item)
     }
 
@@ -178,7 +181,9 @@ impl<T> Queue<T> {
     /// [`Finished`] when the queue is closed and empty.
     ///
     /// *Cancel safety: loses its place* in the line, and never an item.
+    #[track_caller]
     pub fn get(&self) -> Get<T> {
+        made("sync");
         Get::new(&self.lines)
     }
 

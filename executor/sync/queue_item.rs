@@ -115,7 +115,7 @@ pub(crate) struct Unfinished {
 impl Unfinished {
     pub(crate) fn new() -> Rc<Unfinished> {
         let (count, zeros) = (Cell::new(0), Cell::new(0));
-        Rc::new(Unfinished { count, zeros, joiners: WaitQueue::new() })
+        Rc::new(Unfinished { count, zeros, joiners: WaitQueue::new("queue.join") })
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -29,6 +29,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::SyncDeed;
+
 use crate::sync::closed::{Closed, Finished, TryGetError, TryPutError};
 use crate::sync::queue_item::Unfinished;
 use crate::sync::queue_order::Items;
@@ -53,11 +55,12 @@ struct Room;
 
 impl<T> Lines<T> {
     pub(crate) fn new(capacity: usize, items: Items<T>) -> Lines<T> {
+        let (getters, putters) = WaitQueue::pair("queue");
         Lines {
             capacity,
             items,
-            getters: WaitQueue::new(),
-            putters: WaitQueue::new(),
+            getters,
+            putters,
             closed: Cell::new(false),
             unfinished: Unfinished::new(),
         }
@@ -134,6 +137,7 @@ impl<T> Lines<T> {
         let unused = PassOn { lines: self };
         self.items.push(item);
         std::mem::forget(unused);
+        self.tell_level();
         self.unfinished.add();
         self.grant_right();
     }
@@ -157,6 +161,7 @@ impl<T> Lines<T> {
         let item = self.items.pop();
         std::mem::forget(unused);
         let item = item?;
+        self.tell_level();
         self.promise_room();
         if self.is_over() {
             self.getters.dismiss_all();
@@ -169,6 +174,18 @@ impl<T> Lines<T> {
         if self.has_free_place() {
             // Refused if nobody waits: then the place is simply free.
             let _ = self.putters.grant(Room);
+        }
+    }
+
+    /// Tells how many items are inside.
+    fn tell_level(&self) {
+        self.getters.name.tell(|| SyncDeed::Level(self.items.len()));
+    }
+
+    /// Tells that somebody who stood in line has got what it came for.
+    fn tell_served(&self, ticket: Option<Ticket>) {
+        if ticket.is_some() {
+            self.getters.name.tell(|| SyncDeed::Acquires { ticket, count: 1 });
         }
     }
 }
@@ -218,7 +235,8 @@ impl<T> Future for Put<T> {
                 return Poll::Ready(Err(Closed(self.take_item())));
             }
             if promised.is_some() || (self.ticket.is_none() && self.lines.has_room()) {
-                self.ticket = None;
+                let ticket = self.ticket.take();
+                self.lines.tell_served(ticket);
                 let item = self.take_item();
                 self.lines.add(item);
                 return Poll::Ready(Ok(()));
@@ -276,6 +294,7 @@ impl<T> Future for Get<T> {
                 None => self.lines.take(),
             };
             if let Some(item) = item {
+                self.lines.tell_served(self.ticket);
                 self.leave();
                 return Poll::Ready(Ok(item));
             }

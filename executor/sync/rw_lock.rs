@@ -69,13 +69,14 @@ impl<T> RwLock<T> {
     #[must_use]
     pub fn new(value: T) -> RwLock<T> {
         let value = RefCell::new(Some(Rc::new(value)));
-        RwLock { shared: Rc::new(Shared { value, permits: Semaphore::new(ALL) }) }
+        RwLock { shared: Rc::new(Shared { value, permits: Semaphore::of_kind("rwlock", ALL) }) }
     }
 
     /// Waits until the value may be read: until no writer has it or was there before.
     ///
     /// *Cancel safety: loses its place* in the line; nobody who stood behind it is held up
     /// by that.
+    #[track_caller]
     pub fn read(&self) -> AcquireRead<T> {
         AcquireRead { acquire: self.shared.permits.acquire(), shared: Rc::clone(&self.shared) }
     }
@@ -83,6 +84,7 @@ impl<T> RwLock<T> {
     /// Waits until nobody else has the value, and takes it.
     ///
     /// *Cancel safety: loses its place* in the line; readers who stood behind it go on.
+    #[track_caller]
     pub fn write(&self) -> AcquireWrite<T> {
         let acquire = self.shared.permits.acquire_many(ALL);
         AcquireWrite { acquire, shared: Rc::clone(&self.shared) }

@@ -28,7 +28,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use roundelay_runtime::SyncDeed;
+
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
+use crate::told::made;
 
 /// Lets at most so many in at a time. For tasks of one thread; clones share the permits.
 ///
@@ -67,14 +70,14 @@ impl Semaphore {
     /// A semaphore with so many permits. Zero is allowed: [`Semaphore::add_permits`].
     #[must_use]
     pub fn new(permits: usize) -> Semaphore {
-        let (total, taken) = (Cell::new(permits), Cell::new(0));
-        Semaphore { shared: Rc::new(Shared { total, taken, line: WaitQueue::new() }) }
+        Semaphore::of_kind("semaphore", permits)
     }
 
     /// Waits for a permit. With one to spare and nobody in line it does not wait at all.
     ///
     /// *Cancel safety: loses its place* in the line. A permit that it was just granted goes
     /// to the next in line.
+    #[track_caller]
     pub fn acquire(&self) -> Acquire {
         self.acquire_many(1)
     }
@@ -103,6 +106,7 @@ impl Semaphore {
     /// ```
     #[track_caller]
     pub fn acquire_many(&self, permits: usize) -> Acquire {
+        made("sync");
         assert!(permits > 0, "{NOTHING_ASKED}");
         Acquire { shared: Rc::clone(&self.shared), wanted: permits, place: Place::Outside }
     }
@@ -122,7 +126,9 @@ impl Semaphore {
     #[track_caller]
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit> {
         assert!(permits > 0, "{NOTHING_ASKED}");
-        self.shared.take(permits).map(|Granted| Permit::of(&self.shared, permits))
+        let Granted = self.shared.take(permits)?;
+        self.shared.line.name.tell(|| SyncDeed::Acquires { ticket: None, count: permits });
+        Some(Permit::of(&self.shared, permits))
     }
 
     /// Adds permits for good. Waiters get them first.
@@ -155,6 +161,12 @@ impl Semaphore {
     }
 
     /// How many permits there are, free or taken.
+    /// A semaphore that is a part of something of this kind, and is known as that.
+    pub(crate) fn of_kind(kind: &'static str, permits: usize) -> Semaphore {
+        let (total, taken) = (Cell::new(permits), Cell::new(0));
+        Semaphore { shared: Rc::new(Shared { total, taken, line: WaitQueue::new(kind) }) }
+    }
+
     pub(crate) fn total(&self) -> usize {
         self.shared.total.get()
     }
@@ -277,6 +289,8 @@ impl Permit {
         let possible = 0 < permits && permits < self.count;
         possible.then(|| {
             self.count -= permits;
+            let name = &self.shared.line.name;
+            name.tell(|| SyncDeed::Acquires { ticket: None, count: permits });
             Permit::of(&self.shared, permits)
         })
     }
@@ -284,6 +298,7 @@ impl Permit {
     /// Keeps the permits for ever: the semaphore has so many fewer.
     pub fn forget(mut self) {
         let count = std::mem::take(&mut self.count);
+        self.shared.line.name.tell(|| SyncDeed::Releases { count });
         self.shared.total.set(self.shared.total.get() - count);
         self.shared.taken.set(self.shared.taken.get() - count);
     }
@@ -292,6 +307,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.count > 0 {
+            self.shared.line.name.tell(|| SyncDeed::Releases { count: self.count });
             self.shared.give_back(self.count);
         }
     }

@@ -22,21 +22,24 @@
 //! - Wakers are cloned, woken and dropped while nothing is borrowed, and if one of them
 //!   panics, that is reported and stops nobody else's work.
 //!
-//! Tutorial: chapter 13. Before this: `../promise.rs`. After this: `event.rs`.
+//! Tutorial: chapter 13. Before this: `../shared.rs`. After this: `event.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{Failure, FailureKind, contain, report_here};
+use roundelay_runtime::{Failure, FailureKind, SyncDeed, contain, report_here};
 
 use crate::task_table::Waiter;
+use crate::told::SyncName;
 
 /// Those who wait for a `T`, first come first. Each may have said what it asks for.
 pub(crate) struct WaitQueue<T, Asked = ()> {
     line: RefCell<BTreeMap<Ticket, Standing<Asked>>>,
     granted: RefCell<BTreeMap<Ticket, T>>,
     next_ticket: Cell<Ticket>,
+    /// How observers know what the line stands at.
+    pub(crate) name: SyncName,
 }
 
 /// A place in the line.
@@ -68,12 +71,21 @@ impl<T> WaitQueue<T> {
 }
 
 impl<T, Asked> WaitQueue<T, Asked> {
-    pub(crate) fn new() -> WaitQueue<T, Asked> {
-        WaitQueue {
-            line: RefCell::default(),
-            granted: RefCell::default(),
-            next_ticket: Cell::new(0),
-        }
+    /// A line at something of this kind.
+    pub(crate) fn new(kind: &'static str) -> WaitQueue<T, Asked> {
+        WaitQueue::named(SyncName::new(kind), 0)
+    }
+
+    /// Two lines at one thing.
+    pub(crate) fn pair<U>(kind: &'static str) -> (WaitQueue<T, Asked>, WaitQueue<U, Asked>) {
+        let (one, two) = SyncName::pair(kind);
+        // Observers tell places in the two lines apart by their numbers.
+        (WaitQueue::named(one, 0), WaitQueue::named(two, Ticket::MAX / 2))
+    }
+
+    fn named(name: SyncName, first: Ticket) -> WaitQueue<T, Asked> {
+        let (line, granted) = (RefCell::default(), RefCell::default());
+        WaitQueue { line, granted, next_ticket: Cell::new(first), name }
     }
 
     /// As [`WaitQueue::join`], and says what it asks for.
@@ -83,6 +95,7 @@ impl<T, Asked> WaitQueue<T, Asked> {
         asked: Asked,
         waiter: Waiter,
     ) -> Ticket {
+        let is_new = ticket.is_none();
         let ticket = ticket.unwrap_or_else(|| {
             let ticket = self.next_ticket.get();
             self.next_ticket.set(ticket + 1);
@@ -90,6 +103,10 @@ impl<T, Asked> WaitQueue<T, Asked> {
         });
         let earlier = self.line.borrow_mut().insert(ticket, Standing { asked, waiter });
         let_go(earlier);
+        if is_new {
+            self.name.tell(|| SyncDeed::Waits { ticket });
+        }
+        self.name.tell_awaited();
         ticket
     }
 
@@ -130,17 +147,19 @@ impl<T, Asked> WaitQueue<T, Asked> {
     /// Leaves the line for good.
     pub(crate) fn leave(&self, ticket: Ticket) -> Left<T> {
         let standing = self.line.borrow_mut().remove(&ticket);
-        let_go(standing);
-        match self.collect(ticket) {
-            Some(thing) => Left::Granted(thing),
-            None => Left::Nothing,
+        let granted = self.collect(ticket);
+        if standing.is_some() || granted.is_some() {
+            self.name.tell(|| SyncDeed::Leaves { ticket });
         }
+        let_go(standing);
+        granted.map_or(Left::Nothing, Left::Granted)
     }
 
     /// Wakes everybody in line, in order, and sends them away without a grant.
     pub(crate) fn dismiss_all(&self) {
         let line = self.line.take();
-        for (_, standing) in line {
+        for (ticket, standing) in line {
+            self.name.tell(|| SyncDeed::Leaves { ticket });
             standing.waiter.wake();
         }
     }
@@ -187,7 +206,7 @@ impl Place {
     ///
     /// # Panics
     /// If it has got its thing already.
-    pub(crate) fn poll<T, Asked: Copy>(
+    pub(crate) fn poll<T, Asked: Count>(
         &mut self,
         queue: &WaitQueue<T, Asked>,
         asked: Asked,
@@ -205,6 +224,9 @@ impl Place {
                 ),
             };
             if let Some(thing) = got {
+                queue
+                    .name
+                    .tell(|| SyncDeed::Acquires { ticket: self.ticket(), count: asked.count() });
                 *self = Place::Over;
                 return Poll::Ready(thing);
             }
@@ -212,14 +234,17 @@ impl Place {
                 // Cloning a foreign waker is foreign code: look once more after it.
                 None => me = Some(Waiter::of(cx)),
                 Some(me) => {
-                    let ticket = match self {
-                        Place::InLine(ticket) => Some(*ticket),
-                        _ => None,
-                    };
-                    *self = Place::InLine(queue.join_asking(ticket, asked, me));
+                    *self = Place::InLine(queue.join_asking(self.ticket(), asked, me));
                     return Poll::Pending;
                 }
             }
+        }
+    }
+
+    fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Place::InLine(ticket) => Some(*ticket),
+            Place::Outside | Place::Over => None,
         }
     }
 
@@ -229,6 +254,23 @@ impl Place {
             Place::InLine(ticket) => queue.leave(ticket),
             Place::Outside | Place::Over => Left::Nothing,
         }
+    }
+}
+
+/// What a waiter asks for, as a number.
+pub(crate) trait Count: Copy {
+    fn count(self) -> usize;
+}
+
+impl Count for () {
+    fn count(self) -> usize {
+        1
+    }
+}
+
+impl Count for usize {
+    fn count(self) -> usize {
+        self
     }
 }
 
@@ -244,7 +286,7 @@ mod tests {
 
     #[test]
     fn grants_go_to_the_first_in_line_and_come_back_when_it_leaves() {
-        let queue = WaitQueue::new();
+        let queue = WaitQueue::new("line");
         let (first, second) = (queue.join(None, nobody()), queue.join(None, nobody()));
         assert_eq!((queue.grant('a'), queue.len()), (Ok(()), 1));
         assert_eq!(queue.collect(second), None);
@@ -255,7 +297,7 @@ mod tests {
 
     #[test]
     fn joining_again_keeps_the_place() {
-        let queue = WaitQueue::new();
+        let queue = WaitQueue::new("line");
         let first = queue.join(None, nobody());
         queue.join(None, nobody());
         assert_eq!(queue.join(Some(first), nobody()), first);
@@ -266,7 +308,7 @@ mod tests {
 
     #[test]
     fn several_grants_at_once_go_to_those_who_stood_in_line_and_tell_each_its_number() {
-        let queue = WaitQueue::new();
+        let queue = WaitQueue::new("line");
         let tickets = [(); 3].map(|()| queue.join(None, nobody()));
         assert_eq!(queue.grant_first(2, |place| place).len(), 2);
         assert_eq!(tickets.map(|ticket| queue.collect(ticket)), [Some(0), Some(1), None]);
@@ -275,7 +317,7 @@ mod tests {
 
     #[test]
     fn waiters_that_leave_leave_nothing_behind() {
-        let queue = WaitQueue::<()>::new();
+        let queue = WaitQueue::<()>::new("line");
         for _ in 0..1000 {
             let ticket = queue.join(None, nobody());
             queue.leave(ticket);

@@ -11,7 +11,7 @@
 //! - A test that passes leaves no task running, unless it says that it may.
 //! - The test's own failure comes first: what it left behind is not looked at then.
 //!
-//! Tutorial: chapter 19. Before this: `../net/tcp.rs`. After this: `cancel_at_every_await.rs`.
+//! Tutorial: chapter 19. Before this: `../fs.rs`. After this: `cancel_at_every_await.rs`.
 
 use std::fmt::Write;
 use std::future::Future;
@@ -21,7 +21,7 @@ use roundelay_runtime::tell_stderr;
 
 use crate::random::with_seed;
 use crate::run::Runner;
-use crate::task_table::{Tasks, who};
+use crate::task_table::Tasks;
 
 /// Runs the body of a test. With the usual settings: virtual clock, the seed of the
 /// environment variable `ROUNDELAY_SEED` or else 0, and no task may be left running.
@@ -45,12 +45,7 @@ impl TestRun {
     /// The usual settings.
     #[expect(clippy::new_without_default, reason = "it reads the environment")]
     pub fn new() -> TestRun {
-        let seed = std::env::var("ROUNDELAY_SEED").ok();
-        let seed = seed.map_or(0, |seed| {
-            seed.parse().unwrap_or_else(|_| {
-                panic!("ROUNDELAY_SEED must be a number from 0 to 2^64 - 1, not {seed:?}")
-            })
-        });
+        let seed = seed_of_environment().unwrap_or(0);
         TestRun { virtual_clock: true, leftovers_allowed: false, seed, threads: None }
     }
 
@@ -114,13 +109,22 @@ impl TestRun {
     }
 }
 
+/// What `ROUNDELAY_SEED` says.
+pub(crate) fn seed_of_environment() -> Option<u64> {
+    let seed = std::env::var("ROUNDELAY_SEED").ok()?;
+    let number = seed.parse().unwrap_or_else(|_| {
+        panic!("ROUNDELAY_SEED must be a number from 0 to 2^64 - 1, not {seed:?}")
+    });
+    Some(number)
+}
+
 /// A line for each task that has not ended and was not asked to, oldest first.
 fn left_running(tasks: &Tasks) -> String {
     let mut left: Vec<_> = {
         let slots = tasks.slots.borrow();
         let live = slots.iter().map(|(_, slot)| slot);
         let live = live.filter(|slot| !slot.stage.has_ended() && !slot.cancel_requested);
-        live.map(|slot| (slot.id, who(slot.id, slot.name.as_deref()), slot.spawned_at)).collect()
+        live.map(|slot| (slot.id, slot.who(), slot.spawned_at)).collect()
     };
     left.sort_unstable_by_key(|&(id, ..)| id);
     left.iter().fold(String::new(), |mut lines, (_, who, at)| {

@@ -8,7 +8,7 @@
 //! - It never ends while another callback or task is ready.
 //! - The clock does not move by it: whoever sleeps goes on sleeping.
 //!
-//! Tutorial: chapter 19. Before this: `sequencer.rs`. After this: `../attributes.rs`.
+//! Tutorial: chapter 19. Before this: `sequencer.rs`. After this: `stream_conformance.rs`.
 
 use std::cell::Cell;
 use std::fmt;

@@ -13,17 +13,18 @@
 //! - It never ends early.
 //! - Dropping it takes its timer out of the loop.
 //!
-//! Tutorial: chapters 3 and 6. Before this: `../run.rs`. After this: `timeout.rs`.
+//! Tutorial: chapters 3 and 6. Before this: `../runner_builder.rs`. After this: `block_for.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use roundelay_runtime::{Instant, LoopProxy, LoopRef, Moment, TimerKey, current_loop};
+use roundelay_runtime::{Awaited, Instant, LoopProxy, LoopRef, Moment, TimerKey, current_loop};
 
 use crate::current::expect_tasks;
 use crate::task_table::Waiter;
+use crate::told::{awaits, made};
 
 /// Waits until `delay` has passed, and lets other tasks run meanwhile.
 ///
@@ -46,7 +47,9 @@ use crate::task_table::Waiter;
 ///     assert!(start.elapsed() >= Duration::from_millis(10));
 /// });
 /// ```
+#[track_caller]
 pub fn sleep(delay: Duration) -> Sleep {
+    made("timer");
     Sleep { stage: Stage::New(Until::Passed(delay)) }
 }
 
@@ -68,7 +71,9 @@ pub fn sleep(delay: Duration) -> Sleep {
 ///     assert!(now() >= deadline);
 /// });
 /// ```
+#[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
+    made("timer");
     Sleep { stage: Stage::New(Until::Reached(deadline)) }
 }
 
@@ -143,7 +148,8 @@ impl Future for Sleep {
             Stage::New(Until::Passed(Duration::ZERO)) => {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
-                Waiter::of(cx).wake();
+                Waiter::wake_poller(cx);
+                awaits(|| Awaited::NextTurn);
                 Poll::Pending
             }
             Stage::New(until) => {
@@ -155,6 +161,7 @@ impl Future for Sleep {
                 let timer = home.set_timer(until.deadline(&home), Waiter::callback(cx));
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
+                awaits(|| Awaited::Timer(timer.number()));
                 self.stage = Stage::Waiting { timer, home: home.proxy() };
                 Poll::Pending
             }
@@ -162,6 +169,7 @@ impl Future for Sleep {
                 let home = home.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
                 if home.is_timer_set(*timer) {
                     home.replace_timer(*timer, Waiter::callback(cx));
+                    awaits(|| Awaited::Timer(timer.number()));
                     return Poll::Pending;
                 }
                 self.stage = Stage::Over;

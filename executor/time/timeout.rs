@@ -11,7 +11,7 @@
 //! - No timer is set for a future that is ready at its first poll.
 //! - When `Elapsed` comes out, the guarded future is gone.
 //!
-//! Tutorial: chapter 11. Before this: `sleep.rs`. After this: `timeout_join.rs`.
+//! Tutorial: chapter 11. Before this: `block_for.rs`. After this: `timeout_join.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -60,6 +60,7 @@ use crate::time::sleep::{Sleep, sleep, sleep_until};
 /// });
 /// ```
 #[doc(alias = "wait_for")]
+#[track_caller]
 pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
     Timeout { future: Some(future), sleep: sleep(limit), limit: Some(limit), spent: false }
 }
@@ -85,6 +86,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
 ///     }
 /// });
 /// ```
+#[track_caller]
 pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
     Timeout { future: Some(future), sleep: sleep_until(deadline), limit: None, spent: false }
 }

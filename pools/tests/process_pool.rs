@@ -155,6 +155,14 @@ fn an_error_in_a_chunk_belongs_to_its_own_item() {
 }
 
 #[test]
+fn a_chunk_is_one_message_and_the_last_one_holds_the_rest() {
+    let pool = pool(1);
+    let results: Result<Vec<u64>, _> = pool.map(double, 0..10).chunk(4).collect();
+    assert_eq!(results.unwrap(), (0..10).map(|n| n * 2).collect::<Vec<_>>());
+    assert_eq!(pool.metrics().done, 3);
+}
+
+#[test]
 fn map_takes_no_more_items_than_its_window() {
     let pool = pool(1);
     let mut taken = 0;
@@ -230,6 +238,24 @@ fn shutdown_waits_for_what_was_submitted_and_reaps_every_worker() {
         assert!(rustix::process::test_kill_process(pid).is_err(), "it has been reaped");
     }
     assert!(matches!(pool.submit(double, 1), Err(PoolError::ShutDown)));
+}
+
+#[test]
+fn cancelling_what_is_queued_spares_what_runs_and_nothing_is_prefetched() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let pool = pool(1);
+    let running = pool.time_limit(SAFETY).submit(meet, (path("job"), path("go on"))).unwrap();
+    let queued: Vec<_> = (0..3).map(|n| pool.submit(double, n).unwrap()).collect();
+    while std::fs::metadata(path("job")).is_err() {
+        std::thread::yield_now();
+    }
+    pool.close();
+    assert_eq!(pool.cancel_queued(), 3);
+    assert!(queued.iter().all(|job| job.is_cancelled()));
+    std::fs::write(path("go on"), "").unwrap();
+    pool.shutdown();
+    running.wait().unwrap();
 }
 
 #[test]

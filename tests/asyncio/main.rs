@@ -32,6 +32,8 @@ mod o22;
 mod o23;
 mod o24;
 mod o25;
+mod o27;
+mod o29;
 mod o31;
 mod o32;
 mod o33;

@@ -7,7 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundelay::{
-    current_loop, current_task, now, promise, spawn, timeout, timeout_at, timeout_join, yield_now,
+    CancelToken, current_loop, current_task, now, promise, spawn, stop_gracefully, timeout,
+    timeout_at, timeout_join, yield_now,
 };
 
 use crate::support::{Log, ms, run_virtual};
@@ -114,4 +115,23 @@ fn o16_1_the_task_form_waits_until_the_task_has_really_ended() {
         log.add("limit came out");
     });
     assert_eq!(log.take(), ["task unwound", "limit came out"]);
+}
+
+#[test]
+fn o16_3_an_inner_task_that_is_asked_to_end_may_give_its_value() {
+    run_virtual(async {
+        let request = CancelToken::new();
+        let heard = request.clone();
+        let inner = spawn(async move {
+            match heard.run_until_cancelled(pending::<()>()).await {
+                Some(()) => "ended by itself",
+                None => "returned instead",
+            }
+        });
+        yield_now().await;
+        let outcome = stop_gracefully(&request, inner, ms(10)).await;
+        assert_eq!(outcome.unwrap(), "returned instead");
+        // A limit proper drops what it guards, and nobody is asked.
+        assert!(timeout(ms(1), pending::<()>()).await.is_err());
+    });
 }

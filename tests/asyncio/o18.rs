@@ -3,7 +3,7 @@
 use roundelay::{BoundedSemaphore, Semaphore, Task, gather_all, sleep, spawn};
 
 use crate::settle;
-use crate::support::{Log, ms, run_virtual};
+use crate::support::{Log, ms, poll_now, run_virtual};
 
 /// Tasks that each take a permit, say so and keep it.
 fn takers<const N: usize>(
@@ -73,6 +73,21 @@ fn o18_3_while_a_waiter_is_owed_a_permit_nobody_overtakes() {
         late.await.unwrap();
     });
     assert_eq!(log.take(), ["waiter", "late comer"]);
+}
+
+#[test]
+fn o18_3_a_permit_that_is_free_is_free_whoever_else_has_not_collected_his() {
+    run_virtual(async {
+        let permits = Semaphore::new(1);
+        let held = permits.acquire().await;
+        let mut kept = permits.acquire();
+        assert!(poll_now(&mut kept).await.is_pending());
+        // It is granted a permit, and nobody asks it for a long time.
+        drop(held);
+        permits.add_permits(1);
+        drop(permits.acquire().await);
+        assert!(poll_now(&mut kept).await.is_ready());
+    });
 }
 
 #[test]

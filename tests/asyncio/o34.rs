@@ -4,7 +4,7 @@
 
 use std::future::pending;
 
-use roundelay::{current_loop, spawn, yield_now};
+use roundelay::{ContextVar, current_loop, spawn, yield_now};
 
 use crate::support::{Log, virtual_runner};
 
@@ -31,4 +31,17 @@ fn o34_1_tasks_live_on_between_the_runs_and_closing_cancels_them() {
     runner.close();
     assert!(task.is_finished());
     assert_eq!(log.take(), ["background task cancelled by close()"]);
+}
+
+#[test]
+fn o34_1_the_context_of_the_main_tasks_goes_on_from_run_to_run() {
+    static V: ContextVar<i32> = ContextVar::new("v");
+    let runner = virtual_runner();
+    let puts = |value: i32| async move {
+        V.set(value);
+        current_loop().unwrap().id()
+    };
+    assert_eq!(runner.run(puts(5)).unwrap(), runner.run(puts(5)).unwrap());
+    assert_eq!(runner.run(async { V.get() }).unwrap(), Some(5));
+    assert_eq!(V.get(), None);
 }

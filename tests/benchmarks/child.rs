@@ -13,6 +13,7 @@
 
 use std::io::{self, Write};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::measure::Sample;
@@ -63,6 +64,14 @@ pub fn figures(lines: impl IntoIterator<Item = Line>) -> Sample {
         Line::Port(_) => None,
     });
     Sample(figures.collect())
+}
+
+/// Lets this process, and those that it starts, have as many descriptors as the system allows.
+pub fn allow_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // If not, the workloads that need many say so.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Runs `start` while this thread may use one CPU only: the children that it starts inherit

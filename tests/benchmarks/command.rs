@@ -8,7 +8,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::child;
+use crate::count;
 use crate::manifest;
+use crate::observed;
 use crate::peers::processes;
 use crate::report::{Results, summary};
 use crate::suite::{self, Plan, find_python};
@@ -18,6 +20,8 @@ use crate::workloads::{self, Workload};
 const USAGE: &str = "\
 usage: benchmarks [--full] [--only WORKLOAD | --pools]... [--rounds N] [--no-python]
        benchmarks list
+       benchmarks observed [--rounds N]     what an observer and a recorder cost
+       benchmarks count [--keep]
        benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--no-python]
 
 Runs the same workloads with each peer in turn, and prints medians and their ratios to tokio.
@@ -27,6 +31,7 @@ Build it with --release.";
 /// Does what the arguments say.
 #[must_use]
 pub fn main() -> ExitCode {
+    child::allow_many_files();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
@@ -42,7 +47,10 @@ pub fn main() -> ExitCode {
             processes::answer_pipe();
             Ok(())
         }
+        ["observed"] => observed::run(5),
+        ["observed", "--rounds", rounds] => number(rounds).and_then(observed::run),
         ["child", name, peer, size] => run_child(name, peer, size),
+        ["count", ref rest @ ..] => count::run(rest),
         ["manifest", ref rest @ ..] => manifest::Options::parse(rest).and_then(manifest::run),
         ref rest => Options::parse(rest).and_then(run_suite),
     };

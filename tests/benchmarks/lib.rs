@@ -10,7 +10,7 @@
 //!                 report: medians, ratios, targets; a table and JSON
 //! ```
 //!
-//! A workload is written once, over the trait [`peer::Peer`] (for pools: [`pool_peer`]); a peer is one small adapter in
+//! A workload is written once, over the trait [`peer::Peer`] or [`peer::Server`] (for pools: [`pool_peer`]); a peer is one small adapter in
 //! `peers/`. To add a peer: its adapter, and one line in `workloads/mod.rs`. To add a
 //! workload: a function in `workloads/`, and one entry in the table there.
 //!
@@ -24,7 +24,9 @@ pub mod measure;
 pub mod workloads;
 pub mod child;
 pub mod load;
+pub mod observed;
 pub mod suite;
 pub mod report;
 pub mod manifest;
+pub mod count;
 pub mod command;

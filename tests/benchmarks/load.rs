@@ -1,4 +1,4 @@
-//! The load: what a server's CPU time is measured under.
+//! The load: what a server's CPU time, or its memory, is measured under.
 //!
 //! Plain blocking sockets in waves: a message is written to every connection, then an
 //! answer is read from each, and so on. With one connection that is ping and pong.
@@ -7,39 +7,103 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::workloads::http::BODY;
+
+/// Sends load to a port: through so many connections, so many messages in all. Returns how long
+/// each wave took.
+pub type Load = fn(u16, usize, usize) -> io::Result<Vec<Duration>>;
+
 /// The size of a message.
 pub const MESSAGE: usize = 64;
 
-/// Sends `messages` in all through `connections`, checks the answers, and closes. Returns
-/// how long each wave took.
+/// Sends messages, checks the answers, and closes.
 ///
 /// # Errors
 /// What the system says; an answer that is not what was sent.
 pub fn echo(port: u16, connections: usize, messages: usize) -> io::Result<Vec<Duration>> {
+    let mut streams = connect(port, connections)?;
+    let mut times = Vec::new();
+    let (mut message, mut answer) = ([0; MESSAGE], [0; MESSAGE]);
+    for number in 0..messages / connections {
+        message[..8].copy_from_slice(&number.to_le_bytes());
+        times.push(wave(&mut streams, &message, &mut answer, |answer| answer == message)?);
+    }
+    Ok(times)
+}
+
+/// Sends requests, and closes.
+///
+/// # Errors
+/// What the system says; an answer that is not hello.
+pub fn http(port: u16, connections: usize, requests: usize) -> io::Result<Vec<Duration>> {
+    let mut streams = connect(port, connections)?;
+    // All answers are equally long.
+    let mut answer = vec![0; ask(&mut streams[0])?];
+    let is_hello =
+        |answer: &[u8]| answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(BODY.as_bytes());
+    let waves = 0..requests / connections;
+    waves.map(|_| wave(&mut streams, REQUEST, &mut answer, is_hello)).collect()
+}
+
+/// Sends one request through each of so many connections, and closes them all together.
+///
+/// # Errors
+/// What the system says; an answer that is not hello.
+pub fn http_idle(port: u16, _: usize, connections: usize) -> io::Result<Vec<Duration>> {
+    let start = Instant::now();
+    let mut streams = Vec::new();
+    for _ in 0..connections {
+        // One after the other: so the server has accepted it before the next one comes.
+        streams.append(&mut connect(port, 1)?);
+        ask(streams.last_mut().expect("one has been added"))?;
+    }
+    Ok(vec![start.elapsed()])
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// One request; how long is the answer?
+fn ask(stream: &mut TcpStream) -> io::Result<usize> {
+    stream.write_all(REQUEST)?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(BODY.as_bytes()) {
+        let mut buffer = [0; 4096];
+        match stream.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => answer.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(answer.len())
+}
+
+fn connect(port: u16, connections: usize) -> io::Result<Vec<TcpStream>> {
     let connect = |_| {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(stream)
     };
-    let mut streams = (0..connections).map(connect).collect::<io::Result<Vec<_>>>()?;
-    let mut times = Vec::new();
-    let (mut message, mut answer) = ([0; MESSAGE], [0; MESSAGE]);
-    for wave in 0..messages / connections {
-        message[..8].copy_from_slice(&wave.to_le_bytes());
-        let start = Instant::now();
-        for stream in &mut streams {
-            stream.write_all(&message)?;
-        }
-        for stream in &mut streams {
-            stream.read_exact(&mut answer)?;
-            if answer != message {
-                return Err(io::Error::other("the answer is not what was sent"));
-            }
-        }
-        times.push(start.elapsed());
+    (0..connections).map(connect).collect()
+}
+
+/// Writes a message to every connection, then reads an answer from each, as long as `answer`.
+fn wave(
+    streams: &mut [TcpStream],
+    message: &[u8],
+    answer: &mut [u8],
+    is_right: impl Fn(&[u8]) -> bool,
+) -> io::Result<Duration> {
+    let start = Instant::now();
+    for stream in &mut *streams {
+        stream.write_all(message)?;
     }
-    Ok(times)
+    for stream in streams {
+        stream.read_exact(answer)?;
+        if !is_right(answer) {
+            return Err(io::Error::other("that is not the answer"));
+        }
+    }
+    Ok(start.elapsed())
 }
 
 /// A server that says nothing for so long has failed.

@@ -9,11 +9,13 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use hyper::server::conn::http1;
+
 /// How many threads or processes a pool gets, whoever's it is.
 pub const WORKERS: usize = 2;
 
-/// A runtime with one thread, as the workloads see it.
-pub trait Peer: Sized + 'static {
+/// A runtime with one thread, as the workloads that serve sockets see it.
+pub trait Server: Sized + 'static {
     /// Runs `main` on a new runtime.
     fn run<T>(main: impl Future<Output = T>) -> T;
 
@@ -23,6 +25,41 @@ pub trait Peer: Sized + 'static {
         F: Future + 'static,
         F::Output: 'static;
 
+    /// A TCP listener.
+    type Listener: 'static;
+    /// A TCP connection.
+    type Stream: 'static;
+
+    /// Listens on a free port of this machine, and says which. Called while the peer runs.
+    fn listen() -> io::Result<(Self::Listener, u16)>;
+
+    /// The next connection, with `TCP_NODELAY` set.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>>;
+
+    /// Reads what is there; 0 is the end.
+    fn read<'a>(
+        stream: &'a mut Self::Stream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>>;
+
+    /// Writes all of it.
+    fn write_all<'a>(
+        stream: &'a mut Self::Stream,
+        bytes: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>>;
+
+    /// A connection as hyper wants it.
+    type HttpStream: hyper::rt::Read + hyper::rt::Write + Unpin + 'static;
+
+    /// Gives a connection to hyper.
+    fn http_stream(stream: Self::Stream) -> Self::HttpStream;
+
+    /// HTTP/1 with the peer's own clock for hyper's limits.
+    fn http_server() -> http1::Builder;
+}
+
+/// The same, as all other workloads see it.
+pub trait Peer: Server {
     /// Lets the other tasks run.
     fn yield_now() -> impl Future<Output = ()>;
 
@@ -61,35 +98,12 @@ pub trait Peer: Sized + 'static {
 
     /// Receives from a channel.
     fn receive<T: 'static>(receiver: &mut Self::Receiver<T>) -> impl Future<Output = T>;
-
-    /// A TCP listener.
-    type Listener: 'static;
-    /// A TCP connection.
-    type Stream: 'static;
-
-    /// Listens on a free port of this machine, and says which. Called while the peer runs.
-    fn listen() -> io::Result<(Self::Listener, u16)>;
-
-    /// The next connection, with `TCP_NODELAY` set.
-    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>>;
-
-    /// Reads what is there; 0 is the end.
-    fn read<'a>(
-        stream: &'a mut Self::Stream,
-        buffer: &'a mut [u8],
-    ) -> impl Future<Output = io::Result<usize>>;
-
-    /// Writes all of it.
-    fn write_all<'a>(
-        stream: &'a mut Self::Stream,
-        bytes: &'a [u8],
-    ) -> impl Future<Output = io::Result<()>>;
 }
 
 /// Runs `future` as a task of a new runtime.
 ///
 /// The main future of a runtime is special to it (its waker rings a different bell); what
 /// programs do, they do in tasks.
-pub fn run_in_task<P: Peer, T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+pub fn run_in_task<P: Server, T: 'static>(future: impl Future<Output = T> + 'static) -> T {
     P::run(async { P::spawn(future).await.expect("the workload does not panic") })
 }

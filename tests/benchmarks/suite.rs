@@ -17,8 +17,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::child::{Line, figures, on_one_cpu, parse};
-use crate::load;
 use crate::measure::Sample;
+use crate::observed::VARIABLE;
 use crate::report::{Outcome, Results};
 use crate::workloads::{PYTHON, Workload};
 
@@ -75,7 +75,7 @@ fn is_python(workload: &Workload, peer: &str) -> bool {
 /// Runs one child to its end.
 fn run_once(workload: &Workload, peer: &str, plan: &Plan) -> Result<Sample, String> {
     let mut size = workload.sizes[usize::from(plan.full)];
-    let mut command = if is_python(workload, peer) {
+    let command = if is_python(workload, peer) {
         size = (size / workload.python.unwrap_or(1)).max(1);
         let mut command = Command::new("python3");
         match peer {
@@ -89,13 +89,28 @@ fn run_once(workload: &Workload, peer: &str, plan: &Plan) -> Result<Sample, Stri
         command.args(["child", workload.name, peer]);
         command
     };
+    complete(command, workload, size)
+}
+
+/// Runs one child of roundelay's, observed by what [`crate::observed`] names.
+///
+/// # Errors
+/// A sentence: it does not start, or it fails.
+pub fn run_observed(workload: &Workload, observer: &str, size: usize) -> Result<Sample, String> {
+    let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);
+    command.args(["child", workload.name, "roundelay"]).env(VARIABLE, observer);
+    complete(command, workload, size)
+}
+
+/// Starts a child and hears it to its end.
+fn complete(mut command: Command, workload: &Workload, size: usize) -> Result<Sample, String> {
     command.arg(size.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
     let child = match workload.one_cpu {
         true => on_one_cpu(|| command.spawn()),
         false => command.spawn(),
     };
     let mut child = child.map_err(|error| format!("it does not start: {error}"))?;
-    let outcome = attend(&mut child, workload.connections, size);
+    let outcome = attend(&mut child, workload, size);
     if outcome.is_err() {
         // It may have ended by itself.
         let _ = child.kill();
@@ -114,7 +129,7 @@ pub fn python_script(name: &str) -> PathBuf {
 }
 
 /// Listens to a child until it has said everything; sends it load, if that is what it wants.
-fn attend(child: &mut Child, connections: usize, size: usize) -> Result<Sample, String> {
+fn attend(child: &mut Child, workload: &Workload, size: usize) -> Result<Sample, String> {
     let stdout = child.stdout.take().expect("it was asked for");
     let (say, heard) = mpsc::channel();
     // A thread of its own, since a pipe cannot be waited for with a limit.
@@ -132,7 +147,7 @@ fn attend(child: &mut Child, connections: usize, size: usize) -> Result<Sample, 
     loop {
         match heard.recv_timeout(PATIENCE) {
             Ok(Line::Port(port)) => {
-                let times = load::echo(port, connections, size);
+                let times = (workload.load)(port, workload.connections, size);
                 waves = Some(times.map_err(|error| format!("under load: {error}"))?);
             }
             Ok(line) => lines.push(line),

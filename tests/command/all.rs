@@ -13,6 +13,7 @@ mod pools;
 mod processes;
 mod stopping;
 mod tour;
+mod traces;
 
 use std::ffi::OsStr;
 use std::path::Path;

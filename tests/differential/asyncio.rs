@@ -35,6 +35,11 @@ impl Asyncio {
         &self.version
     }
 
+    /// Of 3.13.0 it is 13.
+    pub(crate) fn minor(&self) -> u32 {
+        self.version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(11)
+    }
+
     /// The trace of one program.
     pub(crate) fn play(&self, program: &Program) -> String {
         let (requests, answers) = &mut *self.pipes.borrow_mut();

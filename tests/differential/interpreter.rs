@@ -1,20 +1,20 @@
 //! Plays a program on roundelay, in virtual time.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay::{
-    Barrier, Event, GatherCause, GroupError, Instant, Lock, LoopRef, Promise, PromiseFuture, Queue,
-    Runner, Semaphore, TaskError, TaskGroup, gather, gather_all, promise, sleep, spawn, task_group,
+    ContextVar, Deadline, Elapsed, Runner, TaskBuilder, TaskError, current_task, sleep, spawn,
     timeout, yield_now,
 };
 
-use crate::program::{LOCKS, Op, PROMISES, Program, Task};
+use crate::children;
+use crate::program::{Op, Program, Task};
+use crate::world::{Failed, Me, World, occupied, owning};
 
+static VARIABLE: ContextVar<usize> = ContextVar::new("variable");
 const TICK: Duration = Duration::from_micros(1 << 32);
 /// How long main waits for the program: longer than any can take.
 pub(crate) const LONG: Duration = Duration::from_micros(1 << 50);
@@ -28,7 +28,7 @@ pub(crate) fn play(program: &Program) -> String {
         let (world, tasks) = (Rc::clone(&world), program.0.clone());
         async move {
             for task in tasks {
-                world.spawn(task);
+                start(&world, task);
             }
             sleep(LONG).await;
         }
@@ -38,110 +38,13 @@ pub(crate) fn play(program: &Program) -> String {
     world.trace.take().join(";")
 }
 
-/// A task ended with an error.
-#[derive(Debug)]
-struct Failed;
-
-type Handle = Rc<RefCell<roundelay::Task<Result<(), Failed>>>>;
-
-/// What all tasks share.
-struct World {
-    home: LoopRef,
-    start: Instant,
-    trace: RefCell<Vec<String>>,
-    said_at: Cell<u128>,
-    /// Of those that were spawned, by number; and whether somebody has begun to await it.
-    handles: RefCell<Vec<Option<(Handle, bool)>>>,
-    /// Who stands in a line, or owns children.
-    occupied: RefCell<HashSet<usize>>,
-    /// Who gathers, or waits for a group.
-    owning: RefCell<HashSet<usize>>,
-    locks: [Lock<()>; LOCKS],
-    permits: Semaphore,
-    event: Event,
-    barrier: Barrier,
-    queues: [Queue<usize>; 2],
-    promises: RefCell<Vec<Option<Promise<()>>>>,
-    awaited: RefCell<Vec<Option<PromiseFuture<()>>>>,
+fn start(world: &Rc<World>, task: Task) {
+    let handle = spawn(run_task(Rc::clone(world), task.clone()));
+    world.keep(task.id, handle);
 }
 
-impl World {
-    fn new(home: LoopRef) -> World {
-        let (promises, awaited): (Vec<_>, Vec<_>) = (0..PROMISES).map(|_| promise()).unzip();
-        World {
-            start: home.time(),
-            home,
-            trace: RefCell::default(),
-            said_at: Cell::new(0),
-            handles: RefCell::default(),
-            occupied: RefCell::default(),
-            owning: RefCell::default(),
-            locks: [Lock::new(()), Lock::new(())],
-            permits: Semaphore::new(1),
-            event: Event::new(),
-            barrier: Barrier::new(2),
-            queues: [Queue::unbounded(), Queue::bounded(1)],
-            promises: RefCell::new(promises.into_iter().map(Some).collect()),
-            awaited: RefCell::new(awaited.into_iter().map(Some).collect()),
-        }
-    }
-
-    fn say(&self, task: usize, what: impl std::fmt::Display) {
-        let now = self.home.time().duration_since(self.start).as_micros();
-        let mut trace = self.trace.borrow_mut();
-        if self.said_at.replace(now) != now {
-            trace.push(format!("@{now}"));
-        }
-        trace.push(format!("{task} {what}"));
-    }
-
-    fn spawn(self: &Rc<Self>, task: Task) {
-        let id = task.id;
-        let handle = spawn(run_task(Rc::clone(self), task));
-        let mut handles = self.handles.borrow_mut();
-        if handles.len() <= id {
-            handles.resize_with(id + 1, || None);
-        }
-        handles[id] = Some((Rc::new(RefCell::new(handle)), false));
-    }
-
-    fn handle(&self, id: usize) -> Option<(Handle, bool)> {
-        self.handles.borrow().get(id)?.clone()
-    }
-}
-
-/// Says something when it is dropped.
-struct Finally<'a> {
-    me: &'a Me,
-    says: Option<String>,
-}
-
-impl Drop for Finally<'_> {
-    fn drop(&mut self) {
-        if let Some(says) = self.says.take() {
-            self.me.say(says);
-        }
-    }
-}
-
-/// A task's own view of the world.
-struct Me {
-    world: Rc<World>,
-    id: usize,
-}
-
-impl Me {
-    fn say(&self, what: impl std::fmt::Display) {
-        self.world.say(self.id, what);
-    }
-
-    fn finally(&self, says: impl Into<String>) -> Finally<'_> {
-        Finally { me: self, says: Some(says.into()) }
-    }
-}
-
-async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
-    let me = Me { world, id: task.id };
+pub(crate) async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
+    let me = Me { world, id: task.id, deadlines: Default::default() };
     me.say("begins");
     let mut end = me.finally("cancelled");
     let outcome = run_body(&me, &task.body).await;
@@ -150,7 +53,7 @@ async fn run_task(world: Rc<World>, task: Task) -> Result<(), Failed> {
     outcome
 }
 
-fn run_body<'a>(
+pub(crate) fn run_body<'a>(
     me: &'a Me,
     body: &'a [Op],
 ) -> Pin<Box<dyn Future<Output = Result<(), Failed>> + 'a>> {
@@ -174,7 +77,12 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             me.say("slept");
         }
         Op::Spawn(task) => {
-            world.spawn(task.clone());
+            start(world, task.clone());
+            me.say(format!("spawned {}", task.id));
+        }
+        Op::SpawnEager(task) => {
+            let body = run_task(Rc::clone(world), task.clone());
+            world.keep(task.id, TaskBuilder::new().eager().spawn(body));
             me.say(format!("spawned {}", task.id));
         }
         Op::Join(id) => join(me, *id).await,
@@ -203,12 +111,20 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             run_body(me, body).await?;
         }
         Op::Put(queue, value) => {
-            world.queues[*queue].put(*value).await.unwrap();
-            me.say(format!("put {value}"));
+            let outcome = world.queues[*queue].put(*value).await;
+            me.say(format!("{} {value}", if outcome.is_ok() { "put" } else { "may not put" }));
         }
         Op::Get(queue) => {
-            let value = world.queues[*queue].get().await.unwrap();
-            me.say(format!("got {value}"));
+            let outcome = world.queues[*queue].get().await;
+            me.say(outcome.map_or("may not get".into(), |value| format!("got {value}")));
+        }
+        Op::Close(queue, false) => {
+            world.queues[*queue].close();
+            me.say("closed");
+        }
+        Op::Close(queue, true) => {
+            drop(world.queues[*queue].close_now());
+            me.say("closed now");
         }
         Op::Resolve(number) => {
             let set = world.promises.borrow_mut()[*number].take();
@@ -242,144 +158,106 @@ async fn run_op(me: &Me, op: &Op) -> Result<(), Failed> {
             let arrival = world.barrier.wait().await.unwrap();
             me.say(format!("met {arrival}"));
         }
-        Op::Gather(bit, tasks) => {
-            let outcome = owning(me, gather(children(me, *bit, tasks))).await;
-            callback_of_the_gather(tasks).await;
-            me.say(match outcome {
-                Ok(_) => "gathered",
-                Err(error) => match error.cause {
-                    GatherCause::Failed(Failed) => "gather failed",
-                    GatherCause::Task(_) => "gather cancelled",
-                },
-            });
+        Op::Expect => {
+            let guard = occupied(me, world.locks[1].lock()).await;
+            me.say("expects");
+            let _guard = owning(me, world.condition.wait(guard)).await;
+            me.say("was told");
         }
-        Op::All(bit, tasks) => {
-            let outcomes = owning(me, gather_all(children(me, *bit, tasks))).await;
-            callback_of_the_gather(tasks).await;
-            let words: Vec<_> = outcomes.iter().map(word).collect();
-            me.say(format!("gathered all {}", words.join(" ")).trim_end());
+        Op::Notify(count) => {
+            let guard = occupied(me, world.locks[1].lock()).await;
+            world.condition.notify(&guard, *count);
+            me.say("notified");
         }
-        Op::Group(bit, tasks) => {
-            let children = children(me, bit + 1, tasks);
-            let outcome = owning(me, grouped(children)).await;
-            sleep(length_of(*bit)).await;
-            me.say(match outcome {
-                Ok(()) => "group ok".to_owned(),
-                Err(error) => format!("group failed {}", error.errors().count()),
-            });
+        Op::Done(queue) => {
+            let known = world.queues[*queue].task_done().is_ok();
+            me.say(format!("done {known}"));
         }
+        Op::JoinQueue(queue) => {
+            world.queues[*queue].join().await;
+            me.say(format!("joined queue {queue}"));
+        }
+        Op::SetVar(value) => {
+            VARIABLE.set(*value);
+        }
+        Op::SeeVar => me.say(format!("sees {}", VARIABLE.get().unwrap_or(0))),
+        Op::Quit => {
+            me.say("quits");
+            current_task().unwrap().cancel();
+            world.event.set();
+            yield_now().await;
+            me.say("is still there");
+        }
+        Op::Gather(false, tasks) => children::gather(me, tasks).await,
+        Op::Gather(true, tasks) => children::gather_all(me, tasks).await,
+        Op::Some(until, ticks, bit, tasks) => {
+            let limit = (*ticks > 0).then(|| length(*ticks, *bit));
+            children::wait_for_some(me, *until, limit, tasks).await;
+        }
+        Op::Completed(bit, tasks) => children::as_they_end(me, *bit, tasks).await,
+        Op::Shield(task) => children::behind_a_shield(me, task).await,
+        Op::Group(bit, tasks, body) => children::group(me, *bit, tasks, body).await,
         Op::Timeout(ticks, bit, body) => {
-            let limit = TICK * *ticks as u32 + length_of(*bit);
-            let guarded = timeout(limit, async {
-                let _leave = me.finally("out of timeout");
-                run_body(me, body).await
-            });
-            match guarded.await {
-                Ok(outcome) => outcome?,
-                Err(_) => me.say("timed out"),
-            }
+            let outcome = timeout(length(*ticks, *bit), guarded(me, body)).await;
+            limited(me, outcome)?;
+        }
+        Op::Deadline(ticks, bit, body) => {
+            let deadline = Deadline::after(length(*ticks, *bit));
+            me.deadlines.borrow_mut().push(deadline.clone());
+            let outcome = deadline.guard(guarded(me, body)).await;
+            me.deadlines.borrow_mut().pop();
+            limited(me, outcome)?;
+        }
+        Op::Move(ticks, bit) => {
+            let deadline = me.deadlines.borrow().last().cloned().unwrap();
+            deadline.reschedule_after(length(*ticks, *bit));
+            me.say("moved");
         }
         Op::Fail => return Err(Failed),
     }
     Ok(())
 }
 
-fn children(
-    me: &Me,
-    first_bit: usize,
-    tasks: &[Task],
-) -> Vec<impl Future<Output = Result<(), Failed>> + use<>> {
-    let children = tasks.iter().zip(first_bit..).map(|(task, bit)| {
-        let child = run_task(Rc::clone(&me.world), task.clone());
-        async move {
-            let outcome = child.await;
-            sleep(length_of(bit)).await;
-            outcome
-        }
-    });
-    children.collect()
+/// What stands under a limit.
+async fn guarded(me: &Me, body: &[Op]) -> Result<(), Failed> {
+    let _leave = me.finally("out of timeout");
+    run_body(me, body).await
 }
 
-async fn grouped<F>(children: Vec<F>) -> Result<(), GroupError<Failed>>
-where
-    F: Future<Output = Result<(), Failed>> + 'static,
-{
-    task_group(async |group: TaskGroup<Failed>| {
-        for child in children {
-            drop(group.spawn(child));
-        }
+fn limited(me: &Me, outcome: Result<Result<(), Failed>, Elapsed>) -> Result<(), Failed> {
+    outcome.unwrap_or_else(|_| {
+        me.say("timed out");
         Ok(())
     })
-    .await
 }
 
-fn length_of(bit: usize) -> Duration {
+pub(crate) fn length_of(bit: usize) -> Duration {
     Duration::from_micros(1 << bit)
 }
 
-/// asyncio's gather hears of its children through callbacks, and so answers one turn later than
-/// ours, which is woken by them.
-async fn callback_of_the_gather(tasks: &[Task]) {
-    if !tasks.is_empty() {
-        yield_now().await;
-    }
+fn length(ticks: u64, bit: usize) -> Duration {
+    TICK * ticks as u32 + length_of(bit)
 }
 
 fn cancel(me: &Me, id: usize) {
-    let Some((handle, _)) = me.world.handle(id) else {
-        return me.say(format!("cancels nobody {id}"));
-    };
-    let asked = handle.borrow().cancel();
-    me.say(format!("cancels {id} {asked}"));
-}
-
-/// Awaits something in which a task may be stopped, but not cancelled on the spot.
-async fn occupied<T>(me: &Me, future: impl Future<Output = T>) -> T {
-    let _over = Entered::new(&me.world.occupied, me.id);
-    future.await
-}
-
-/// Awaits something that owns children, in which a task may not even be stopped.
-async fn owning<T>(me: &Me, future: impl Future<Output = T>) -> T {
-    me.say("owns");
-    let _over = Entered::new(&me.world.owning, me.id);
-    occupied(me, future).await
-}
-
-/// A task's number in a set, until this is dropped.
-struct Entered<'a> {
-    set: &'a RefCell<HashSet<usize>>,
-    id: usize,
-}
-
-impl Entered<'_> {
-    fn new(set: &RefCell<HashSet<usize>>, id: usize) -> Entered<'_> {
-        set.borrow_mut().insert(id);
-        Entered { set, id }
-    }
-}
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        self.set.borrow_mut().remove(&self.id);
-    }
+    me.say(match me.world.cancel(id) {
+        None => format!("cancels nobody {id}"),
+        Some(asked) => format!("cancels {id} {asked}"),
+    });
 }
 
 async fn join(me: &Me, id: usize) {
-    let Some((handle, taken)) = me.world.handle(id) else {
-        return me.say(format!("joins nobody {id}"));
-    };
-    if taken {
-        return me.say(format!("may not join {id}"));
+    match me.world.take_handle(id) {
+        None => me.say(format!("joins nobody {id}")),
+        Some(None) => me.say(format!("may not join {id}")),
+        Some(Some(task)) => {
+            let outcome = task.await;
+            me.say(format!("joined {id} {}", word(&outcome)));
+        }
     }
-    if let Some(Some((_, taken))) = me.world.handles.borrow_mut().get_mut(id) {
-        *taken = true;
-    }
-    let outcome = poll_fn(|cx| Pin::new(&mut *handle.borrow_mut()).poll(cx)).await;
-    me.say(format!("joined {id} {}", word(&outcome)));
 }
 
-fn word(outcome: &Result<Result<(), Failed>, TaskError>) -> &'static str {
+pub(crate) fn word(outcome: &Result<Result<(), Failed>, TaskError>) -> &'static str {
     match outcome {
         Ok(Ok(())) => "ok",
         Ok(Err(Failed)) => "failed",

@@ -6,11 +6,18 @@ trace in one line. README.md says what is made equal to roundelay here, and why:
 """
 
 import asyncio
+import contextvars
 import heapq
 import sys
 
 TICK = 1 << 32  # microseconds
 LONG = 1 << 50
+
+
+variable = contextvars.ContextVar("variable", default=0)
+
+
+QueueShutDown = getattr(asyncio, "QueueShutDown", ())
 
 
 class Failed(Exception):
@@ -92,6 +99,7 @@ class Watch:
 
     def add_done_callback(self, callback, *, context=None):
         self.callback = lambda _: callback(self)
+        self.context = context
         self.future.add_done_callback(self.callback, context=context)
 
     def cancel(self, msg=None):
@@ -99,7 +107,7 @@ class Watch:
             return False
         self.cancelled_here = True
         self.future.remove_done_callback(self.callback)
-        self.get_loop().call_soon(self.callback, self)
+        self.get_loop().call_soon(self.callback, self, context=self.context)
         return True
 
     def result(self):
@@ -117,10 +125,30 @@ class InOrder(dict):
         self.pop(task, None)
 
 
+class Permits(asyncio.Semaphore):
+    """Made equal (O18.3): a permit that is free is free, whoever else has not collected his."""
+
+    def locked(self):
+        waits = (not waiter.done() for waiter in self._waiters or ())
+        return self._value == 0 or any(waits)
+
+
 def outcome(task):
     if task.cancelled():
         return "cancelled"
     return "failed" if task.exception() else "ok"
+
+
+UNTIL = {
+    "first": asyncio.FIRST_COMPLETED,
+    "failure": asyncio.FIRST_EXCEPTION,
+    "all": asyncio.ALL_COMPLETED,
+}
+
+
+def is_task(part):
+    """A list that begins with a number."""
+    return isinstance(part[0], int)
 
 
 # ---- playing --------------------------------------------------------------------------------
@@ -129,8 +157,9 @@ def outcome(task):
 class World:
     """What all tasks of a program share."""
 
-    def __init__(self, loop):
+    def __init__(self, loop, born):
         self.loop = loop
+        self.born = born
         self.trace = []
         self.said_at = 0
         self.handles = {}
@@ -138,7 +167,8 @@ class World:
         self.occupied = set()
         self.owners = set()
         self.locks = [asyncio.Lock(), asyncio.Lock()]
-        self.permits = asyncio.Semaphore(1)
+        self.permits = Permits(2)
+        self.condition = asyncio.Condition(self.locks[1])
         self.event = asyncio.Event()
         self.barrier = asyncio.Barrier(2)
         self.queues = [asyncio.Queue(), asyncio.Queue(1)]
@@ -166,6 +196,7 @@ class World:
             self.trace.append(" ".join(map(str, (number, *what))))
 
         say.me = number
+        say.limits = []
 
         say("begins")
         try:
@@ -226,6 +257,14 @@ class World:
         self.spawn(task)
         say("spawned", task[0])
 
+    async def op_spawn_eager(self, say, task):
+        # In the list of those that were born it stands before those that its first step starts.
+        place = len(self.born)
+        self.born.append(None)
+        started = asyncio.Task(self.run_task(task), loop=self.loop, eager_start=True)
+        self.born[place] = self.handles[task[0]] = started
+        say("spawned", task[0])
+
     async def op_join(self, say, number):
         task = self.handles.get(number)
         if task is None:
@@ -274,11 +313,25 @@ class World:
             self.permits.release()
 
     async def op_put(self, say, queue, value):
-        await self.queues[queue].put(value)
-        say("put", value)
+        try:
+            await self.queues[queue].put(value)
+            say("put", value)
+        except QueueShutDown:
+            say("may not put", value)
 
     async def op_get(self, say, queue):
-        say("got", await self.queues[queue].get())
+        try:
+            say("got", await self.queues[queue].get())
+        except QueueShutDown:
+            say("may not get")
+
+    async def op_close(self, say, queue):
+        self.queues[queue].shutdown()
+        say("closed")
+
+    async def op_close_now(self, say, queue):
+        self.queues[queue].shutdown(immediate=True)
+        say("closed now")
 
     async def op_resolve(self, say, number):
         future = self.promises[number]
@@ -293,14 +346,57 @@ class World:
         await Watch(self.promises[number])
         say("has", number)
 
-    async def gather(self, say, first_bit, tasks, keep):
-        children = [self.child(task, first_bit + n) for n, task in enumerate(tasks)]
+    async def op_done(self, say, queue):
+        try:
+            self.queues[queue].task_done()
+            say("done", "true")
+        except ValueError:
+            say("done", "false")
+
+    async def op_join_queue(self, say, queue):
+        await self.queues[queue].join()
+        say("joined queue", queue)
+
+    async def op_expect(self, say):
+        await self.occupied_with(say, self.locks[1].acquire())
+        try:
+            say("expects")
+            await self.owning(say, self.condition.wait())
+            say("was told")
+        finally:
+            self.locks[1].release()
+
+    async def op_notify(self, say, count):
+        await self.occupied_with(say, self.locks[1].acquire())
+        self.condition.notify(count)
+        say("notified")
+        self.locks[1].release()
+
+    async def op_set_var(self, say, value):
+        variable.set(value)
+
+    async def op_see_var(self, say):
+        say("sees", variable.get())
+
+    async def op_quit(self, say):
+        say("quits")
+        asyncio.current_task().cancel()
+        self.event.set()
+        await asyncio.sleep(0)
+        say("is still there")
+
+    async def gather(self, say, tasks, keep):
+        children = [self.run_task(task) for task in tasks]
         gathering = asyncio.gather(*children, return_exceptions=keep)
-        await self.owning(say, Watch(gathering))
+        try:
+            await self.owning(say, gathering)
+        except (Failed, asyncio.CancelledError):
+            if asyncio.current_task().cancelling():
+                raise
         return gathering
 
-    async def op_gather(self, say, bit, *tasks):
-        gathering = await self.gather(say, bit, tasks, False)
+    async def op_gather(self, say, *tasks):
+        gathering = await self.gather(say, tasks, False)
         try:
             gathering.result()
             say("gathered")
@@ -309,40 +405,104 @@ class World:
         except asyncio.CancelledError:
             say("gather cancelled")
 
-    async def op_all(self, say, bit, *tasks):
+    async def op_all(self, say, *tasks):
         words = []
-        for value in (await self.gather(say, bit, tasks, True)).result():
+        for value in (await self.gather(say, tasks, True)).result():
             if isinstance(value, asyncio.CancelledError):
                 words.append("cancelled")
             else:
                 words.append("failed" if isinstance(value, Failed) else "ok")
         say("gathered all", *words)
 
-    async def op_group(self, say, bit, *tasks):
-        what = await self.owning(say, self.group(bit, tasks))
-        await asyncio.sleep(1 << bit)
-        say(what)
+    async def op_some(self, say, until, ticks, bit, *tasks):
+        if not tasks:
+            return say("waits for nobody")
+        running = [self.loop.create_task(self.run_task(task)) for task in tasks]
+        limit = ticks * TICK + 2**bit if ticks else None
+        waiting = asyncio.wait(running, timeout=limit, return_when=UNTIL[until])
+        done, _ = await self.occupied_with(say, waiting)
+        ended = [task[0] for task, its in zip(tasks, running) if its in done]
+        say("saw the end of", *ended)
 
-    async def group(self, bit, tasks):
-        what = "group ok"
+    async def op_completed(self, say, bit, *tasks):
+        children = enumerate(tasks, bit)
+        children = [self.loop.create_task(self.child(task, bit)) for bit, task in children]
+        for following in asyncio.as_completed(children):
+            what = "ok"
+            try:
+                await following
+            except Failed:
+                what = "failed"
+            except asyncio.CancelledError:
+                if asyncio.current_task().cancelling():
+                    raise
+                what = "cancelled"
+            say("next", what)
+
+    async def op_shield(self, say, task):
+        self.spawn(task)
+        inner = self.handles[task[0]]
+        self.joined.add(task[0])
+        try:
+            await self.occupied_with(say, asyncio.shield(inner))
+        except Failed:
+            pass
+        except asyncio.CancelledError:
+            if asyncio.current_task().cancelling():
+                raise
+        say("shielded", task[0], outcome(inner))
+
+    async def op_group(self, say, bit, *parts):
+        say(await self.owning(say, self.group(say, bit, parts)))
+
+    async def group(self, say, bit, parts):
+        what, parent = "group ok", asyncio.current_task()
+        asked = parent.cancelling()
         try:
             async with asyncio.TaskGroup() as group:
                 group._tasks = InOrder()
-                for child, task in enumerate(tasks, bit + 1):
+                for child, task in enumerate(filter(is_task, parts), bit + 1):
                     group.create_task(self.child(task, child))
+                try:
+                    await self.run_body(say, [op for op in parts if not is_task(op)])
+                except Failed:
+                    await asyncio.sleep(1 << bit + 1 + sum(map(is_task, parts)))
+                    raise
         except* Failed as failed:
             what = f"group failed {len(failed.exceptions)}"
+            # Made equal (O13.1): 3.11 forgets to take its own cancel of the parent back.
+            while parent.cancelling() > asked:
+                parent.uncancel()
+        await asyncio.sleep(1 << bit)
         return what
 
     async def op_timeout(self, say, ticks, bit, *body):
         try:
             async with asyncio.timeout(ticks * TICK + 2**bit):
-                try:
-                    await self.run_body(say, body)
-                finally:
-                    say("out of timeout")
+                await self.guarded(say, body)
         except TimeoutError:
             say("timed out")
+
+    async def op_deadline(self, say, ticks, bit, *body):
+        try:
+            async with asyncio.timeout(ticks * TICK + 2**bit) as limit:
+                say.limits.append(limit)
+                try:
+                    await self.guarded(say, body)
+                finally:
+                    say.limits.pop()
+        except TimeoutError:
+            say("timed out")
+
+    async def guarded(self, say, body):
+        try:
+            await self.run_body(say, body)
+        finally:
+            say("out of timeout")
+
+    async def op_move(self, say, ticks, bit):
+        say.limits[-1].reschedule(self.loop.time() + ticks * TICK + 2**bit)
+        say("moved")
 
     async def op_fail(self, say):
         raise Failed
@@ -359,7 +519,7 @@ def play(program):
         return task
 
     loop.set_task_factory(factory)
-    world = World(loop)
+    world = World(loop, born)
 
     async def main():
         for task in program:

@@ -19,3 +19,8 @@ mod foreign;
 mod pipeline;
 mod queue_model;
 mod watch;
+
+#[test]
+fn all_this_holds_under_other_schedules() {
+    support::holds_under_other_schedules(&[]);
+}

@@ -3,6 +3,7 @@
 //! and a process that may die.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
+pub(crate) mod checked;
 pub(crate) mod waiting;
 
 use std::cell::RefCell;
@@ -16,7 +17,10 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use roundelay::testing::Schedule;
 use roundelay::{EventLoop, Failure, FailurePolicy, Runner};
+
+use checked::Checked;
 
 /// What happened, in order. Clones share it.
 #[derive(Clone, Default)]
@@ -69,6 +73,15 @@ impl Drop for OnDrop {
         if let Some(action) = self.action.take() {
             action();
         }
+    }
+}
+
+/// The same, for what must be able to travel.
+pub(crate) struct OnDropSend(pub(crate) fn());
+
+impl Drop for OnDropSend {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 
@@ -139,7 +152,32 @@ pub(crate) fn virtual_loop() -> EventLoop {
 
 /// A runner in made-up time.
 pub(crate) fn virtual_runner() -> Runner {
-    Runner::builder().virtual_clock().build().unwrap()
+    let builder = Runner::builder().virtual_clock();
+    let Ok(seed) = std::env::var(SCHEDULE) else {
+        return builder.observer(Checked::new()).build().unwrap();
+    };
+    let schedule = Schedule::seeded(seed.parse().expect("a seed"));
+    builder.schedule(&schedule).observer(Checked::new()).build().unwrap()
+}
+
+/// Set to a seed, it makes every [`virtual_runner`] take ready steps in a legal order of that
+/// seed's choice. What a test file promises must hold then, too, except where a test asks for the
+/// order of the line.
+const SCHEDULE: &str = "ROUNDELAY_TEST_SCHEDULE";
+
+/// Runs this whole test file again, under other schedules. `except` are the tests whose logs show
+/// an order that is not promised.
+pub(crate) fn holds_under_other_schedules(except: &[&str]) {
+    for seed in ["1", "2"] {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--skip", "under_other_schedules"]).env(SCHEDULE, seed);
+        for test in except {
+            command.args(["--skip", test]);
+        }
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "with {SCHEDULE}={seed}: {text}");
+    }
 }
 
 /// Runs `main` in made-up time; everything is cleaned up when it returns.
@@ -151,7 +189,8 @@ pub(crate) fn run_virtual<F: Future>(main: F) -> F::Output {
 /// A runner in made-up time whose failures are collected.
 pub(crate) fn reporting_runner() -> (Runner, Reports) {
     let reports = Reports::new();
-    let runner = Runner::builder().virtual_clock().failure_policy(reports.policy());
+    let runner = Runner::builder().virtual_clock().observer(Checked::new());
+    let runner = runner.failure_policy(reports.policy());
     (runner.build().unwrap(), reports)
 }
 

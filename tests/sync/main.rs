@@ -19,3 +19,10 @@ mod barrier;
 mod once_cell;
 mod promise;
 mod bad_company;
+
+#[test]
+fn all_this_holds_under_other_schedules() {
+    // Two that leave a limiter in one turn let two in, by two causes: which of these two takes its
+    // step first is free.
+    support::holds_under_other_schedules(&["tasks_come_in_in_order_and_at_most_so_many"]);
+}

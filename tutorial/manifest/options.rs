@@ -62,6 +62,10 @@ pub struct ManifestOptions {
     #[arg(long)]
     pub follow: bool,
 
+    /// Record what the loop does into FILE: .html to look at, .json to inspect, .txt, .svg, .csv
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+
     /// Say nothing but what failed; with --check, no OK lines
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use roundelay::trace::Recorder;
 use roundelay::{Job, JobError, Runner, ThreadPool, timeout};
 
 use super::checking::{Checking, Lines};
@@ -126,7 +127,12 @@ where
         retries: options.retries,
         deadline: options.deadline,
     });
-    let runner = Runner::new().map_err(|error| error.to_string())?;
+    let recorder = options.trace.as_ref().map(|_| Recorder::new("manifest"));
+    let mut builder = Runner::builder();
+    if let Some(recorder) = &recorder {
+        builder = builder.observer(recorder.clone());
+    }
+    let runner = builder.build().map_err(|error| error.to_string())?;
     let ended = runner.run(async {
         let sink = Arc::new(Mutex::new(sink));
         let status = match pipeline::run(source, &sink, amount, &setting).await {
@@ -136,6 +142,13 @@ where
         setting.workers.dismiss(GRACE).await;
         status
     });
+    runner.close();
+    if let (Some(path), Some(recorder)) = (&options.trace, recorder)
+        && let Err(error) = recorder.finish().save(path)
+    {
+        let (path, why) = (shown(path), words_of(&error));
+        Progress::new(Style::Nothing).say(&format!("the trace cannot be written to {path}: {why}"));
+    }
     ended.map_err(|error| error.to_string())
 }
 

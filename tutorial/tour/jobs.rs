@@ -1,6 +1,6 @@
 //! Jobs elsewhere: in a thread, and in another process.
 //!
-//! Tutorial: chapters 15 and 17. Before this: `echo.rs`.
+//! Tutorial: chapters 15 and 17. Before this: `echo.rs`. After this: `../inspect.rs`.
 
 use roundelay::{ProcessPool, RunError, Runner, to_thread};
 

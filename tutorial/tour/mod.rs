@@ -5,9 +5,15 @@
 //!
 //! Tutorial: the tour. After this: `voice.rs`, then the programs in this order.
 
-use std::io::Write;
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
-use roundelay::{RunError, Runner};
+use clap::Args;
+use roundelay::RunError;
+use roundelay::Runner;
+use roundelay::trace::{Recorder, Trace};
 
 mod voice;
 
@@ -18,6 +24,14 @@ mod echo;
 mod jobs;
 
 pub use voice::Voice;
+
+/// The arguments of `roundelay tour`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TourOptions {
+    /// Record each program into DIR: a page to step through, and the trace itself
+    #[arg(long, value_name = "DIR")]
+    pub trace: Option<PathBuf>,
+}
 
 /// One program of the tour.
 struct Program {
@@ -72,24 +86,89 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// Runs all programs, telling each turn to `out`.
+/// Runs all programs, telling each turn to `out`, and records them if that is asked for.
 ///
 /// # Errors
-/// What stopped a program's loop: most likely that the system has no descriptors left.
-pub fn tour(out: impl Write + 'static) -> Result<(), RunError> {
+/// What stopped a program's loop (most likely that the system has no descriptors left), or what
+/// kept a trace from being written.
+pub fn tour(out: impl Write + 'static, options: &TourOptions) -> Result<(), TourError> {
     let voice = Voice::new(out);
+    if let Some(folder) = &options.trace {
+        fs::create_dir_all(folder).map_err(TourError::Trace)?;
+    }
     for (number, program) in PROGRAMS.iter().enumerate() {
         voice.title(&format!("{}. {}", number + 1, program.title));
         voice.title(&format!("   {}", program.what_to_see));
-        voice.begin(program.virtual_clock);
-        let mut builder = Runner::builder().observer(voice.clone());
-        if program.virtual_clock {
-            builder = builder.virtual_clock();
-        }
-        let runner = builder.build()?;
-        (program.run)(&runner, voice.clone())?;
-        runner.close();
+        let recorder = options.trace.as_ref().map(|_| Recorder::new(program.title));
+        play(program, &voice, recorder.clone()).map_err(TourError::Run)?;
         voice.title("");
+        if let (Some(folder), Some(recorder)) = (&options.trace, recorder) {
+            let (trace, name) = (recorder.finish(), file_name(number));
+            for kind in ["html", "json"] {
+                let saved = trace.save(folder.join(format!("{name}.{kind}")));
+                saved.map_err(TourError::Trace)?;
+            }
+        }
     }
     Ok(())
 }
+
+/// Records one program, in silence. Those on the virtual clock are the same in every run.
+///
+/// # Errors
+/// What stopped its loop.
+///
+/// # Panics
+/// If there are not so many programs.
+pub fn record(number: usize) -> Result<Trace, RunError> {
+    let recorder = Recorder::new(PROGRAMS[number].title);
+    play(&PROGRAMS[number], &Voice::new(io::sink()), Some(recorder.clone()))?;
+    Ok(recorder.finish())
+}
+
+/// The programs that run on the virtual clock: their numbers and the names of their files.
+pub fn virtual_programs() -> Vec<(usize, String)> {
+    let numbers = (0..PROGRAMS.len()).filter(|number| PROGRAMS[*number].virtual_clock);
+    numbers.map(|number| (number, file_name(number))).collect()
+}
+
+fn play(program: &Program, voice: &Voice, recorder: Option<Recorder>) -> Result<(), RunError> {
+    voice.begin(program.virtual_clock);
+    let mut builder = Runner::builder().observer(voice.clone());
+    if let Some(recorder) = recorder {
+        builder = builder.observer(recorder);
+    }
+    if program.virtual_clock {
+        builder = builder.virtual_clock();
+    }
+    let runner = builder.build()?;
+    (program.run)(&runner, voice.clone())?;
+    runner.close();
+    Ok(())
+}
+
+/// `2-three-waits-together`
+fn file_name(number: usize) -> String {
+    let title = PROGRAMS[number].title.to_lowercase().replace(' ', "-");
+    format!("{}-{title}", number + 1)
+}
+
+/// Why a tour ended early.
+#[derive(Debug)]
+pub enum TourError {
+    /// A program's loop ended early.
+    Run(RunError),
+    /// A trace could not be written.
+    Trace(io::Error),
+}
+
+impl fmt::Display for TourError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TourError::Run(error) => error.fmt(f),
+            TourError::Trace(error) => write!(f, "a trace could not be written: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for TourError {}

@@ -9,10 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-use roundelay::runtime::Event;
+use roundelay::runtime::{Event, observe_here};
 use roundelay::{Moment, Observer, TaskEnd, Work};
 
 /// Speaks to whoever watches. Clones speak with the same voice.
@@ -49,7 +50,10 @@ impl Voice {
     }
 
     /// Says what a program says.
+    #[track_caller]
     pub fn say(&self, line: impl Display) {
+        let at = Location::caller();
+        observe_here(|| Event::Said { text: line.to_string(), to_stderr: false, at });
         self.write(format_args!("           \"{line}\""));
     }
 

@@ -310,6 +310,7 @@ WORKLOADS = {
     "wake-one": wake_one,
     "echo-1": echo(1),
     "echo-64": echo(64),
+    "echo-1000": echo(1000),
     "thread-trip": thread_trip,
     "thread-trip-1cpu": thread_trip,
     "thread-bulk": thread_bulk,

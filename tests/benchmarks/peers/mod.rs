@@ -2,5 +2,6 @@
 
 pub mod tokio;
 pub mod roundelay;
+pub mod smol;
 pub mod threads;
 pub mod processes;

@@ -7,17 +7,30 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use roundelay::{Promise, Receiver, Runner, Sender, TcpListener, TcpStream, current_loop};
+use hyper::server::conn::http1;
+use roundelay::runtime::Event;
+use roundelay::trace::Recorder;
+use roundelay::{
+    HyperIo, HyperTimer, Moment, Promise, Receiver, Runner, Sender, TcpListener, TcpStream,
+    current_loop,
+};
 
-use crate::peer::{Peer, WORKERS};
+use crate::observed::VARIABLE;
+use crate::peer::{Peer, Server, WORKERS};
 
 /// The adapter of roundelay.
 #[derive(Debug)]
 pub struct Roundelay;
 
-impl Peer for Roundelay {
+impl Server for Roundelay {
     fn run<T>(main: impl Future<Output = T>) -> T {
-        let runner = Runner::builder().threads(WORKERS).build().expect("a runner");
+        let builder = Runner::builder().threads(WORKERS);
+        let builder = match std::env::var(VARIABLE).as_deref() {
+            Ok("told") => builder.observer(|_: Moment, _: &Event| ()),
+            Ok("recorded") => builder.observer(Recorder::new("benchmark").limit(usize::MAX)),
+            _ => builder,
+        };
+        let runner = builder.build().expect("a runner");
         runner.run(main).expect("the workload comes to its end")
     }
 
@@ -29,6 +42,49 @@ impl Peer for Roundelay {
         roundelay::spawn(future)
     }
 
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn listen() -> io::Result<(TcpListener, u16)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let port = listener.local_addr()?.port();
+        Ok((listener, port))
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn read<'a>(
+        stream: &'a mut TcpStream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(buffer)
+    }
+
+    fn write_all<'a>(
+        stream: &'a mut TcpStream,
+        bytes: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> {
+        stream.write_all(bytes)
+    }
+
+    type HttpStream = HyperIo<TcpStream>;
+
+    fn http_stream(stream: TcpStream) -> HyperIo<TcpStream> {
+        HyperIo::new(stream)
+    }
+
+    fn http_server() -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder.timer(HyperTimer::new());
+        builder
+    }
+}
+
+impl Peer for Roundelay {
     fn yield_now() -> impl Future<Output = ()> {
         roundelay::yield_now()
     }
@@ -74,34 +130,5 @@ impl Peer for Roundelay {
 
     async fn receive<T: 'static>(receiver: &mut Receiver<T>) -> T {
         receiver.recv().await.expect("the sender is kept")
-    }
-
-    type Listener = TcpListener;
-    type Stream = TcpStream;
-
-    fn listen() -> io::Result<(TcpListener, u16)> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        let port = listener.local_addr()?.port();
-        Ok((listener, port))
-    }
-
-    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-
-    fn read<'a>(
-        stream: &'a mut TcpStream,
-        buffer: &'a mut [u8],
-    ) -> impl Future<Output = io::Result<usize>> {
-        stream.read(buffer)
-    }
-
-    fn write_all<'a>(
-        stream: &'a mut TcpStream,
-        bytes: &'a [u8],
-    ) -> impl Future<Output = io::Result<()>> {
-        stream.write_all(bytes)
     }
 }

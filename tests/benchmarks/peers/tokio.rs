@@ -6,19 +6,21 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task;
 
-use crate::peer::{Peer, WORKERS};
+use crate::peer::{Peer, Server, WORKERS};
 
 /// The adapter of tokio.
 #[derive(Debug)]
 pub struct Tokio;
 
-impl Peer for Tokio {
+impl Server for Tokio {
     fn run<T>(main: impl Future<Output = T>) -> T {
         let mut builder = Builder::new_current_thread();
         builder.enable_all().max_blocking_threads(WORKERS);
@@ -33,6 +35,50 @@ impl Peer for Tokio {
         task::spawn_local(future)
     }
 
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn listen() -> io::Result<(TcpListener, u16)> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        Ok((TcpListener::from_std(listener)?, port))
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn read<'a>(
+        stream: &'a mut TcpStream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(buffer)
+    }
+
+    fn write_all<'a>(
+        stream: &'a mut TcpStream,
+        bytes: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> {
+        stream.write_all(bytes)
+    }
+
+    type HttpStream = TokioIo<TcpStream>;
+
+    fn http_stream(stream: TcpStream) -> TokioIo<TcpStream> {
+        TokioIo::new(stream)
+    }
+
+    fn http_server() -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new());
+        builder
+    }
+}
+
+impl Peer for Tokio {
     fn yield_now() -> impl Future<Output = ()> {
         task::yield_now()
     }
@@ -77,35 +123,5 @@ impl Peer for Tokio {
 
     async fn receive<T: 'static>(receiver: &mut mpsc::Receiver<T>) -> T {
         receiver.recv().await.expect("the sender is kept")
-    }
-
-    type Listener = TcpListener;
-    type Stream = TcpStream;
-
-    fn listen() -> io::Result<(TcpListener, u16)> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
-        Ok((TcpListener::from_std(listener)?, port))
-    }
-
-    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-
-    fn read<'a>(
-        stream: &'a mut TcpStream,
-        buffer: &'a mut [u8],
-    ) -> impl Future<Output = io::Result<usize>> {
-        stream.read(buffer)
-    }
-
-    fn write_all<'a>(
-        stream: &'a mut TcpStream,
-        bytes: &'a [u8],
-    ) -> impl Future<Output = io::Result<()>> {
-        stream.write_all(bytes)
     }
 }

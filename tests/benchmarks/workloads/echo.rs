@@ -10,14 +10,14 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::child::announce_port;
 use crate::measure::{Meter, Sample};
-use crate::peer::{Peer, run_in_task};
+use crate::peer::{Server, run_in_task};
 
 /// Room for one read.
 const BUFFER: usize = 4096;
 
 /// Accepts `CONNECTIONS`, and echoes on each until it is closed. `size` is how many messages
 /// the load will send.
-pub fn serve<P: Peer, const CONNECTIONS: usize>(size: usize) -> Sample {
+pub fn serve<P: Server, const CONNECTIONS: usize>(size: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let (listener, port) = P::listen().expect("a free port");
         announce_port(port);
@@ -34,7 +34,7 @@ pub fn serve<P: Peer, const CONNECTIONS: usize>(size: usize) -> Sample {
     })
 }
 
-async fn echo<P: Peer>(mut stream: P::Stream) -> io::Result<()> {
+async fn echo<P: Server>(mut stream: P::Stream) -> io::Result<()> {
     let mut buffer = [0; BUFFER];
     loop {
         let count = P::read(&mut stream, &mut buffer).await?;

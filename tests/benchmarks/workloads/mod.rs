@@ -12,9 +12,12 @@ pub mod thread_jobs;
 pub mod processes;
 pub mod pools;
 pub mod echo;
+pub mod http;
 
+use crate::load::{self, Load};
 use crate::measure::Sample;
 use crate::peers::roundelay::Roundelay;
+use crate::peers::smol::Smol;
 use crate::peers::tokio::Tokio;
 
 /// Runs a workload of this size in this process.
@@ -42,6 +45,8 @@ pub struct Workload {
     pub python_pools: &'static [&'static str],
     /// The load from outside: so many TCP connections.
     pub connections: usize,
+    /// And what comes through them.
+    pub load: Load,
     /// All threads share one CPU: what a hand-over costs without the luck of scheduling.
     pub one_cpu: bool,
     /// Who takes part, and how.
@@ -101,6 +106,18 @@ macro_rules! everybody {
     };
 }
 
+/// Those who serve sockets, one line each; then the limit, where there is one.
+macro_rules! servers {
+    ($($name:ident)::+ $(<$count:literal>)? $(, $by_hand:expr)?) => {
+        &[
+            $((BY_HAND, $by_hand),)?
+            ("tokio", $($name)::+::<Tokio $(, $count)?>),
+            ("smol", $($name)::+::<Smol $(, $count)?>),
+            ("roundelay", $($name)::+::<Roundelay $(, $count)?>),
+        ]
+    };
+}
+
 const USUAL: Workload = Workload {
     name: "",
     title: "",
@@ -111,6 +128,7 @@ const USUAL: Workload = Workload {
     asyncio: true,
     python_pools: &[],
     connections: 0,
+    load: load::echo,
     one_cpu: false,
     peers: &[],
 };
@@ -264,7 +282,7 @@ const WORKLOADS: &[Workload] = &[
         sizes: [20_000, 100_000],
         python: Some(2),
         connections: 1,
-        peers: everybody!(echo::serve<1>, echo::serve_by_hand::<1>),
+        peers: servers!(echo::serve<1>, echo::serve_by_hand::<1>),
         ..USUAL
     },
     Workload {
@@ -274,7 +292,37 @@ const WORKLOADS: &[Workload] = &[
         sizes: [64_000, 640_000],
         python: Some(4),
         connections: 64,
-        peers: everybody!(echo::serve<64>, echo::serve_by_hand::<64>),
+        peers: servers!(echo::serve<64>, echo::serve_by_hand::<64>),
+        ..USUAL
+    },
+    Workload {
+        name: "echo-1000",
+        title: "TCP echo, 64 bytes, 1,000 connections: server CPU per message",
+        targets: &[to(REFERENCE, 1.0)],
+        sizes: [200_000, 1_000_000],
+        python: Some(4),
+        connections: 1000,
+        peers: servers!(echo::serve<1000>, echo::serve_by_hand::<1000>),
+        ..USUAL
+    },
+    Workload {
+        name: "http-64",
+        title: "hyper, HTTP/1, hello world, 64 connections: server CPU per request",
+        targets: &[to(REFERENCE, 1.0)],
+        sizes: [64_000, 640_000],
+        connections: 64,
+        load: load::http,
+        peers: servers!(http::serve<64>),
+        ..USUAL
+    },
+    Workload {
+        name: "http-idle",
+        title: "the same with connections that have asked once and stay: memory of each",
+        metric: "bytes",
+        targets: &[to(REFERENCE, 1.0)],
+        sizes: [10_000, 10_000],
+        load: load::http_idle,
+        peers: servers!(http::idle),
         ..USUAL
     },
 ];

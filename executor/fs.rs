@@ -1,0 +1,111 @@
+//! Files, in threads.
+//!
+//! No system that we know can say of a file on a disk "not yet": a read waits, and the whole
+//! thread with it. So each function here is std's function of the same name, called through
+//! [`to_thread`](crate::to_thread()): a few microseconds dearer, and the loop turns meanwhile. Whoever
+//! does a hundred small things to files puts all of them into one `to_thread` of their own.
+//!
+//! For all of them:
+//!
+//! # Errors
+//! Those of std; and an error of the kind `Other` if the thread pool is closed.
+//!
+//! *Cancel safety: loses data.* What has begun goes on to its end in its thread; what it gives
+//! is dropped. A write that is given up may be done in part or whole, or not at all.
+//!
+//! ```
+//! use roundelay_executor::{fs, run};
+//!
+//! run(async {
+//!     let folder = std::env::temp_dir().join(format!("roundelay-{}", std::process::id()));
+//!     fs::create_dir_all(&folder).await?;
+//!     fs::write(folder.join("note"), "a line").await?;
+//!     assert_eq!(fs::read_to_string(folder.join("note")).await?, "a line");
+//!     assert_eq!(fs::read_dir(&folder).await?, [folder.join("note")]);
+//!     fs::remove_dir_all(&folder).await
+//! })?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! Tutorial: chapter 15. Before this: `stdio.rs`. After this: `testing/test_run.rs`.
+
+use std::fs::{self as blocking, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::to_thread::to_thread;
+
+/// All bytes of a file.
+pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    of(path, blocking::read).await
+}
+
+/// A file's text, which must be UTF-8.
+pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
+    of(path, blocking::read_to_string).await
+}
+
+/// Makes a file of `contents`, in the place of one that is there. Whoever reads it meanwhile may
+/// see a part: write beside it and [`rename`].
+pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
+    let contents = contents.as_ref().to_owned();
+    of(path, move |path| blocking::write(path, contents)).await
+}
+
+/// Copies a file's bytes and permissions, and says how many bytes they were.
+pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
+    let to = to.as_ref().to_owned();
+    of(from, move |from| blocking::copy(from, to)).await
+}
+
+/// Gives a file another name, in the place of one that has it.
+pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
+    let to = to.as_ref().to_owned();
+    of(from, move |from| blocking::rename(from, to)).await
+}
+
+/// Removes a file.
+pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
+    of(path, blocking::remove_file).await
+}
+
+/// Makes a folder, and those above it that are missing.
+pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
+    of(path, blocking::create_dir_all).await
+}
+
+/// Removes a folder and all that is in it.
+pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
+    of(path, blocking::remove_dir_all).await
+}
+
+/// The paths of all that is in a folder, sorted.
+pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<PathBuf>> {
+    of(path, |path| {
+        let entries = blocking::read_dir(path)?;
+        let mut paths: Vec<PathBuf> =
+            entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        paths.sort();
+        Ok(paths)
+    })
+    .await
+}
+
+/// What the system knows of a file: its size, its kind, its times.
+pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
+    of(path, blocking::metadata).await
+}
+
+/// The path without detours: absolute, and with every link followed.
+pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    of(path, blocking::canonicalize).await
+}
+
+/// Calls `work` with `path` in a thread.
+async fn of<T: Send + 'static>(
+    path: impl AsRef<Path>,
+    work: impl FnOnce(PathBuf) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let path = path.as_ref().to_owned();
+    to_thread(move || work(path)).await.map_err(io::Error::other)?
+}

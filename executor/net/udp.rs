@@ -1,0 +1,237 @@
+//! UDP: single messages, which arrive whole, twice, or not at all.
+//!
+//! All verbs take `&self`, so that several tasks may send and receive with one socket; each
+//! message goes to one of them.
+//!
+//! # Invariants
+//! - One verb, one datagram; what does not fit into the buffer is cut off and lost.
+//! - A datagram of no bytes is a datagram: zero is not the end, for there is none.
+//!
+//! Tutorial: chapter 7. Before this: `connect.rs`. After this: `unix.rs`.
+
+use std::io;
+use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use roundelay_runtime::Direction;
+
+use crate::net::readiness::Watched;
+
+/// A UDP socket. It is `Send + Sync`, for libraries that keep theirs in an `Arc`.
+///
+/// For options that have no method here, lend it to `socket2::SockRef::from(&socket)`.
+///
+/// ```
+/// use roundelay_executor::{UdpSocket, run};
+///
+/// run(async {
+///     let here = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+///     let there = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+///     here.send_to(b"ping", there.local_addr()?).await?;
+///     let mut buffer = [0; 16];
+///     let (length, from) = there.recv_from(&mut buffer).await?;
+///     assert_eq!((&buffer[..length], from), (&b"ping"[..], here.local_addr()?));
+///     std::io::Result::Ok(())
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "create_datagram_endpoint")]
+#[derive(Debug)]
+pub struct UdpSocket {
+    watched: Watched<net::UdpSocket>,
+}
+
+impl UdpSocket {
+    /// A socket at `address`; port 0 lets the system choose one.
+    ///
+    /// # Errors
+    /// What the system says; no loop runs on this thread.
+    pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+        UdpSocket::from_std(net::UdpSocket::bind(address)?)
+    }
+
+    /// Takes up a socket of std's on this loop. It does not block from now on.
+    ///
+    /// # Errors
+    /// What the system says; no loop runs on this thread.
+    pub fn from_std(socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        socket.set_nonblocking(true)?;
+        Ok(UdpSocket { watched: Watched::new(socket)? })
+    }
+
+    /// Ends the watch, and gives std's socket back. It still does not block.
+    #[must_use]
+    pub fn into_std(self) -> net::UdpSocket {
+        self.watched.into_inner()
+    }
+
+    /// Sends one datagram. Returns its length.
+    ///
+    /// # Errors
+    /// What the system says, for instance that the datagram is too long. An earlier datagram
+    /// that found nobody may be reported here.
+    ///
+    /// *Cancel safety: safe.* It was not sent.
+    #[doc(alias = "sock_sendto")]
+    pub async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
+        self.watched.io(Direction::Write, |socket| socket.send_to(bytes, to)).await
+    }
+
+    /// The next datagram: its length in `buffer`, and who sent it. What does not fit is lost.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// *Cancel safety: safe.* No datagram is lost.
+    #[doc(alias = "sock_recvfrom")]
+    pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.watched.io(Direction::Read, |socket| socket.recv_from(buffer)).await
+    }
+
+    /// As [`UdpSocket::recv_from`], and leaves the datagram where it is.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// *Cancel safety: safe.*
+    pub async fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.watched.io(Direction::Read, |socket| socket.peek_from(buffer)).await
+    }
+
+    /// Fixes the other side: [`send`](UdpSocket::send) sends there, and only what comes from
+    /// there is received. Nothing travels, so nothing waits, and a wrong address is no error
+    /// yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn connect(&self, to: SocketAddr) -> io::Result<()> {
+        self.watched.file.connect(to)
+    }
+
+    /// Sends one datagram to the [fixed](UdpSocket::connect) other side.
+    ///
+    /// # Errors
+    /// What the system says; refused, if an earlier datagram found nobody there.
+    ///
+    /// *Cancel safety: safe.* It was not sent.
+    pub async fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.watched.io(Direction::Write, |socket| socket.send(bytes)).await
+    }
+
+    /// The length in `buffer` of the next datagram from the [fixed](UdpSocket::connect) other
+    /// side. What does not fit is lost.
+    ///
+    /// # Errors
+    /// What the system says; refused, if what we sent found nobody there.
+    ///
+    /// *Cancel safety: safe.* No datagram is lost.
+    pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.watched.io(Direction::Read, |socket| socket.recv(buffer)).await
+    }
+
+    /// As [`UdpSocket::recv`], and leaves the datagram where it is.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// *Cancel safety: safe.*
+    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.watched.io(Direction::Read, |socket| socket.peek(buffer)).await
+    }
+
+    /// Our own address.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.watched.file.local_addr()
+    }
+
+    /// The [fixed](UdpSocket::connect) other side.
+    ///
+    /// # Errors
+    /// What the system says; not connected.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.watched.file.peer_addr()
+    }
+
+    /// Whether we may send to everybody in the network.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        self.watched.file.broadcast()
+    }
+
+    /// Allows to send to everybody in the network.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
+        self.watched.file.set_broadcast(broadcast)
+    }
+
+    /// Over how many routers a datagram may go.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.watched.file.ttl()
+    }
+
+    /// Limits over how many routers a datagram may go.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_ttl(&self, routers: u32) -> io::Result<()> {
+        self.watched.file.set_ttl(routers)
+    }
+
+    /// Receives what is sent to `group`, on our address `interface` (unspecified: the system
+    /// chooses).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn join_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.watched.file.join_multicast_v4(group, interface)
+    }
+
+    /// Leaves the group again; so does dropping the socket.
+    ///
+    /// # Errors
+    /// What the system says; we are not in it.
+    pub fn leave_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.watched.file.leave_multicast_v4(group, interface)
+    }
+
+    /// Whether we hear what we send to a group that we are in.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_multicast_loop_v4(&self, hear_ourselves: bool) -> io::Result<()> {
+        self.watched.file.set_multicast_loop_v4(hear_ourselves)
+    }
+
+    /// Receives what is sent to `group`, on the interface with that number (0: the system
+    /// chooses).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.watched.file.join_multicast_v6(group, interface)
+    }
+
+    /// Leaves the group again; so does dropping the socket.
+    ///
+    /// # Errors
+    /// What the system says; we are not in it.
+    pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.watched.file.leave_multicast_v6(group, interface)
+    }
+}
+
+impl AsFd for UdpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.watched.file.as_fd()
+    }
+}

@@ -1,0 +1,182 @@
+//! Starting a process.
+//!
+//! The builder is std's, with the few things added that a loop needs. Starting is the one thing
+//! here that blocks: the system copies the process's tables and waits until the new program is
+//! found and loaded, a millisecond or so. It is done at once, not in a thread, so that the child
+//! is there when `spawn` returns; whoever starts hundreds puts a `yield_now` between them.
+//!
+//! Tutorial: chapter 17. Before this: `communicate.rs`. After this: `../stdio.rs`.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{self, ExitStatus, Output, Stdio};
+
+use crate::process::child::Child;
+
+/// Settings of a process that is about to be started. Those of [`std::process::Command`], and
+/// what becomes of the child when its handle is dropped.
+///
+/// ```
+/// use roundelay_executor::{process::Command, run};
+///
+/// run(async {
+///     let status = Command::new("sh").args(["-c", "exit 3"]).status().await?;
+///     assert_eq!(status.code(), Some(3));
+///     std::io::Result::Ok(())
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+#[doc(alias = "create_subprocess_exec")]
+pub struct Command {
+    inner: process::Command,
+    /// Which of the three streams nobody has said anything about.
+    unnamed: [bool; 3],
+    kill_on_drop: bool,
+    leads: bool,
+}
+
+impl Command {
+    /// Runs `program`, which is looked for in `PATH`, without arguments.
+    ///
+    /// There is no form that hands a line to a shell, where a file's name may turn into a
+    /// command. Who wants one writes `Command::new("sh").args(["-c", line])`.
+    #[must_use]
+    pub fn new(program: impl AsRef<OsStr>) -> Command {
+        let inner = process::Command::new(program);
+        Command { inner, unnamed: [true; 3], kill_on_drop: false, leads: false }
+    }
+
+    /// Adds an argument.
+    pub fn arg(&mut self, argument: impl AsRef<OsStr>) -> &mut Command {
+        self.inner.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(&mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> &mut Command {
+        self.inner.args(arguments);
+        self
+    }
+
+    /// Sets a variable of the child's environment, which otherwise is ours.
+    pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Command {
+        self.inner.env(name, value);
+        self
+    }
+
+    /// Takes a variable out of the child's environment.
+    pub fn env_remove(&mut self, name: impl AsRef<OsStr>) -> &mut Command {
+        self.inner.env_remove(name);
+        self
+    }
+
+    /// Gives the child an empty environment.
+    pub fn env_clear(&mut self) -> &mut Command {
+        self.inner.env_clear();
+        self
+    }
+
+    /// The child's working directory.
+    pub fn current_dir(&mut self, directory: impl AsRef<Path>) -> &mut Command {
+        self.inner.current_dir(directory);
+        self
+    }
+
+    /// What the child reads: ours by default, and nothing under [`Command::output`].
+    pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Command {
+        self.inner.stdin(stdin);
+        self.unnamed[0] = false;
+        self
+    }
+
+    /// Where the child writes: where we do by default, and into a pipe under
+    /// [`Command::output`].
+    pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Command {
+        self.inner.stdout(stdout);
+        self.unnamed[1] = false;
+        self
+    }
+
+    /// Where the child's standard error goes: as for [`Command::stdout`].
+    pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Command {
+        self.inner.stderr(stderr);
+        self.unnamed[2] = false;
+        self
+    }
+
+    /// Whether a child is killed when its handle is dropped; by default it runs on. With a group
+    /// of its own, the whole group is killed.
+    pub fn kill_on_drop(&mut self, kill: bool) -> &mut Command {
+        self.kill_on_drop = kill;
+        self
+    }
+
+    /// Whether the child leads a process group of its own. Then Ctrl-C in the terminal does not
+    /// reach it, and [`Child::signal_group`] reaches it and all that it starts.
+    pub fn process_group(&mut self, own: bool) -> &mut Command {
+        self.leads = own;
+        self
+    }
+
+    /// Starts the process. It may be started several times.
+    ///
+    /// # Errors
+    /// What the system says: there is no such program, or no room for a process; no loop runs on
+    /// this thread.
+    pub fn spawn(&mut self) -> io::Result<Child> {
+        self.spawn_with([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()])
+    }
+
+    fn spawn_with(&mut self, [stdin, stdout, stderr]: [Stdio; 3]) -> io::Result<Child> {
+        if self.unnamed[0] {
+            self.inner.stdin(stdin);
+        }
+        if self.unnamed[1] {
+            self.inner.stdout(stdout);
+        }
+        if self.unnamed[2] {
+            self.inner.stderr(stderr);
+        }
+        if self.leads {
+            self.inner.process_group(0);
+        }
+        Child::new(self.inner.spawn()?, self.kill_on_drop, self.leads)
+    }
+
+    /// Runs the process and says how it has ended.
+    ///
+    /// # Errors
+    /// Those of [`Command::spawn`] and [`Child::wait`].
+    ///
+    /// *Cancel safety: loses data.* The child is killed or runs on, as
+    /// [`Command::kill_on_drop`] says.
+    pub async fn status(&mut self) -> io::Result<ExitStatus> {
+        let mut child = self.spawn()?;
+        // Whoever reads these is gone; a child that writes into them is told so.
+        drop((child.stdout.take(), child.stderr.take()));
+        child.wait().await
+    }
+
+    /// Runs the process and gives all that it writes. Where nothing else was said it reads nothing,
+    /// and both of its outputs are pipes to us.
+    ///
+    /// # Errors
+    /// Those of [`Command::spawn`] and [`Child::communicate`].
+    ///
+    /// *Cancel safety: loses data.* As for [`Command::status`].
+    pub async fn output(&mut self) -> io::Result<Output> {
+        let child = self.spawn_with([Stdio::null(), Stdio::piped(), Stdio::piped()])?;
+        child.communicate(&[]).await
+    }
+}
+
+impl From<process::Command> for Command {
+    /// With all that std's command was told, for what has no method here. What its three streams
+    /// are must be told it, too, or they are ours, under [`Command::output`] as well.
+    fn from(inner: process::Command) -> Command {
+        Command { inner, unnamed: [false; 3], kill_on_drop: false, leads: false }
+    }
+}

@@ -1,0 +1,190 @@
+//! What handles ask of the table.
+//!
+//! A handle is a key. Whatever it is asked (has the task ended? who is it? please end) it
+//! asks the table, and these are the questions.
+//!
+//! # Invariants
+//! - A key that leads nowhere is an ended task: no question panics, except for a second
+//!   taking of one outcome.
+//! - What is replaced or taken out is dropped when the table is not borrowed any more.
+//!
+//! Tutorial: chapter 6. Before this: `task_table.rs`. After this: `step.rs`.
+
+use std::panic::Location;
+use std::task::Waker;
+
+use roundelay_runtime::{ContextValues, Event, Key};
+
+use crate::done_callbacks::{DoneCallback, NO_CALLBACK, TaskEnded};
+use crate::error::TaskError;
+use crate::own_step;
+use crate::stage::{Outcome, Stage};
+use crate::task_table::{Tasks, Waiter};
+
+impl Tasks {
+    /// Asks for a task's end. `false` if it has ended already.
+    ///
+    /// A task that is taking a step takes its place in the line when that step ends.
+    pub(crate) fn cancel(&self, key: Key) -> bool {
+        let asked = self.with(key, |slot| {
+            let asked = !slot.stage.has_ended();
+            slot.cancel_requested |= asked;
+            asked.then_some((slot.id, matches!(slot.stage, Stage::Out)))
+        });
+        let Some(Some((task, is_out))) = asked else { return false };
+        self.loop_ref.observe(|| Event::TaskCancelRequested { task });
+        if !is_out {
+            self.wake(key);
+        }
+        true
+    }
+
+    pub(crate) fn is_cancel_requested(&self, key: Key) -> bool {
+        self.with(key, |slot| slot.cancel_requested).unwrap_or(false)
+    }
+
+    /// Whether a task has ended, or is not known any more.
+    pub(crate) fn has_ended(&self, key: Key) -> bool {
+        self.with(key, |slot| slot.stage.has_ended()).unwrap_or(true)
+    }
+
+    /// Takes a task's outcome; `None` while it has none. The slot stays until the handle is
+    /// dropped, so that the handle can still say whose it is.
+    ///
+    /// # Panics
+    /// If it was taken before.
+    pub(crate) fn take_outcome<T: 'static>(&self, key: Key) -> Option<Result<T, TaskError>> {
+        let taken = self.with(key, |slot| (slot.take_outcome(), slot.stage));
+        Some(match taken {
+            // A task that was spawned after its loop was closed never had a slot.
+            None => Err(TaskError::Cancelled),
+            Some((Some(Outcome::Finished(mut body)), _)) => {
+                let mut output: Option<T> = None;
+                body.as_mut().swap_output(&mut output);
+                Ok(output.expect("a finished task holds its output until it is taken"))
+            }
+            Some((Some(Outcome::Failed(error)), _)) => Err(error),
+            Some((None, Stage::Taken(_))) => panic!(
+                "the outcome of {} has been taken; a task gives it once, so keep it, or do not \
+                 poll the handle again",
+                self.who(key)
+            ),
+            Some((None, _)) => return None,
+        })
+    }
+
+    /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
+    pub(crate) fn set_joiner(&self, key: Key, waiter: impl Into<Option<Waiter>>) {
+        let mut waiter = waiter.into();
+        let earlier = self.with(key, |slot| {
+            let earlier = std::mem::replace(&mut slot.joiner, waiter.take());
+            if let Some(extras) = &mut slot.extras
+                && let Some(done) = &mut extras.done
+                && earlier.is_none()
+            {
+                done.joiner_arrives();
+            }
+            earlier
+        });
+        drop((earlier, waiter));
+    }
+
+    /// Nobody will take the task's outcome.
+    pub(crate) fn detach(&self, key: Key) {
+        let known = self.with(key, |slot| {
+            slot.detached = true;
+            (slot.stage.has_ended(), slot.joiner.take())
+        });
+        let Some((ended, joiner)) = known else { return };
+        drop(joiner);
+        if ended {
+            self.forget(key);
+        }
+    }
+
+    /// Registers a callback for the task's end. One that comes too late is queued at once.
+    /// Returns its number.
+    pub(crate) fn add_done_callback(&self, key: Key, callback: DoneCallback) -> u64 {
+        let mut callback = Some(callback);
+        let known = self.with(key, |slot| {
+            if let Some(how) = slot.stage.end() {
+                return Err(TaskEnded::new(slot.id, slot.display_name(), how));
+            }
+            let joined = slot.joiner.is_some();
+            let done = slot.extras.get_or_insert_default().done.get_or_insert_default();
+            Ok(callback.take().map(|callback| done.add(callback, joined)))
+        });
+        match (known, callback) {
+            (Some(Ok(Some(number))), _) => number,
+            (Some(Err(ended)), Some(callback)) => {
+                self.queue_done_callback(callback, &ended);
+                NO_CALLBACK
+            }
+            // A task of a closed loop: nothing will ever be called.
+            _ => NO_CALLBACK,
+        }
+    }
+
+    /// Takes back a callback. `false` if it is not there any more.
+    pub(crate) fn remove_done_callback(&self, key: Key, number: u64) -> bool {
+        let removed =
+            self.with(key, |slot| slot.extras.as_mut()?.done.as_mut()?.remove(number)).flatten();
+        // Dropping it is user code: the table is not borrowed any more.
+        removed.is_some()
+    }
+
+    /// Queues a callback of a task that has ended. A closed loop drops it uncalled.
+    pub(crate) fn queue_done_callback(&self, callback: DoneCallback, ended: &TaskEnded) {
+        let ended = ended.clone();
+        let _ = self.loop_ref.call_soon(move || callback(ended));
+    }
+
+    /// How reports call a task.
+    pub(crate) fn who(&self, key: Key) -> String {
+        self.with(key, |slot| slot.who()).unwrap_or_default()
+    }
+
+    pub(crate) fn id(&self, key: Key) -> Option<u64> {
+        self.with(key, |slot| slot.id)
+    }
+
+    pub(crate) fn name(&self, key: Key) -> Option<String> {
+        self.with(key, |slot| slot.display_name())
+    }
+
+    pub(crate) fn spawned_at(&self, key: Key) -> Option<&'static Location<'static>> {
+        self.with(key, |slot| slot.spawned_at)
+    }
+
+    /// A copy of a task's context variables, as its last step left them; none while its future
+    /// is out, and the variables with it.
+    pub(crate) fn values(&self, key: Key) -> ContextValues {
+        let copy = self.with(key, |slot| match slot.stage {
+            Stage::Out => ContextValues::default(),
+            _ => slot.values.clone(),
+        });
+        copy.unwrap_or_default()
+    }
+
+    /// Whose future is being polled.
+    pub(crate) fn current(&self) -> Option<Key> {
+        self.current.get()
+    }
+
+    /// The key of the task that is being polled, if `waker` is the one that was lent to it.
+    pub(crate) fn owner_of(&self, waker: &Waker) -> Option<Key> {
+        let current = self.current.get()?;
+        own_step::is_own(waker.data()).then_some(current)
+    }
+
+    /// Counts one more operation of a socket.
+    pub(crate) fn count_operation(&self) -> u32 {
+        self.operations.set(self.operations.get().wrapping_add(1));
+        self.operations.get()
+    }
+
+    /// How many tasks have not ended.
+    pub(crate) fn live(&self) -> usize {
+        self.live.get()
+    }
+}

@@ -1,0 +1,100 @@
+//! What an observer is told of things that have no number of their own.
+//!
+//! Tasks, timers and jobs are numbered anyway. A lock is not, nor is a promise or a group: they
+//! get a number when somebody who observes the loop first hears of them, so nobody else pays.
+//!
+//! # Invariants
+//! - A number is given once per loop, and never to two of its things.
+//! - Without an observer everything here is one test of one field.
+//! - Nothing of ours is borrowed while an observer is told.
+//!
+//! Tutorial: chapter 19. Before this: `waker.rs`. After this: `done_callbacks.rs`.
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::rc::Rc;
+
+use roundelay_runtime::{Awaited, Event, SyncDeed, current_loop, observe_here};
+
+/// A number that is given at the first asking, by the loop that runs then. Another loop gives
+/// another: so a run numbers alike whatever ran before it.
+#[derive(Default)]
+pub(crate) struct Number {
+    /// The low half of the loop's own number, and what it gave.
+    given: Cell<(u32, u32)>,
+}
+
+impl Number {
+    pub(crate) fn get(&self) -> u64 {
+        let Some(home) = current_loop() else { return 0 };
+        let (by, number) = self.given.get();
+        if self.is_given() && by == home.id() as u32 {
+            return u64::from(number);
+        }
+        let number = home.count_thing();
+        self.given.set((home.id() as u32, number as u32));
+        number
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        self.given.get().1 != 0
+    }
+}
+
+/// A lock, a semaphore, a queue or one of their kind, as observers know it.
+pub(crate) struct SyncName {
+    kind: &'static str,
+    number: Whose,
+}
+
+enum Whose {
+    Own(Number),
+    /// A thing with two lines has one number.
+    Shared(Rc<Number>),
+}
+
+impl SyncName {
+    pub(crate) fn new(kind: &'static str) -> SyncName {
+        SyncName { kind, number: Whose::Own(Number::default()) }
+    }
+
+    /// One name for two lines at the same thing.
+    pub(crate) fn pair(kind: &'static str) -> (SyncName, SyncName) {
+        let number = Rc::new(Number::default());
+        let name = |number| SyncName { kind, number: Whose::Shared(number) };
+        (name(Rc::clone(&number)), name(number))
+    }
+
+    fn number(&self) -> u64 {
+        match &self.number {
+            Whose::Own(number) => number.get(),
+            Whose::Shared(number) => number.get(),
+        }
+    }
+
+    /// Tells what happened there.
+    #[inline]
+    pub(crate) fn tell(&self, deed: impl FnOnce() -> SyncDeed) {
+        observe_here(|| Event::Sync { sync: self.number(), kind: self.kind, deed: deed() });
+    }
+
+    /// Tells that the task that is being polled waits for it.
+    #[inline]
+    pub(crate) fn tell_awaited(&self) {
+        awaits(|| Awaited::Sync(self.number()));
+    }
+}
+
+/// Tells which line has made a future that will wait for something of this kind.
+#[inline]
+#[track_caller]
+pub(crate) fn made(kind: &'static str) {
+    let at = Location::caller();
+    observe_here(|| Event::WaitMade { kind, at });
+}
+
+/// Tells what the task that is being polled waits for.
+#[inline]
+pub(crate) fn awaits(what: impl FnOnce() -> Awaited) {
+    observe_here(|| Event::Awaits(what()));
+}

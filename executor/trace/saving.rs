@@ -1,0 +1,116 @@
+//! A trace into a file; and every run into a file, if the environment says so.
+//!
+//! ```text
+//!   ROUNDELAY_TRACE=run.html cargo run     any program, unchanged: its run is a page
+//! ```
+//!
+//! | the name ends with | what is written |
+//! |---|---|
+//! | `.html` | the page |
+//! | `.json` | the trace itself, to be read again |
+//! | `.txt` | one sentence for each step |
+//! | `.svg` | the timeline |
+//! | `.csv` | a table |
+//! | `.chrome.json` | for Chrome's and Perfetto's viewer |
+//!
+//! # Invariants
+//! - A trace that cannot be written is a line on standard error, never a panic: the run is over
+//!   and went well.
+//! - Several runners in one process write several files: `run.html`, `run-2.html`, ...
+//!
+//! Tutorial: chapter 19. Before this: `html.rs`. After this: `saying.rs`.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use roundelay_runtime::tell_stderr;
+
+use crate::trace::model::Trace;
+use crate::trace::recorder::Recorder;
+
+/// The variable that asks for a trace of every run.
+const VARIABLE: &str = "ROUNDELAY_TRACE";
+
+impl Trace {
+    /// Writes the trace in the form that the file's name asks for: `.html`, `.json`, `.txt`,
+    /// `.svg`, `.csv` or `.chrome.json`.
+    ///
+    /// # Errors
+    /// Another name, or whatever the system says.
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let kind = name.rsplit_once('.').map(|(_, kind)| kind);
+        let text = match kind {
+            Some("json") if name.ends_with(".chrome.json") => self.to_chrome(self.chrome_time()),
+            Some("json") => self.to_json(),
+            Some("html") => self.to_html(),
+            Some("txt") => self.to_text(),
+            Some("svg") => self.to_svg(),
+            Some("csv") => self.to_csv(),
+            _ => {
+                let why = "a trace is written as .html, .json, .txt, .svg, .csv or .chrome.json; \
+                           give the file a name that ends like this";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
+        };
+        std::fs::write(path, text)
+    }
+}
+
+/// Writes the trace of a run when it is dropped.
+pub(crate) struct SavedAtEnd {
+    recorder: Recorder,
+    path: PathBuf,
+}
+
+impl SavedAtEnd {
+    /// A recorder for the run that begins, if the environment asks for one.
+    pub(crate) fn wanted() -> Option<SavedAtEnd> {
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let path = PathBuf::from(env::var_os(VARIABLE).filter(|path| !path.is_empty())?);
+        let number = RUNS.fetch_add(1, Ordering::Relaxed) + 1;
+        let program = env::current_exe().ok();
+        let program = program.as_deref().and_then(Path::file_stem).unwrap_or_default();
+        let recorder = Recorder::new(&program.to_string_lossy());
+        Some(SavedAtEnd { recorder, path: numbered(&path, number) })
+    }
+
+    pub(crate) fn recorder(&self) -> Recorder {
+        self.recorder.clone()
+    }
+}
+
+impl Drop for SavedAtEnd {
+    fn drop(&mut self) {
+        if let Err(error) = self.recorder.finish().save(&self.path) {
+            let path = self.path.display();
+            tell_stderr(format_args!("the trace could not be written to {path}: {error}"));
+        }
+    }
+}
+
+/// `run.html`, `run-2.html`, ...
+fn numbered(path: &Path, number: usize) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match (number, name.split_once('.')) {
+        (1, _) => path.to_owned(),
+        (_, Some((stem, end))) => path.with_file_name(format!("{stem}-{number}.{end}")),
+        (_, None) => path.with_file_name(format!("{name}-{number}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_run_of_a_process_gets_a_name_of_its_own() {
+        let names = |number| numbered(Path::new("a/run.chrome.json"), number);
+        assert_eq!(names(1), Path::new("a/run.chrome.json"));
+        assert_eq!(names(2), Path::new("a/run-2.chrome.json"));
+        assert_eq!(numbered(Path::new("run"), 3), Path::new("run-3"));
+    }
+}

@@ -1,0 +1,11 @@
+//! What exploring finds, what it may move, what it may not, and that a run can be had again.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod finds;
+mod kept;
+mod proptest_shrinks;
+mod replay;
+mod seams;
+mod sim_net;

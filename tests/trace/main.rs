@@ -1,0 +1,13 @@
+//! The trace: a run that is a file.
+//!
+//! What is recorded is what happened; every rendering says the same; and what every run must
+//! hold can be checked in any of them.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod programs;
+mod recorded;
+mod renderings;
+mod schema;
+mod truth;

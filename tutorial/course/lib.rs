@@ -1,0 +1,25 @@
+//! The course's tools: what keeps the book's text true.
+//!
+//! The book lies in `tutorial/book`, as Markdown that reads well wherever it is read. Its
+//! listings, outputs, pictures, links and quiz keys are made from the source and from runs,
+//! and this crate makes them and compares. In reading order:
+//!
+//! - [`finding`], what a check tells; [`listing`], an item cut out by its name;
+//! - [`program`], a chapter's program run as a reader would; [`label`], what of its output is a promise;
+//! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`build_step`]; [`maker`], who makes them;
+//! - [`words`], one word per idea; [`links`]; [`edition`], the book as HTML; [`book`], all pages together.
+#![forbid(unsafe_code)]
+
+pub mod finding;
+pub mod listing;
+pub mod program;
+pub mod label;
+pub mod quiz;
+pub mod directive;
+pub mod exercises;
+pub mod build_step;
+pub mod maker;
+pub mod words;
+pub mod links;
+pub mod edition;
+pub mod book;

@@ -1,0 +1,131 @@
+//! `cargo course`: what an author of the course runs.
+//!
+//! Tutorial: the course's tools. After this: `finding.rs`.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use roundelay_course::book::{self, Report};
+use roundelay_course::edition;
+use roundelay_course::program::Programs;
+
+/// Keeps the course true: checks it, accepts what has changed, writes its editions
+#[derive(Debug, Parser)]
+#[command(name = "cargo course", bin_name = "cargo course", version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make every listing, output, picture, link and quiz key anew, and say what differs
+    Check,
+    /// Write what differs into the pages; the diff is the review
+    Accept,
+    /// Write the offline edition: plain HTML, readable without a network and on a phone
+    Edition {
+        /// Where to
+        #[arg(default_value = "target/course")]
+        folder: PathBuf,
+    },
+    /// Run a chapter's program and write its page of the inspector, opened at a step
+    Show {
+        /// The program, such as ch01_three_waits
+        program: String,
+        /// The step to begin with
+        #[arg(default_value_t = 0)]
+        step: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments.command) {
+        Ok(code) => code,
+        Err(what) => {
+            eprintln!("course: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode, String> {
+    let root = root()?;
+    let programs = Programs::build(&root)?;
+    match command {
+        Command::Check => {
+            let report = book::check(&root, &programs)?;
+            tell(&report);
+            Ok(if report.findings.0.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Accept => {
+            let report = book::check(&root, &programs)?;
+            for (path, content) in &report.changed {
+                let file = root.join(path);
+                let folder = file.parent().expect("a file in a folder");
+                std::fs::create_dir_all(folder)
+                    .and_then(|()| std::fs::write(&file, content))
+                    .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+                println!("wrote {}", path.display());
+            }
+            let report = book::check(&root, &programs)?;
+            tell(&report);
+            Ok(if report.findings.0.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Edition { folder } => {
+            let pages = book::pages(&root)?;
+            let files = edition::write(&root, &pages, &programs, folder)?;
+            println!("wrote {files} files; open {}", folder.join("index.html").display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show { program, step } => {
+            let folder = root.join("target/course/inspector");
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
+            let page = folder.join(format!("{program}.html"));
+            let ran = programs.run(program, None, Some(&page))?;
+            print!("{}", ran.shown(true));
+            println!("open file://{}#s={step}", page.display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Tells what was found, then how much there is.
+fn tell(report: &Report) {
+    for finding in &report.findings.0 {
+        println!("{finding}");
+    }
+    let (counts, exercises) = (report.counts, report.exercises);
+    println!(
+        "{} pages, {} listings, {} outputs, {} pictures, {} links into the inspector, {} programs in Python, \
+         {} questions ({} keys computed), {} exercises ({} wrong answers recognised, {} hints): {} findings",
+        report.pages,
+        counts.listings,
+        counts.outputs,
+        counts.pictures,
+        counts.steps,
+        counts.pythons,
+        counts.questions,
+        counts.keys,
+        exercises.exercises,
+        exercises.wrong,
+        exercises.hints,
+        report.findings.0.len()
+    );
+}
+
+/// The root of the project: here or above.
+fn root() -> Result<PathBuf, String> {
+    let here = std::env::current_dir().map_err(|error| format!("where am I? {error}"))?;
+    here.ancestors()
+        .find(|folder| folder.join("tutorial/book/SUMMARY.md").is_file())
+        .map(Path::to_owned)
+        .ok_or_else(|| {
+            "run this inside the project: there is no tutorial/book/SUMMARY.md here or above".into()
+        })
+}

@@ -1,0 +1,22 @@
+//! Repair: a callback that keeps everybody waiting.
+//!
+//! `work` carries all parcels in one call. Meanwhile somebody knocks in every turn, and is not heard. Let
+//! each turn carry one parcel. All parcels have to arrive, in order, and each of them once.
+
+use std::collections::VecDeque;
+
+use roundelay::LoopRef;
+use roundelay_exercises::checks::ch02;
+use roundelay_exercises::{Verdict, say};
+
+fn work(event_loop: LoopRef, mut parcels: VecDeque<u32>) {
+    // TODO: carry one, and ask to be called again for the others.
+    let _ = event_loop;
+    while let Some(number) = parcels.pop_front() {
+        say(format_args!("parcel {number}"));
+    }
+}
+
+pub(crate) fn main() -> Verdict {
+    ch02::fair(work)
+}

@@ -1,0 +1,31 @@
+//! Write: an event loop that is a queue and no more.
+//!
+//! `call_soon` puts a callback at the back. `turn` calls those that wait when it begins, the first one
+//! first. What they ask for has to wait for the next turn.
+
+use std::collections::VecDeque;
+
+use roundelay_exercises::Verdict;
+use roundelay_exercises::checks::ch02::{self, TinyLoop};
+
+type Callback = Box<dyn FnOnce(&mut Tiny)>;
+
+#[derive(Default)]
+struct Tiny {
+    ready: VecDeque<Callback>,
+}
+
+impl TinyLoop for Tiny {
+    fn call_soon(&mut self, callback: Callback) {
+        // TODO
+        let _ = (&mut self.ready, callback);
+    }
+
+    fn turn(&mut self) {
+        // TODO
+    }
+}
+
+pub(crate) fn main() -> Verdict {
+    ch02::call_soon::<Tiny>()
+}

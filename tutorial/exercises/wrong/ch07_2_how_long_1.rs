@@ -1,0 +1,17 @@
+//! Write: how long may the loop sleep in its one blocking call?
+//!
+//! The loop knows how many entries are ready, the earliest deadline (if a timer is set), and the time. All
+//! times are counted from the start. `None` means: until something comes from outside.
+
+use std::time::Duration;
+
+use roundelay_exercises::Verdict;
+use roundelay_exercises::checks::ch07;
+
+fn at_most(_ready: usize, deadline: Option<Duration>, now: Duration) -> Option<Duration> {
+    deadline.map(|deadline| deadline.saturating_sub(now))
+}
+
+pub(crate) fn main() -> Verdict {
+    ch07::how_long(at_most)
+}
