@@ -21,7 +21,7 @@ use roundelay::{
 };
 use support::{
     Log, Reports, in_a_process, in_a_process_with, ms, must_end, on_drop, panicking_waker,
-    poll_once, virtual_loop,
+    poll_once, rounds, virtual_loop,
 };
 
 // ---- O01: the ready queue ---------------------------------------------------------------
@@ -533,6 +533,7 @@ fn the_policy_stop_finishes_the_turn_and_returns_the_first_failure() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn the_policy_report_writes_to_standard_error_and_goes_on() {
     let name = "the_policy_report_writes_to_standard_error_and_goes_on";
     let ended = in_a_process(name, || {
@@ -548,6 +549,7 @@ fn the_policy_report_writes_to_standard_error_and_goes_on() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_failure_is_survived_when_standard_error_cannot_be_written() {
     let name = "a_failure_is_survived_when_standard_error_cannot_be_written";
     let full = File::options().write(true).open("/dev/full").unwrap();
@@ -575,6 +577,7 @@ fn a_destructor_that_panics_while_the_loop_closes_is_reported_and_the_rest_is_dr
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_failure_while_the_loop_closes_is_told_even_if_the_policy_is_to_stop() {
     let name = "a_failure_while_the_loop_closes_is_told_even_if_the_policy_is_to_stop";
     let ended = in_a_process(name, || {

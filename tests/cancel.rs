@@ -16,7 +16,7 @@ use roundelay::{
     Moment, Queue, Runner, Semaphore, Task, TaskEnd, TaskError, current_loop, promise,
     runtime::Event, sleep, spawn, timeout, yield_now,
 };
-use support::{Log, ms, must_end, on_drop, reporting_runner, run_virtual};
+use support::{Log, ms, must_end, on_drop, reporting_runner, rounds, run_virtual};
 
 fn turn() -> u64 {
     current_loop().unwrap().turn()

@@ -34,7 +34,9 @@ use roundelay::{
     gather, gather_all, promise, runtime::Event, sleep, spawn, task_group, timeout, to_thread,
     yield_now,
 };
-use support::{Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual};
+use support::{
+    Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, rounds, run_virtual,
+};
 
 // ---- the storm's vocabulary -------------------------------------------------------------------
 

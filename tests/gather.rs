@@ -11,7 +11,7 @@ use roundelay::{
     GatherCause, Task, TaskError, gather, gather_all, promise, sleep, spawn, timeout, try_gather,
     yield_now,
 };
-use support::{Census, Log, ms, poll_now, reporting_runner, run_virtual};
+use support::{Census, Log, ms, poll_now, reporting_runner, rounds, run_virtual};
 
 #[test]
 fn results_come_in_the_order_of_the_argument_whatever_the_order_of_finishing() {

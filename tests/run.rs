@@ -17,8 +17,8 @@ use roundelay::{
     spawn, yield_now,
 };
 use support::{
-    Census, Log, Reports, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual,
-    virtual_runner,
+    Census, Log, Reports, in_a_process, ms, must_end, on_drop, reporting_runner, rounds,
+    run_virtual, virtual_runner,
 };
 
 // ---- what comes back ------------------------------------------------------------------------
@@ -416,6 +416,7 @@ fn a_stop_policy_failure_in_the_middle_ends_the_run() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_stop_policy_failure_during_the_shutdown_is_told_and_every_task_still_unwinds_by_itself() {
     let name =
         "a_stop_policy_failure_during_the_shutdown_is_told_and_every_task_still_unwinds_by_itself";

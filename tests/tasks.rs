@@ -20,7 +20,7 @@ use roundelay::{
     current_task, gather_all, promise, sleep, spawn, yield_now,
 };
 use support::{
-    Census, Crowd, Log, in_a_process, ms, must_end, on_drop, poll_now, reporting_runner,
+    Census, Crowd, Log, in_a_process, ms, must_end, on_drop, poll_now, reporting_runner, rounds,
     run_virtual, virtual_runner,
 };
 
@@ -683,6 +683,7 @@ fn wakers_tasks_and_sleeps_may_be_dropped_by_a_dying_thread() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_runner_with_live_tasks_may_be_dropped_by_a_dying_thread() {
     thread_local! {
         static RUNNER: RefCell<Option<Runner>> = const { RefCell::new(None) };

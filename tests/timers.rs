@@ -15,7 +15,7 @@ use roundelay::{
     EventLoop, Moment, RunError, Runner, gather_all, now, runtime::Event, sleep, sleep_until,
     spawn, timeout, timeout_at, yield_now,
 };
-use support::{Crowd, Log, ms, must_end, run_virtual, virtual_loop, virtual_runner};
+use support::{Crowd, Log, ms, must_end, rounds, run_virtual, virtual_loop, virtual_runner};
 
 // ---- order --------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use roundelay::{CancelToken, Cancelled, UntilCancelled, run, spawn, yield_now};
-use support::{Counter, Log, on_drop, panicking_waker, poll_once, run_virtual, waker_that_calls};
+use support::{
+    Counter, Log, on_drop, panicking_waker, poll_once, rounds, run_virtual, waker_that_calls,
+};
 
 #[test]
 fn a_token_is_cancelled_with_its_parents_and_not_with_its_children() {

@@ -13,7 +13,7 @@ use roundelay::{
     Task, TaskBuilder, When, as_completed, current_loop, sleep, spawn, timeout, timeout_at, wait,
     yield_now,
 };
-use support::{Log, ms, must_end, reporting_runner, run_virtual, virtual_runner};
+use support::{Log, ms, must_end, reporting_runner, rounds, run_virtual, virtual_runner};
 
 /// Ends after so many milliseconds, well or not.
 fn named(name: &str, delay: u64, ending: Result<(), ()>) -> Task<Result<(), ()>> {

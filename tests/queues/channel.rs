@@ -7,7 +7,7 @@ use roundelay::{
     Closed, Finished, TryGetError, TryPutError, channel, spawn, unbounded_channel, yield_now,
 };
 
-use crate::support::{Census, Counter, Log, poll_once, run_virtual};
+use crate::support::{Census, Counter, Log, poll_once, rounds, run_virtual};
 
 #[test]
 fn values_come_in_the_order_in_which_they_were_sent_and_then_the_end() {

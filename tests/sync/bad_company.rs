@@ -13,7 +13,7 @@ use roundelay::{
 
 use crate::support::waiting::{Boxed, Waiting};
 use crate::support::{
-    self, panicking_waker, poll_once, virtual_runner, waker_that_calls,
+    self, panicking_waker, poll_once, rounds, virtual_runner, waker_that_calls,
     waker_that_panics_when_dropped,
 };
 
