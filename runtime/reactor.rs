@@ -342,7 +342,6 @@ mod tests {
     fn readiness_is_remembered_until_would_block() {
         let (mut reactor, _bell) = Reactor::new(false).unwrap();
         let (mut here, mut there) = UnixStream::pair().unwrap();
-        here.set_nonblocking(true).unwrap();
         let key = reactor.register(here.as_fd()).unwrap();
         reactor.clear_ready(key, Direction::Read);
         poll(&mut reactor);
