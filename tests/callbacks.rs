@@ -845,7 +845,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(300))]
 
     #[test]
     fn any_program_of_callbacks_runs_as_the_plain_model_says(program in acts()) {

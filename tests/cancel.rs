@@ -410,7 +410,7 @@ enum Deed {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(400))]
 
     /// A task waits for a promise while somebody resolves, cancels and gives way in any order.
     /// B43: the outcome and the answers of `cancel` and `resolve` always fit together, and the

@@ -567,7 +567,7 @@ fn sleeps_inside_futures_lite_combinators_race_fairly() {
 // ---- random programs of sleeping tasks ------------------------------------------------------
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(100))]
 
     /// Each task sleeps its delays one after the other; some are cancelled at a given time.
     /// The model: a task's k-th wake-up is at the sum of its first k delays.

@@ -17,6 +17,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use proptest::prelude::ProptestConfig;
 use roundelay::testing::Schedule;
 use roundelay::{EventLoop, Failure, FailurePolicy, Runner};
 
@@ -355,9 +356,14 @@ pub(crate) fn rounds(natively: usize) -> usize {
     if cfg!(miri) { natively.min(100) } else { natively }
 }
 
-/// As [`rounds`], for random programs outside the `proptest!` macro, which asks `PROPTEST_CASES`.
+/// As [`rounds`], for random programs.
 pub(crate) fn cases(natively: u32) -> u32 {
-    if cfg!(miri) { natively.min(3) } else { natively }
+    if cfg!(miri) { natively.min(2) } else { natively }
+}
+
+/// So many random programs for each property of a file.
+pub(crate) fn properties(natively: u32) -> ProptestConfig {
+    ProptestConfig::with_cases(cases(natively))
 }
 
 /// How long something may take that should take no time at all, before it counts as hung. It
