@@ -454,7 +454,7 @@ fn a_child_may_drop_the_gather_that_owns_it() {
 
 #[test]
 fn a_thousand_gathers_one_inside_the_other_are_dropped_without_overflowing_the_stack() {
-    fn nested(census: Census, depth: u32) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
+    fn nested(census: Census, depth: usize) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
         let guard = census.born();
         Box::pin(async move {
             let _guard = guard;
