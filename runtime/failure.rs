@@ -164,8 +164,11 @@ pub fn panic_message(payload: &(dyn Any + Send)) -> String {
 /// Drops a panic's payload, whose own destructor might panic again.
 fn drop_quietly(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // A payload whose destructor panics with a payload whose destructor panics: let it be.
-        std::mem::forget(second);
+        // A text can be dropped. Anything else might be a payload whose destructor panics with a
+        // payload whose destructor panics: let it be.
+        if !second.is::<&'static str>() && !second.is::<String>() {
+            std::mem::forget(second);
+        }
     }
 }
 
