@@ -210,17 +210,20 @@ pub(crate) trait Listener {
 impl Waiter {
     /// Wakes it. A foreign waker is foreign code: its panic is reported, and is no business
     /// of whoever wakes.
+    #[inline]
     pub(crate) fn wake(self) {
         match self {
             Waiter::Task(tasks, key) => tasks.wake(key),
             Waiter::Listener(listener) => listener.hear(),
-            Waiter::Other(waker) => {
-                if let Err(message) = contain(|| waker.wake()) {
-                    let kind = FailureKind::CallbackPanicked;
-                    report_here(Failure::new(kind, "a foreign waker", message));
-                }
-            }
+            Waiter::Other(waker) => wake_foreign(waker),
         }
+    }
+}
+
+fn wake_foreign(waker: Waker) {
+    if let Err(message) = contain(|| waker.wake()) {
+        let kind = FailureKind::CallbackPanicked;
+        report_here(Failure::new(kind, "a foreign waker", message));
     }
 }
 
@@ -319,6 +322,7 @@ impl Tasks {
     }
 
     /// Puts a task into the ready queue, unless it is there or has ended.
+    #[inline]
     pub(crate) fn wake(&self, key: Key) {
         let woken = self.with(key, |slot| {
             let awake = slot.scheduled || slot.stage.has_ended();

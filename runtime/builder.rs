@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::{Clock, Moment};
+use crate::doors;
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
 use crate::failure::{FailurePolicy, contain};
@@ -195,6 +196,7 @@ impl EventLoopBuilder {
             turn: Cell::new(0),
             things: Cell::new(0),
         };
+        doors::list(&core.inbox);
         Ok(EventLoop::with_core(core))
     }
 }

@@ -47,6 +47,21 @@ use crate::task_table::lost_panic;
 ///
 /// *Cancel safety: safe.* Await `&mut task` where the await may be given up; the outcome
 /// stays with the handle.
+///
+/// ```
+/// use roundelay_executor::Runner;
+///
+/// let runner = Runner::new()?;
+/// let home = runner.spawner();
+/// let thread = std::thread::spawn(move || {
+///     let task = home.spawn(|| async { 6 * 7 });
+///     task.wait() // blocks this thread until the loop has come to it
+/// });
+/// let answered = async { while !thread.is_finished() { roundelay_executor::yield_now().await } };
+/// runner.run(answered)?;
+/// assert_eq!(thread.join().unwrap()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping the handle detaches the task; call `detach` to say that it is meant"]
 #[doc(alias = "run_coroutine_threadsafe")]
 pub struct RemoteTask<T> {

@@ -63,6 +63,20 @@ pub fn spawner() -> Spawner {
 ///
 /// It does not keep the loop open, or a run from ending; but as long as one exists, an idle
 /// loop sleeps instead of reporting a deadlock, as with a [`LoopProxy`].
+///
+/// ```
+/// use roundelay_executor::{run, spawner};
+///
+/// run(async {
+///     let home = spawner();
+///     let thread = std::thread::spawn(move || {
+///         // Both come to the loop in this order.
+///         home.call_soon_threadsafe(|| println!("a callback")).unwrap();
+///         home.spawn(|| async { "and a task" })
+///     });
+///     assert_eq!(thread.join().unwrap().await.unwrap(), "and a task");
+/// });
+/// ```
 #[derive(Clone)]
 pub struct Spawner {
     door: LoopProxy,

@@ -153,6 +153,8 @@ impl GroupBuilder {
     ///
     /// # Errors
     /// [`GroupError`], if the body or any child failed or panicked: with all errors.
+    ///
+    /// *Cancel safety: loses data,* as [`task_group`].
     pub async fn run<R, E, B>(self, body: B) -> Result<R, GroupError<E>>
     where
         E: 'static,
@@ -168,6 +170,8 @@ impl GroupBuilder {
     ///
     /// # Errors
     /// [`GroupError`], if the body or any child failed or panicked: with all errors.
+    ///
+    /// *Cancel safety: loses data,* as [`task_group`].
     pub async fn run_cancellable<R, E, B>(self, body: B) -> Result<Option<R>, GroupError<E>>
     where
         E: 'static,

@@ -264,6 +264,18 @@ impl fmt::Debug for Acquire {
 
 /// One permit or more of a [`Semaphore`]. Dropping it gives them back, to the first in line
 /// if there is one.
+///
+/// ```
+/// use roundelay_executor::{Semaphore, run};
+///
+/// run(async {
+///     let doors = Semaphore::new(3);
+///     let mut two = doors.acquire_many(2).await;
+///     let one = two.split(1).unwrap();
+///     drop(one);
+///     assert_eq!((two.count(), doors.available_permits()), (1, 2));
+/// });
+/// ```
 #[must_use = "dropping a permit gives it back"]
 pub struct Permit {
     shared: Rc<Shared>,

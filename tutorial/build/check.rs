@@ -48,7 +48,9 @@ impl fmt::Display for Verdict {
         match self {
             Verdict::Passes(count) => write!(f, "All {count} tests pass."),
             Verdict::DoesNotBuild(said) => {
-                write!(f, "{}\n\nThe tests do not build against this crate yet.", said.trim_end())
+                let own = said.contains("error: could not compile");
+                let what = if own { "This crate does" } else { "The tests of this step do" };
+                write!(f, "{}\n\n{what} not build yet.", said.trim_end())
             }
             Verdict::Fails(failures) => {
                 for failure in failures {

@@ -295,8 +295,7 @@ fn two_tasks_may_wait_for_one_socket() {
             got.set(got.get() + 1);
         }));
     }
-    // The first turn polls both. In the second a new socket has news: it can be written to.
-    tiny.turn();
+    // This turn polls both, and both have to wait.
     tiny.turn();
     theirs.write_all(b"ab").unwrap();
     while got.get() == 0 {
