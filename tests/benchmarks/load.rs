@@ -38,7 +38,11 @@ pub fn echo_16k(port: u16, connections: usize, messages: usize) -> io::Result<Ve
 ///
 /// # Errors
 /// Those of [`echo`].
-pub fn echo_among_idle(port: u16, connections: usize, messages: usize) -> io::Result<Vec<Duration>> {
+pub fn echo_among_idle(
+    port: u16,
+    connections: usize,
+    messages: usize,
+) -> io::Result<Vec<Duration>> {
     let step = connections / ACTIVE;
     let (mut active, mut idle) = (Vec::new(), Vec::new());
     for number in 0..connections {

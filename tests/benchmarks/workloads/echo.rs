@@ -53,7 +53,7 @@ async fn echo<P: Server>(mut stream: P::Stream) -> io::Result<()> {
     }
 }
 
-/// The limit: mio, a table, and no futures. A message is small enough to be written at once.
+/// The limit: mio, a table, and no futures. A read is small enough to be written at once.
 pub fn serve_by_hand<const CONNECTIONS: usize>(size: usize) -> Sample {
     serve_with_mio(CONNECTIONS, size).expect("the load closes in peace")
 }
