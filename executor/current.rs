@@ -14,6 +14,7 @@ use std::task::Context;
 
 use roundelay_runtime::Callback;
 
+use crate::noted;
 use crate::own_step;
 use crate::task_table::{Tasks, Waiter};
 
@@ -72,6 +73,7 @@ impl Waiter {
             let key = tasks.owner_of(cx.waker())?;
             Some(Waiter::Task(Rc::clone(tasks), key))
         });
+        noted::count_wake(if task.is_some() { 1 } else { 2 });
         task.unwrap_or_else(|| Waiter::Other(cx.waker().clone()))
     }
 

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use roundelay_runtime::panic_message;
+use roundelay_runtime::{Failure, FailureKind, panic_message};
 
 /// Why a task has no output.
 ///
@@ -151,4 +151,9 @@ impl From<Elapsed> for io::Error {
     fn from(elapsed: Elapsed) -> Self {
         io::Error::new(io::ErrorKind::TimedOut, elapsed)
     }
+}
+
+/// A panic that nobody will hear of unless it is reported.
+pub(crate) fn lost_panic(who: String, panic: &TaskPanic) -> Failure {
+    Failure::new(FailureKind::TaskPanicked, who, panic.message())
 }

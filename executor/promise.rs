@@ -24,6 +24,7 @@ use std::task::{Context, Poll};
 
 use roundelay_runtime::{Awaited, Event, observe_here};
 
+use crate::noted::Wait;
 use crate::task_table::Waiter;
 use crate::told::{Number, awaits};
 
@@ -219,7 +220,7 @@ impl<T> PromiseFuture<T> {
     /// Tells an observer that the task that is being polled waits for this.
     #[inline]
     fn tell_awaited(&self) {
-        awaits(|| Awaited::Promise(self.meeting.number.get()));
+        awaits(Wait::Promise, || Awaited::Promise(self.meeting.number.get()));
     }
 
     /// Wakes `waiter` when there is an answer.

@@ -36,7 +36,7 @@ use std::time::Duration;
 use crate::callback::{Callback, Target};
 use crate::clock::Moment;
 use crate::context::{ContextValues, take_leftovers};
-use crate::error::RunError;
+use crate::error::{RunError, Stuck};
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
@@ -150,7 +150,7 @@ impl EventLoop {
         match at_most {
             None if cut_off => {
                 self.observe(|| Event::Stuck);
-                Err(RunError::Deadlock)
+                Err(RunError::Deadlock(self.who_is_stuck()))
             }
             Some(remaining) if core.clock.is_virtual() && only_time_can_help => {
                 let from = core.clock.now();
@@ -161,8 +161,18 @@ impl EventLoop {
             }
             // Virtual time stands still while something real is under way.
             Some(_) if core.clock.is_virtual() => self.poll(None),
-            at_most => self.poll(at_most),
+            at_most => {
+                let outcome = self.poll(at_most);
+                // Whatever happens next begins now, and not when the loop fell asleep.
+                core.clock.now();
+                outcome
+            }
         }
+    }
+
+    fn who_is_stuck(&self) -> Vec<Stuck> {
+        let target = self.core.target.borrow().clone();
+        target.map_or_else(Vec::new, |target| target.stuck())
     }
 
     /// Whether all references to the inbox are the loop's own and its target's: then no

@@ -171,7 +171,7 @@ fn whoever_waits_for_himself_is_told_that_it_is_a_deadlock() {
         make: impl FnOnce() -> F + Send + 'static,
     ) {
         let outcome = must_end(|| virtual_runner().run(make()));
-        assert!(matches!(outcome, Err(RunError::Deadlock)), "{name}: {outcome:?}");
+        assert!(matches!(outcome, Err(RunError::Deadlock(_))), "{name}: {outcome:?}");
     }
     stuck("a cell whose value is made of itself", || async {
         let cell = OnceCell::new();

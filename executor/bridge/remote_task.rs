@@ -34,7 +34,7 @@ use roundelay_runtime::{Failure, LoopProxy, report_here};
 use crate::bridge::remote_error::RemoteError;
 use crate::bridge::reply::{Asked, Reply};
 use crate::current::current_tasks;
-use crate::task_table::lost_panic;
+use crate::error::lost_panic;
 
 /// A handle to a task that was started from another thread: see
 /// [`Spawner::spawn`](crate::Spawner::spawn).

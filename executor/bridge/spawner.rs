@@ -33,10 +33,10 @@ use crate::bridge::remote_error::RemoteError;
 use crate::bridge::remote_task::RemoteTask;
 use crate::bridge::reply::{Answer, Outcome, Reply};
 use crate::current::expect_tasks;
+use crate::error::lost_panic;
 use crate::host::Host;
 use crate::run::Runner;
 use crate::task::{Task, TaskBuilder};
-use crate::task_table::lost_panic;
 
 /// The spawner of the loop that runs on this thread, to be given to other threads.
 ///

@@ -34,6 +34,7 @@ use crate::group::error::{GroupCause, GroupError, GroupFailure};
 use crate::group::handle::{CancellableGroup, TaskGroup};
 use crate::group::stage::{Happening, Stage};
 use crate::group::state::Shared;
+use crate::noted::Wait;
 use crate::task::TaskBuilder;
 use crate::told::awaits;
 
@@ -266,7 +267,7 @@ where
         }
         if this.body.is_some() || !shared.is_empty() {
             if this.body.is_none() {
-                awaits(|| Awaited::Group(shared.name.get()));
+                awaits(Wait::Group, || Awaited::Group(shared.name.get()));
             }
             return Poll::Pending;
         }

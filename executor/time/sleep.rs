@@ -23,6 +23,7 @@ use std::time::Duration;
 use roundelay_runtime::{Awaited, HomeTimer, Instant, LoopRef, Moment, current_loop};
 
 use crate::current::expect_tasks;
+use crate::noted::Wait;
 use crate::task_table::Waiter;
 use crate::told::{awaits, made};
 
@@ -112,7 +113,10 @@ enum Stage {
     New(Until),
     /// It was for no time at all: it gives way once.
     Yielded,
-    Waiting(HomeTimer),
+    Waiting {
+        timer: HomeTimer,
+        deadline: Moment,
+    },
     Over,
 }
 
@@ -159,7 +163,7 @@ impl Future for Sleep {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
                 Waiter::wake_poller(cx);
-                awaits(|| Awaited::NextTurn);
+                awaits(Wait::Unknown, || Awaited::NextTurn);
                 Poll::Pending
             }
             Stage::New(until) => {
@@ -168,19 +172,20 @@ impl Future for Sleep {
                     "sleep needs a running event loop on this thread; await it inside \
                      `roundelay::run(async { .. })`",
                 );
-                let timer = home.set_timer(until.deadline(&home), Waiter::callback(cx));
+                let deadline = until.deadline(&home);
+                let timer = home.set_timer(deadline, Waiter::callback(cx));
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
-                awaits(|| Awaited::Timer(timer.number()));
-                self.stage = Stage::Waiting(HomeTimer::new(&home, timer));
+                awaits(Wait::Until(deadline), || Awaited::Timer(timer.number()));
+                self.stage = Stage::Waiting { timer: HomeTimer::new(&home, timer), deadline };
                 Poll::Pending
             }
-            Stage::Waiting(timer) => {
+            Stage::Waiting { timer, deadline } => {
                 let home = timer.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
                 let key = timer.key();
                 if home.is_timer_set(key) {
                     home.replace_timer(key, Waiter::callback(cx));
-                    awaits(|| Awaited::Timer(key.number()));
+                    awaits(Wait::Until(*deadline), || Awaited::Timer(key.number()));
                     return Poll::Pending;
                 }
                 self.stage = Stage::Over;
@@ -196,7 +201,7 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Stage::Waiting(timer) = self.stage {
+        if let Stage::Waiting { timer, .. } = &self.stage {
             timer.cancel();
         }
     }

@@ -189,7 +189,7 @@ fn a_deadlock_is_an_error_and_not_silence() {
     tiny.run();
     assert_eq!(log.lines(), [""; 0]);
 
-    assert!(matches!(runner().run(pending::<()>()), Err(RunError::Deadlock)));
+    assert!(matches!(runner().run(pending::<()>()), Err(RunError::Deadlock(_))));
 }
 
 #[test]
