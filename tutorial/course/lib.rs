@@ -5,7 +5,8 @@
 //! and this crate makes them and compares. In reading order:
 //!
 //! - [`finding`], what a check tells; [`listing`], an item cut out by its name;
-//! - [`program`], a chapter's program run as a reader would; [`label`], what of its output is a promise;
+//! - [`program`], a chapter's program run as a reader would; [`python`], those in Python, played again;
+//! - [`label`], what of an output is a promise;
 //! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`maker`], who makes them;
 //! - [`words`], one word per idea; [`links`]; [`edition`], the book as HTML; [`book`], all pages together.
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@
 pub mod finding;
 pub mod listing;
 pub mod program;
+pub mod python;
 pub mod label;
 pub mod quiz;
 pub mod directive;

@@ -10,7 +10,9 @@ use clap::{Parser, Subcommand};
 
 use roundelay_course::book::{self, Report};
 use roundelay_course::edition;
+use roundelay_course::finding::Findings;
 use roundelay_course::program::Programs;
+use roundelay_course::python;
 
 /// Keeps the course true: checks it, accepts what has changed, writes its editions
 #[derive(Debug, Parser)]
@@ -31,6 +33,12 @@ enum Command {
         /// Where to
         #[arg(default_value = "target/course")]
         folder: PathBuf,
+    },
+    /// Run the programs in Python again, and say which of them writes something else than what was recorded
+    Python {
+        /// Record what they write now
+        #[arg(long)]
+        record: bool,
     },
     /// Run a chapter's program and write its page of the inspector, opened at a step
     Show {
@@ -55,8 +63,17 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<ExitCode, String> {
     let root = root()?;
+    if let Command::Python { record } = command {
+        python::version()?;
+        let mut findings = Findings::default();
+        let count = python::replay(&root, *record, &mut findings)?;
+        findings.0.iter().for_each(|finding| println!("{finding}"));
+        println!("{count} programs in Python: {} findings", findings.0.len());
+        return Ok(if findings.0.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let programs = Programs::build(&root)?;
     match command {
+        Command::Python { .. } => unreachable!("it needs no programs of ours"),
         Command::Check => {
             let report = book::check(&root, &programs)?;
             tell(&report);
