@@ -15,6 +15,7 @@
 //! | `listing FILE ITEM [ITEM...]` | items of a source file, by name |
 //! | `program NAME` | the whole program of a chapter, and how to run it |
 //! | `output NAME [errors]` | what it writes (`errors`: standard error, too), and which lines are promised |
+//! | `output NAME part PART` | of that the lines between `== PART` and the next `==` |
 //! | `picture NAME` | the timeline of that run, drawn from its own trace |
 //! | `inspect NAME EVENT [TEXT...]` | a link to the first step with that event, and with that text in its sentence |
 //! | `python NAME` | a program in Python beside ours, with its recorded output |

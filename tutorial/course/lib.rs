@@ -8,7 +8,8 @@
 //! - [`program`], a chapter's program run as a reader would; [`python`], those in Python, played again;
 //! - [`label`], what of an output is a promise;
 //! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`maker`], who makes them;
-//! - [`words`], one word per idea; [`links`]; [`edition`], the book as HTML; [`book`], all pages together.
+//! - [`words`], one word per idea; [`links`]; [`guide`], the files and their chapters;
+//! - [`edition`], the book as HTML; [`book`], all pages together; [`timetable`], a course in days.
 #![forbid(unsafe_code)]
 
 pub mod finding;
@@ -22,5 +23,7 @@ pub mod exercises;
 pub mod maker;
 pub mod words;
 pub mod links;
+pub mod guide;
 pub mod edition;
 pub mod book;
+pub mod timetable;

@@ -13,6 +13,7 @@ use roundelay_course::edition;
 use roundelay_course::finding::Findings;
 use roundelay_course::program::Programs;
 use roundelay_course::python;
+use roundelay_course::timetable;
 
 /// Keeps the course true: checks it, accepts what has changed, writes its editions
 #[derive(Debug, Parser)]
@@ -33,6 +34,12 @@ enum Command {
         /// Where to
         #[arg(default_value = "target/course")]
         folder: PathBuf,
+    },
+    /// Print the course in days, with breaks, from the minutes in the notes for teachers
+    Schedule {
+        /// In how many days
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=30))]
+        days: u32,
     },
     /// Run the programs in Python again, and say which of them writes something else than what was recorded
     Python {
@@ -71,9 +78,13 @@ fn run(command: &Command) -> Result<ExitCode, String> {
         println!("{count} programs in Python: {} findings", findings.0.len());
         return Ok(if findings.0.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    if let Command::Schedule { days } = command {
+        print!("{}", timetable::plan(&timetable::lessons(&root)?, *days));
+        return Ok(ExitCode::SUCCESS);
+    }
     let programs = Programs::build(&root)?;
     match command {
-        Command::Python { .. } => unreachable!("it needs no programs of ours"),
+        Command::Python { .. } | Command::Schedule { .. } => unreachable!("done above"),
         Command::Check => {
             let report = book::check(&root, &programs)?;
             tell(&report);

@@ -53,6 +53,15 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// The lines between `== part` and the next line that begins with `==`: a program may show several things.
+    pub fn part(&self, part: &str) -> String {
+        let from_it = self.output.lines().skip_while(|line| line.strip_prefix("== ") != Some(part));
+        let lines = from_it.skip(1).take_while(|line| !line.starts_with("=="));
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+}
+
 impl Programs {
     /// The programs beside the command or the test that runs now: cargo puts them into `examples`.
     ///

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use roundelay_course::book::{self, Report};
 use roundelay_course::finding::Findings;
+use roundelay_course::listing;
 use roundelay_course::program::Programs;
 use roundelay_course::python;
 
@@ -303,4 +304,105 @@ fn a_program_that_writes_something_else_is_seen() {
         found.iter().any(|finding| finding.contains("`ch02_greedy` could not be started")),
         "{found:#?}"
     );
+}
+
+/// Names of the public API: as items that exist, or this does not compile, and as words.
+macro_rules! public {
+    ($($name:ident)*) => {
+        #[allow(unused_imports)]
+        mod exist {
+            pub(super) use roundelay::{$($name),*};
+        }
+        const PUBLIC: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+public! {
+    all_tasks
+    as_completed
+    Barrier
+    CallHandle
+    Condition
+    ContextVar
+    current_loop
+    current_task
+    Event
+    EventLoop
+    FailurePolicy
+    gather
+    gather_all
+    Lock
+    LoopProxy
+    LoopRef
+    move_on_after
+    Promise
+    promise
+    Queue
+    run
+    run_on
+    Runner
+    RunnerBuilder
+    Semaphore
+    serve
+    Shared
+    shield
+    SignalHandler
+    sleep
+    spawn
+    Spawner
+    Task
+    task_group
+    TaskBuilder
+    TcpStream
+    timeout
+    to_thread
+    wait
+    Watched
+    yield_now
+}
+
+#[test]
+fn whoever_comes_from_asyncio_finds_names_that_exist() {
+    let page =
+        std::fs::read_to_string(root().join("tutorial/book/coming_from_asyncio.md")).unwrap();
+    let mut rows = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let ours = row.split(" | ").nth(1).unwrap().trim_matches('`');
+        let (owner, method) = ours.split_once("::").unwrap_or((ours, ""));
+        assert!(
+            PUBLIC.contains(&owner),
+            "`{owner}` is to be added to the list above: is it public?"
+        );
+        assert!(
+            method.is_empty() || is_public_method(owner, method),
+            "there is no `pub fn` `{ours}`"
+        );
+        rows += 1;
+    }
+    assert!(rows > 40);
+}
+
+/// Whether some file of the library has it.
+fn is_public_method(owner: &str, method: &str) -> bool {
+    let mut folders = vec![root().join("runtime"), root().join("executor")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            // Reading a file as Rust does takes its time: only where it may be.
+            let signature = format!("pub fn {method}");
+            if !text.contains(&signature) || !text.contains(owner) {
+                continue;
+            }
+            let cut = listing::cut_from(&text, &format!("{owner}::{method}"));
+            if cut.is_ok_and(|cut| cut.text.contains(&signature)) {
+                return true;
+            }
+        }
+    }
+    false
 }
