@@ -328,13 +328,13 @@ public! {
     current_task
     Event
     EventLoop
+    fail_after
     FailurePolicy
     gather
     gather_all
     Lock
     LoopProxy
     LoopRef
-    move_on_after
     Promise
     promise
     Queue
@@ -346,7 +346,6 @@ public! {
     serve
     Shared
     shield
-    SignalHandler
     sleep
     spawn
     Spawner
