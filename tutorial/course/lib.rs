@@ -9,7 +9,8 @@
 //! - [`label`], what of an output is a promise;
 //! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`maker`], who makes them;
 //! - [`words`], one word per idea; [`links`]; [`guide`], the files and their chapters;
-//! - [`edition`], the book as HTML; [`book`], all pages together; [`timetable`], a course in days.
+//! - [`edition`], the book as HTML; [`book`], all pages together; [`timetable`], a course in days;
+//! - [`pack`], the folder for a class.
 #![forbid(unsafe_code)]
 
 pub mod finding;
@@ -27,3 +28,4 @@ pub mod guide;
 pub mod edition;
 pub mod book;
 pub mod timetable;
+pub mod pack;

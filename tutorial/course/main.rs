@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use roundelay_course::book::{self, Report};
 use roundelay_course::edition;
 use roundelay_course::finding::Findings;
+use roundelay_course::pack;
 use roundelay_course::program::Programs;
 use roundelay_course::python;
 use roundelay_course::timetable;
@@ -34,6 +35,14 @@ enum Command {
         /// Where to
         #[arg(default_value = "target/course")]
         folder: PathBuf,
+    },
+    /// Write the folder for a class: the book, the sources, the exercises without their solutions
+    Pack {
+        /// Where to: a new folder
+        folder: PathBuf,
+        /// With every crate that is needed, so that learners need no network
+        #[arg(long)]
+        vendor: bool,
     },
     /// Print the course in days, with breaks, from the minutes in the notes for teachers
     Schedule {
@@ -108,6 +117,14 @@ fn run(command: &Command) -> Result<ExitCode, String> {
             let pages = book::pages(&root)?;
             let files = edition::write(&root, &pages, &programs, folder)?;
             println!("wrote {files} files; open {}", folder.join("index.html").display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Pack { folder, vendor } => {
+            let files = pack::write(&root, &programs, folder, *vendor)?;
+            println!(
+                "packed {files} files and crates; learners begin with {}",
+                folder.join("START.md").display()
+            );
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { program, step } => {

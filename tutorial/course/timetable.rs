@@ -14,7 +14,7 @@
 //! - No sitting is longer than [`SITTING`] minutes without a break, unless one chapter is.
 //! - A chapter is never split between two days.
 //!
-//! Tutorial: the course's tools. Before this: `book.rs`. After this: `lib.rs`.
+//! Tutorial: the course's tools. Before this: `book.rs`. After this: `pack.rs`.
 
 use std::fmt::Write as _;
 use std::path::Path;

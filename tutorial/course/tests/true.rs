@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use roundelay_course::book::{self, Report};
 use roundelay_course::finding::Findings;
 use roundelay_course::listing;
+use roundelay_course::pack;
 use roundelay_course::program::Programs;
 use roundelay_course::python;
 
@@ -404,4 +405,53 @@ fn is_public_method(owner: &str, method: &str) -> bool {
         }
     }
     false
+}
+
+#[test]
+fn a_class_gets_the_book_and_the_exercises_without_their_solutions() {
+    let folder = tempfile::tempdir().unwrap();
+    pack::write(&root(), &programs(), folder.path(), false).unwrap();
+    let has = |file: &str| folder.path().join(file).exists();
+    assert!(
+        has("START.md") && has("book/index.html") && has("book/inspector/ch01_three_waits.html")
+    );
+    assert!(has("Cargo.lock") && has("tutorial/exercises/examples/ch01_0_it_works.rs"));
+    for at_home in [
+        "tutorial/exercises/solutions",
+        "tutorial/exercises/wrong",
+        "tutorial/notes",
+        ".git",
+        "target",
+    ] {
+        assert!(!has(at_home), "{at_home} is packed");
+    }
+    let again = pack::write(&root(), &programs(), folder.path(), false).unwrap_err();
+    assert!(again.ends_with("is not empty; name a new folder"), "{again}");
+}
+
+/// `cargo test -p roundelay-course --test true -- --ignored`
+#[test]
+#[ignore = "it compiles the project anew: minutes"]
+fn what_a_class_gets_builds_without_a_network() {
+    let folder = tempfile::tempdir().unwrap();
+    pack::write(&root(), &programs(), folder.path(), true).unwrap();
+    for what in [
+        &["run", "--quiet", "--example", "ch01_three_waits"][..],
+        &["learn", "check", "ch01_0_it_works"],
+    ] {
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo.args(what).current_dir(folder.path());
+        // What this test was started with must not reach the learner's cargo.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CARGO_") && name != "CARGO_HOME" {
+                cargo.env_remove(name);
+            }
+        }
+        cargo
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", folder.path().join("target"));
+        let ran = cargo.output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "cargo {what:?}: {said}");
+    }
 }
