@@ -47,7 +47,7 @@ pub use roundelay_runtime::{
     CallHandle, ContextValues, ContextVar, EventLoop, EventLoopBuilder, Failure, FailureKind,
     FailurePolicy, Instant, LoopClosed, LoopProxy, LoopRef, Metrics, MetricsSnapshot, Moment,
     Observer, ReadinessScript, ReadyEntry, Reset, RunError, Scheduler, Signal, SignalHandler,
-    TaskEnd, Work, WrongLoop, current_loop,
+    Stuck, TaskEnd, Work, WrongLoop, current_loop,
 };
 
 /// The README's example runs with the tests.

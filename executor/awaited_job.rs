@@ -25,6 +25,7 @@ use roundelay_runtime::{Awaited, ClockHold, Event, LoopProxy};
 
 use crate::current::current_tasks;
 use crate::host::Host;
+use crate::noted::Wait;
 use crate::task_table::Tasks;
 use crate::told::awaits;
 
@@ -88,7 +89,7 @@ impl<T> AwaitedJob<T> {
             let done = matches!(outcome, Poll::Ready(Ok(_)));
             self.tell(Event::JobEnded { job: self.number, done });
         } else {
-            awaits(|| Awaited::Job(self.number));
+            awaits(Wait::Job(self.number), || Awaited::Job(self.number));
         }
         outcome
     }

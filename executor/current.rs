@@ -14,6 +14,7 @@ use std::task::Context;
 
 use roundelay_runtime::Callback;
 
+use crate::noted;
 use crate::own_step;
 use crate::task_table::{Tasks, Waiter};
 
@@ -23,7 +24,15 @@ thread_local! {
 
 /// The tasks of the executor that runs here.
 pub(crate) fn current_tasks() -> Option<Rc<Tasks>> {
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    with_current(|tasks| Some(Rc::clone(tasks)))
+}
+
+/// `look` must not call user code: the note is borrowed.
+#[inline]
+fn with_current<R>(look: impl FnOnce(&Rc<Tasks>) -> Option<R>) -> Option<R> {
+    let looked = CURRENT.try_with(|current| look(current.borrow().as_ref()?));
+    // A thread that is being taken down has no executor any more.
+    looked.ok().flatten()
 }
 
 /// As [`current_tasks`], for what makes no sense without one.
@@ -60,10 +69,11 @@ impl Drop for Entered {
 impl Waiter {
     /// Whoever polls with `cx`.
     pub(crate) fn of(cx: &Context<'_>) -> Waiter {
-        let task = current_tasks().and_then(|tasks| {
+        let task = with_current(|tasks| {
             let key = tasks.owner_of(cx.waker())?;
-            Some(Waiter::Task(tasks, key))
+            Some(Waiter::Task(Rc::clone(tasks), key))
         });
+        noted::count_wake(if task.is_some() { 1 } else { 2 });
         task.unwrap_or_else(|| Waiter::Other(cx.waker().clone()))
     }
 
@@ -77,10 +87,10 @@ impl Waiter {
 
     /// The same, as something a timer or a socket can call.
     pub(crate) fn callback(cx: &Context<'_>) -> Callback {
-        match Waiter::of(cx) {
-            Waiter::Task(_, key) => Callback::Notify(key),
-            Waiter::Other(waker) => Callback::new(move || waker.wake()),
-            listener => Callback::new(move || listener.wake()),
+        if let Some(key) = with_current(|tasks| tasks.owner_of(cx.waker())) {
+            return Callback::Notify(key);
         }
+        let waker = cx.waker().clone();
+        Callback::new(move || waker.wake())
     }
 }

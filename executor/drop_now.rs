@@ -13,7 +13,8 @@
 
 use roundelay_runtime::{Failure, FailureKind, Key, contain};
 
-use crate::task_table::{Slot, Tasks, lost_panic, who};
+use crate::error::lost_panic;
+use crate::task_table::{Slot, Tasks, who};
 
 impl Tasks {
     /// Frees the slot of a task that has ended and whose outcome nobody can take.

@@ -12,9 +12,23 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use roundelay_runtime::panic_message;
+use roundelay_runtime::{Failure, FailureKind, panic_message};
 
 /// Why a task has no output.
+///
+/// ```
+/// use roundelay_executor::{TaskError, run, spawn};
+///
+/// run(async {
+///     let panicked = spawn(async { panic!("no luck") });
+///     let Err(TaskError::Panicked(panic)) = panicked.await else { unreachable!() };
+///     assert_eq!(panic.message(), "no luck");
+///
+///     let asked = spawn(std::future::pending::<()>());
+///     asked.cancel();
+///     assert!(matches!(asked.await, Err(TaskError::Cancelled)));
+/// });
+/// ```
 #[derive(Clone, Debug)]
 pub enum TaskError {
     /// Its future was dropped in answer to a cancel, or because its loop was closed.
@@ -98,6 +112,16 @@ impl fmt::Debug for TaskPanic {
 }
 
 /// A time limit passed first.
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_executor::{run, timeout};
+///
+/// let limit = Duration::from_millis(1);
+/// let elapsed = run(timeout(limit, std::future::pending::<()>())).unwrap_err();
+/// assert_eq!(elapsed.limit(), Some(limit));
+/// assert_eq!(std::io::Error::from(elapsed).kind(), std::io::ErrorKind::TimedOut);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed {
     pub(crate) limit: Option<Duration>,
@@ -127,4 +151,9 @@ impl From<Elapsed> for io::Error {
     fn from(elapsed: Elapsed) -> Self {
         io::Error::new(io::ErrorKind::TimedOut, elapsed)
     }
+}
+
+/// A panic that nobody will hear of unless it is reported.
+pub(crate) fn lost_panic(who: String, panic: &TaskPanic) -> Failure {
+    Failure::new(FailureKind::TaskPanicked, who, panic.message())
 }

@@ -22,30 +22,40 @@ use std::cell::Cell;
 use std::ptr;
 use std::task::Waker;
 
+use roundelay_runtime::Key;
+
 /// The note of one step.
 #[derive(Clone, Copy)]
 pub(crate) struct OwnStep {
     /// [`Waker::data`] of the waker that was lent; null if no step is being taken.
     waker: *const (),
     once_more: bool,
+    /// Whose step it is.
+    task: Option<Key>,
 }
 
-const NONE: OwnStep = OwnStep { waker: ptr::null(), once_more: false };
+const NONE: OwnStep = OwnStep { waker: ptr::null(), once_more: false, task: None };
 
 thread_local! {
     static NOW: Cell<OwnStep> = const { Cell::new(NONE) };
 }
 
-/// A step begins, with this waker. Gives the note of the step that it lies in, for [`end`].
+/// A step of `task` begins, with this waker. Gives the note of the step that it lies in, for [`end`].
 #[inline]
-pub(crate) fn begin(waker: &Waker) -> OwnStep {
-    NOW.replace(OwnStep { waker: waker.data(), once_more: false })
+pub(crate) fn begin(waker: &Waker, task: Key) -> OwnStep {
+    NOW.replace(OwnStep { waker: waker.data(), once_more: false, task: Some(task) })
 }
 
 /// A step has ended. Says whether its task asked for another.
 #[inline]
 pub(crate) fn end(outer: OwnStep) -> bool {
     NOW.replace(outer).once_more
+}
+
+/// Whose step is being taken.
+#[inline]
+pub(crate) fn task() -> Option<Key> {
+    NOW.get().task
 }
 
 /// Whether this is the data of the waker that was lent to the step that is being taken.

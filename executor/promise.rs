@@ -24,6 +24,7 @@ use std::task::{Context, Poll};
 
 use roundelay_runtime::{Awaited, Event, observe_here};
 
+use crate::noted::Wait;
 use crate::task_table::Waiter;
 use crate::told::{Number, awaits};
 
@@ -92,6 +93,17 @@ impl<T> Meeting<T> {
 /// The half that sets the value.
 ///
 /// Dropping it unset gives the waiter [`Abandoned`].
+///
+/// ```
+/// use roundelay_executor::{promise, run, spawn};
+///
+/// run(async {
+///     let (promise, future) = promise::<u32>();
+///     let waiting = spawn(future);
+///     drop(promise); // and the one who waits is told
+///     assert!(waiting.await.unwrap().is_err());
+/// });
+/// ```
 #[must_use = "dropping a promise abandons whoever waits for it"]
 pub struct Promise<T> {
     meeting: Rc<Meeting<T>>,
@@ -113,7 +125,9 @@ impl<T> Promise<T> {
         if !self.meeting.is_open() {
             return Err(value);
         }
-        self.meeting.value.set(Some(value));
+        let earlier = self.meeting.value.replace(Some(value));
+        // An open promise has no value, so there is nothing to drop, nor to ask whether there is.
+        std::mem::forget(earlier);
         self.meeting.settle(State::Resolved);
         Ok(())
     }
@@ -168,6 +182,16 @@ impl<T> fmt::Debug for Promise<T> {
 ///
 /// *Cancel safety: safe* while the future itself is kept; a value that was set but not yet
 /// taken is dropped with it.
+///
+/// ```
+/// use roundelay_executor::{promise, run};
+///
+/// run(async {
+///     let (promise, future) = promise();
+///     drop(future); // nobody waits any more: the value comes back
+///     assert_eq!(promise.resolve("a letter"), Err("a letter"));
+/// });
+/// ```
 #[must_use = "a future does nothing unless awaited"]
 pub struct PromiseFuture<T> {
     meeting: Rc<Meeting<T>>,
@@ -196,7 +220,7 @@ impl<T> PromiseFuture<T> {
     /// Tells an observer that the task that is being polled waits for this.
     #[inline]
     fn tell_awaited(&self) {
-        awaits(|| Awaited::Promise(self.meeting.number.get()));
+        awaits(Wait::Promise, || Awaited::Promise(self.meeting.number.get()));
     }
 
     /// Wakes `waiter` when there is an answer.
@@ -231,10 +255,13 @@ impl<T> Future for PromiseFuture<T> {
 
 impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
-        self.meeting.state.set(State::Unwanted);
-        // Both taken before either is dropped: dropping is foreign code, and may panic.
-        let unwanted = (self.meeting.waiter.take(), self.meeting.value.take());
-        drop(unwanted);
+        // Taken before it is dropped: dropping is foreign code, and may panic.
+        match self.meeting.state.replace(State::Unwanted) {
+            State::Open => drop(self.meeting.waiter.take()),
+            State::Resolved => drop(self.meeting.value.take()),
+            // Whoever settled it took the waiter, and the value is gone.
+            State::Abandoned | State::Unwanted => {}
+        }
     }
 }
 

@@ -76,17 +76,17 @@ impl Tasks {
     /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
     pub(crate) fn set_joiner(&self, key: Key, waiter: impl Into<Option<Waiter>>) {
         let mut waiter = waiter.into();
-        let earlier = self.with(key, |slot| {
-            let earlier = std::mem::replace(&mut slot.joiner, waiter.take());
+        self.with(key, |slot| {
+            std::mem::swap(&mut slot.joiner, &mut waiter);
             if let Some(extras) = &mut slot.extras
                 && let Some(done) = &mut extras.done
-                && earlier.is_none()
+                && waiter.is_none()
             {
                 done.joiner_arrives();
             }
-            earlier
         });
-        drop((earlier, waiter));
+        // The earlier one; or the new one, if the task is not known any more.
+        drop(waiter);
     }
 
     /// Nobody will take the task's outcome.

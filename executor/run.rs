@@ -18,7 +18,7 @@
 //!   loop is closed.
 //! - One loop per thread: `run` inside `run` is refused, and the refusal names both places.
 //!
-//! Tutorial: chapter 8. Before this: `interrupt.rs`. After this: `runner_builder.rs`.
+//! Tutorial: chapter 8. Before this: `interrupt.rs`. After this: `dump.rs`.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -31,10 +31,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundelay_runtime::{
-    ContextValues, EventLoop, Failure, FailureKind, LoopRef, RunError, TaskEnd,
+    ContextValues, EventLoop, Failure, FailureKind, LoopRef, RunError, Signal, TaskEnd,
 };
 
 use crate::current;
+use crate::dump::Dump;
+use crate::dump_on::DumpOnSignal;
+use crate::inspection::server::Inspector;
 use crate::interrupt::Interrupt;
 use crate::task_table::Tasks;
 
@@ -95,12 +98,23 @@ pub struct Runner {
     event_loop: EventLoop,
     tasks: Rc<Tasks>,
     patience: Duration,
-    ctrl_c: bool,
+    watched: Watched,
     /// The context variables of its main tasks, kept from run to run.
     values: Cell<ContextValues>,
     /// Dropped last: then everything has been told.
     #[cfg(feature = "trace")]
-    _trace: Option<crate::trace::SavedAtEnd>,
+    pub(crate) _trace: Option<crate::trace::SavedAtEnd>,
+}
+
+/// What comes from outside of the program, and is looked out for.
+pub(crate) struct Watched {
+    /// Ctrl-C cancels the main task.
+    pub(crate) ctrl_c: bool,
+    /// This signal asks for a dump.
+    pub(crate) dump_on: Option<Signal>,
+    /// Others may ask for one. (Kept, and closed with the runner.)
+    #[expect(dead_code, reason = "it works until it is dropped")]
+    pub(crate) inspector: Option<Inspector>,
 }
 
 impl Runner {
@@ -109,14 +123,14 @@ impl Runner {
         event_loop: EventLoop,
         tasks: Rc<Tasks>,
         patience: Duration,
-        ctrl_c: bool,
+        watched: Watched,
     ) -> Runner {
         let values = Cell::new(ContextValues::current());
         Runner {
             event_loop,
             tasks,
             patience,
-            ctrl_c,
+            watched,
             values,
             #[cfg(feature = "trace")]
             _trace: None,
@@ -151,8 +165,12 @@ impl Runner {
         // callbacks, and what was scheduled together with them still runs.
         let over = Cell::new(false);
         let key = tasks.spawn_main(at, self.values.take());
-        let (interrupt, refused) = match Interrupt::watch(self.ctrl_c, tasks, key) {
+        let (interrupt, refused) = match Interrupt::watch(self.watched.ctrl_c, tasks, key) {
             Ok(interrupt) => (interrupt, None),
+            Err(error) => (None, Some(error)),
+        };
+        let (_dumps, refused) = match DumpOnSignal::watch(self.watched.dump_on, tasks) {
+            Ok(dumps) => (dumps, refused),
             Err(error) => (None, Some(error)),
         };
         let mut step = || {
@@ -200,6 +218,12 @@ impl Runner {
     #[must_use]
     pub fn loop_ref(&self) -> &LoopRef {
         self.event_loop.loop_ref()
+    }
+
+    /// A [dump](crate::dump()) of this runner's loop.
+    #[must_use]
+    pub fn dump(&self) -> Dump {
+        self.tasks.dump()
     }
 
     /// Cancels all tasks and unwinds them, lets their cleanups and the thread pool finish,

@@ -10,18 +10,19 @@
 //!
 //! With all three in a script, the same program gives the same events on every machine, every time.
 //!
-//! Tutorial: chapters 8 and 19. Before this: `run.rs`. After this: `time/sleep.rs`.
+//! Tutorial: chapters 8 and 19. Before this: `dump_on.rs`. After this: `time/sleep.rs`.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay_runtime::{
-    EventLoop, EventLoopBuilder, FailurePolicy, Observer, ReadinessScript, RunError, Scheduler,
-    Target,
+    EventLoop, EventLoopBuilder, Failure, FailurePolicy, Observer, OnDuty, ReadinessScript,
+    RunError, Scheduler, Signal, Target,
 };
 
 use crate::blocking::BlockingPool;
-use crate::run::Runner;
+use crate::inspection::server::Inspector;
+use crate::run::{Runner, Watched};
 use crate::task_table::Tasks;
 use crate::testing::Schedule;
 use crate::testing::explorer::Explorer;
@@ -44,6 +45,8 @@ impl Runner {
             threads: None,
             jobs: None,
             ctrl_c: false,
+            dump_on: None,
+            inspectable: false,
             is_virtual: false,
             has_schedule: false,
         }
@@ -73,6 +76,8 @@ pub struct RunnerBuilder {
     threads: Option<usize>,
     jobs: Option<TimedPool>,
     ctrl_c: bool,
+    dump_on: Option<Signal>,
+    inspectable: bool,
     is_virtual: bool,
     /// Somebody has decided about the order of ready steps.
     has_schedule: bool,
@@ -180,6 +185,63 @@ impl RunnerBuilder {
         self
     }
 
+    /// A thread that says on standard error which task blocks the loop, while it does: see
+    /// [`EventLoopBuilder::watchdog`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::Runner;
+    ///
+    /// let runner = Runner::builder().watchdog(Duration::from_secs(1)).build()?;
+    /// assert_eq!(runner.run(async { 7 })?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn watchdog(mut self, limit: Duration) -> Self {
+        self.event_loop = self.event_loop.watchdog(limit);
+        self
+    }
+
+    /// The same with a handler, which is called on the watchdog's thread: see
+    /// [`EventLoopBuilder::watchdog_with`].
+    pub fn watchdog_with(
+        mut self,
+        limit: Duration,
+        handler: impl Fn(&Failure) + Send + Sync + 'static,
+    ) -> Self {
+        self.event_loop = self.event_loop.watchdog_with(limit, handler);
+        self
+    }
+
+    /// While a run lasts, this signal writes a [dump](crate::dump()) to standard error, and the run
+    /// goes on. (A signal may come at any time: so a virtual clock stands still where nothing is
+    /// ready, and nothing is a deadlock.)
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    /// use roundelay_runtime::Signal;
+    ///
+    /// let runner = Runner::builder().dump_on(Signal::USER_1).build()?;
+    /// assert_eq!(runner.run(async { 7 })?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn dump_on(mut self, signal: Signal) -> Self {
+        self.dump_on = Some(signal);
+        self
+    }
+
+    /// Lets this user look into the running program from outside, with `roundelay ps PID`,
+    /// `roundelay pstree PID` or [`inspect_process`](crate::inspect_process): until the runner is
+    /// closed there is a socket in a folder that nobody else can open
+    /// (`$XDG_RUNTIME_DIR/roundelay`, or `roundelay-UID` in the folder for temporary files).
+    ///
+    /// It costs a thread that sleeps, and what an observer costs, so that the thread can say who
+    /// blocks the loop.
+    #[doc(alias = "ps")]
+    pub fn inspectable(mut self) -> Self {
+        self.inspectable = true;
+        self
+    }
+
     /// What to do with failures that nobody can take.
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
         self.event_loop = self.event_loop.failure_policy(policy);
@@ -240,11 +302,18 @@ impl RunnerBuilder {
         if let Some(trace) = &trace {
             self.event_loop = self.event_loop.observer(trace.recorder());
         }
+        let duty = self.inspectable.then(OnDuty::new);
+        if let Some(duty) = &duty {
+            self.event_loop = self.event_loop.observer(duty.observer());
+        }
         let event_loop = self.event_loop.build()?;
         let blocking = BlockingPool::new(self.threads, self.jobs);
         let tasks = Rc::new(Tasks::new(event_loop.loop_ref().clone(), blocking));
         event_loop.set_target(Rc::clone(&tasks) as Rc<dyn Target>);
-        let runner = Runner::with_parts(event_loop, tasks, self.patience, self.ctrl_c);
+        let inspector = duty.map(|duty| Inspector::open(event_loop.proxy(), duty)).transpose()?;
+        tasks.own_doors.set(usize::from(inspector.is_some()));
+        let watched = Watched { ctrl_c: self.ctrl_c, dump_on: self.dump_on, inspector };
+        let runner = Runner::with_parts(event_loop, tasks, self.patience, watched);
         #[cfg(feature = "trace")]
         let runner = runner.with_trace(trace);
         Ok(runner)

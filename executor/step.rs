@@ -23,11 +23,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use roundelay_runtime::{
-    ContextValues, Event, Failure, FailureKind, Key, Target, TaskEnd, contain,
+    ContextValues, Event, Failure, FailureKind, Key, Stuck, Target, TaskEnd, contain,
 };
 
 use crate::done_callbacks::{DoneCallbacks, TaskEnded};
 use crate::error::TaskPanic;
+use crate::noted::{self, Wait};
 use crate::own_step;
 use crate::stage::{BoxedBody, Stage};
 use crate::task_table::{Begun, Slot, Tasks, Waiter};
@@ -63,7 +64,11 @@ impl Target for Tasks {
         let mut in_slots = slots.iter().filter_map(|(_, slot)| slot.waker.as_ref());
         // One clone in strange hands is enough to know that the loop can be called.
         let unshared = in_slots.try_fold(0, |count, lent| (!lent.was_kept()).then_some(count + 1));
-        unshared.map_or(0, |count| spares + count)
+        unshared.map_or(0, |count| spares + count + self.own_doors.get())
+    }
+
+    fn stuck(&self) -> Vec<Stuck> {
+        self.who_is_stuck()
     }
 }
 
@@ -109,6 +114,7 @@ impl Tasks {
         let woken = self.with(key, |slot| {
             slot.stage = Stage::Waiting;
             slot.body = body.take();
+            slot.note_wait(kept.is_some(), self.loop_ref.latest());
             if kept.is_some() {
                 slot.waker = kept.take();
             }
@@ -117,8 +123,17 @@ impl Tasks {
         });
         // Left over only if the slot is gone, swept away while its future was out.
         drop((body, kept));
-        if woken == Some(true) {
-            self.queue(key);
+        match woken {
+            Some(true) => self.queue(key),
+            _ => self.look_out(key),
+        }
+    }
+
+    /// A task has begun to wait: if that is for somebody who waits, too, is it for ever?
+    #[inline]
+    fn look_out(&self, key: Key) {
+        if let Wait::Task(_) | Wait::Sync(_) = noted::read().wait {
+            self.look_for_circle(key);
         }
     }
 
@@ -131,10 +146,16 @@ impl Tasks {
         let Some(begun) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
         self.main_is_out.set(true);
         let Taken { outcome, kept, once_more } = self.poll(key, begun, poll_main);
-        self.with(key, |slot| slot.waker = kept);
+        let latest = self.loop_ref.latest();
+        self.with(key, |slot| {
+            slot.note_wait(kept.is_some(), latest);
+            slot.waker = kept;
+        });
         self.main_is_out.set(false);
         if once_more {
             self.wake(key);
+        } else if matches!(outcome, Ok(Poll::Pending)) {
+            self.look_out(key);
         }
         outcome
     }
@@ -166,7 +187,9 @@ impl Tasks {
             return self.loop_ref.run_soon(key);
         }
         self.eager_depth.set(depth + 1);
+        let outer = noted::read();
         self.run(key);
+        noted::put(outer);
         self.eager_depth.set(depth);
     }
 
@@ -186,7 +209,8 @@ impl Tasks {
         });
         self.loop_ref.observe(|| Event::TaskPolled { task: id });
         let outer = self.current.replace(Some(key));
-        let outer_step = own_step::begin(lent.waker());
+        let outer_step = own_step::begin(lent.waker(), key);
+        noted::begin();
         // Mostly nobody has any context variables, and nothing is exchanged.
         let exchanged = has_values || ContextValues::any_here();
         if exchanged {

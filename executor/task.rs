@@ -30,9 +30,10 @@ use pin_project_lite::pin_project;
 use roundelay_runtime::{Awaited, ContextValues, Failure, FailureKind, Key};
 
 use crate::current::expect_tasks;
-use crate::error::TaskError;
+use crate::error::{TaskError, lost_panic};
+use crate::noted::Wait;
 use crate::stage::Body;
-use crate::task_table::{Birth, Tasks, Waiter, lost_panic};
+use crate::task_table::{Birth, Tasks, Waiter};
 use crate::told::awaits;
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
@@ -327,7 +328,7 @@ impl<T: 'static> Future for Task<T> {
             Some(outcome) => Poll::Ready(outcome),
             None => {
                 self.tasks.set_joiner(self.key, Waiter::of(cx));
-                awaits(|| Awaited::Task(self.id()));
+                awaits(Wait::Task(self.key), || Awaited::Task(self.id()));
                 Poll::Pending
             }
         }

@@ -17,6 +17,16 @@ use crate::task_table::{Slot, Tasks};
 /// What is known of a task that has not ended.
 ///
 /// A report of one moment: it does not change when the task goes on.
+///
+/// ```
+/// use roundelay_executor::{TaskBuilder, all_tasks, run};
+///
+/// run(async {
+///     TaskBuilder::new().name("gardener").spawn(std::future::pending::<()>()).detach();
+///     let names: Vec<_> = all_tasks().into_iter().map(|task| task.name).collect();
+///     assert!(names.contains(&"gardener".to_owned()));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskInfo {

@@ -32,6 +32,7 @@ use slab::Slab;
 use crate::blocking::BlockingPool;
 use crate::done_callbacks::DoneCallbacks;
 use crate::error::{TaskError, TaskPanic};
+use crate::noted::Wait;
 use crate::stage::{BoxedBody, Outcome, Stage};
 use crate::waker::LentWaker;
 
@@ -59,6 +60,8 @@ pub(crate) struct Tasks {
     pub(crate) eager_depth: Cell<usize>,
     /// How many calls of [`Tasks::drop_now`] are under way, one inside the other.
     pub(crate) depth: Cell<usize>,
+    /// Doors that only look: the inspector's.
+    pub(crate) own_doors: Cell<usize>,
     /// Tasks to drop as soon as the stack is shallow again.
     pub(crate) too_deep: RefCell<Vec<Key>>,
     /// Outcomes that nobody takes, to be dropped as soon as the stack is shallow again.
@@ -93,6 +96,19 @@ pub(crate) struct Slot {
     /// Its context variables. While its future is polled they are in force, and those of
     /// whoever runs it lie here: see [`Tasks::exchange_values`].
     pub(crate) values: ContextValues,
+    /// What it came to wait for in its last step, and when; over once it is scheduled.
+    pub(crate) wait: Wait,
+    pub(crate) since: Moment,
+    /// Nothing else can make it go on.
+    pub(crate) waits_alone: bool,
+    /// It has been reported that it will wait for ever.
+    pub(crate) told_stuck: bool,
+    /// How many steps it has taken, counted round and round.
+    pub(crate) polls: u32,
+    /// Low half of the number of the task that woke it last; zero if none did.
+    pub(crate) woken_by: u32,
+    /// The same of the task that spawned it.
+    pub(crate) parent: u32,
     /// Boxed, because few tasks have any: a million waiting tasks need a slot each.
     pub(crate) extras: Option<Box<Extras>>,
 }
@@ -111,6 +127,7 @@ impl Slot {
     #[inline]
     pub(crate) fn begin_poll(&mut self) -> Begun {
         let has_values = !self.values.is_empty();
+        self.polls = self.polls.wrapping_add(1);
         Begun { id: self.id, waker: self.waker.take(), has_values }
     }
 
@@ -173,8 +190,7 @@ impl Slot {
     }
 }
 
-/// What a poll needs to know of its task: its number, the waker that it kept, and whether it
-/// has context variables.
+/// What a poll needs to know of its task.
 pub(crate) struct Begun {
     pub(crate) id: u64,
     pub(crate) waker: Option<Box<LentWaker>>,
@@ -208,19 +224,30 @@ pub(crate) trait Listener {
 }
 
 impl Waiter {
+    /// The task that it stands for, if that is known.
+    pub(crate) fn task(&self) -> Option<Key> {
+        match self {
+            Waiter::Task(_, key) => Some(*key),
+            Waiter::Other(_) | Waiter::Listener(_) => None,
+        }
+    }
+
     /// Wakes it. A foreign waker is foreign code: its panic is reported, and is no business
     /// of whoever wakes.
+    #[inline]
     pub(crate) fn wake(self) {
         match self {
             Waiter::Task(tasks, key) => tasks.wake(key),
             Waiter::Listener(listener) => listener.hear(),
-            Waiter::Other(waker) => {
-                if let Err(message) = contain(|| waker.wake()) {
-                    let kind = FailureKind::CallbackPanicked;
-                    report_here(Failure::new(kind, "a foreign waker", message));
-                }
-            }
+            Waiter::Other(waker) => wake_foreign(waker),
         }
+    }
+}
+
+fn wake_foreign(waker: Waker) {
+    if let Err(message) = contain(|| waker.wake()) {
+        let kind = FailureKind::CallbackPanicked;
+        report_here(Failure::new(kind, "a foreign waker", message));
     }
 }
 
@@ -243,6 +270,7 @@ impl Tasks {
             burying: Cell::new(false),
             eager_depth: Cell::new(0),
             depth: Cell::new(0),
+            own_doors: Cell::new(0),
             too_deep: RefCell::default(),
             closed: Cell::new(false),
         }
@@ -300,6 +328,13 @@ impl Tasks {
             spawned_at: at,
             born: self.loop_ref.latest(),
             values: birth.values,
+            wait: Wait::Unknown,
+            since: self.loop_ref.latest(),
+            waits_alone: false,
+            told_stuck: false,
+            polls: 0,
+            woken_by: 0,
+            parent: self.current.get().map_or(0, Key::generation),
             extras,
         });
         self.live.set(self.live.get() + 1);
@@ -319,10 +354,14 @@ impl Tasks {
     }
 
     /// Puts a task into the ready queue, unless it is there or has ended.
+    #[inline]
     pub(crate) fn wake(&self, key: Key) {
         let woken = self.with(key, |slot| {
             let awake = slot.scheduled || slot.stage.has_ended();
             slot.scheduled = true;
+            if !awake {
+                slot.woken_by = self.current.get().map_or(0, Key::generation);
+            }
             (!awake).then_some((slot.id, slot.stage == Stage::Main))
         });
         let Some(Some((task, is_main))) = woken else { return };
@@ -357,9 +396,4 @@ fn display_name(name: Option<&str>, id: u64) -> String {
 pub(crate) fn who(id: u64, extras: Option<&Extras>) -> String {
     let name = extras.and_then(|extras| extras.name.as_deref());
     name.map_or_else(|| format!("task {id}"), |name| format!("task {id} ({name})"))
-}
-
-/// A panic that nobody will hear of unless it is reported.
-pub(crate) fn lost_panic(who: String, panic: &TaskPanic) -> Failure {
-    Failure::new(FailureKind::TaskPanicked, who, panic.message())
 }

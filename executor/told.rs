@@ -5,16 +5,18 @@
 //!
 //! # Invariants
 //! - A number is given once per loop, and never to two of its things.
-//! - Without an observer everything here is one test of one field.
+//! - Without an observer telling is one test of one field.
 //! - Nothing of ours is borrowed while an observer is told.
 //!
-//! Tutorial: chapter 19. Before this: `waker.rs`. After this: `done_callbacks.rs`.
+//! Tutorial: chapter 19. Before this: `noted.rs`. After this: `done_callbacks.rs`.
 
 use std::cell::Cell;
 use std::panic::Location;
 use std::rc::Rc;
 
 use roundelay_runtime::{Awaited, Event, SyncDeed, current_loop, observe_here};
+
+use crate::noted::{self, Wait};
 
 /// A number that is given at the first asking, by the loop that runs then. Another loop gives
 /// another: so a run numbers alike whatever ran before it.
@@ -72,6 +74,10 @@ impl SyncName {
         }
     }
 
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// Tells what happened there.
     #[inline]
     pub(crate) fn tell(&self, deed: impl FnOnce() -> SyncDeed) {
@@ -80,8 +86,8 @@ impl SyncName {
 
     /// Tells that the task that is being polled waits for it.
     #[inline]
-    pub(crate) fn tell_awaited(&self) {
-        awaits(|| Awaited::Sync(self.number()));
+    pub(crate) fn tell_awaited(&self, wait: Wait) {
+        awaits(wait, || Awaited::Sync(self.number()));
     }
 }
 
@@ -93,8 +99,9 @@ pub(crate) fn made(kind: &'static str) {
     observe_here(|| Event::WaitMade { kind, at });
 }
 
-/// Tells what the task that is being polled waits for.
+/// Notes what the task that is being polled waits for, and tells it.
 #[inline]
-pub(crate) fn awaits(what: impl FnOnce() -> Awaited) {
+pub(crate) fn awaits(wait: Wait, what: impl FnOnce() -> Awaited) {
+    noted::note(wait);
     observe_here(|| Event::Awaits(what()));
 }

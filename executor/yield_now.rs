@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use roundelay_runtime::Awaited;
 
+use crate::noted::Wait;
 use crate::task_table::Waiter;
 use crate::told::awaits;
 
@@ -51,7 +52,7 @@ impl Future for YieldNow {
         }
         self.yielded = true;
         Waiter::wake_poller(cx);
-        awaits(|| Awaited::NextTurn);
+        awaits(Wait::Unknown, || Awaited::NextTurn);
         Poll::Pending
     }
 }

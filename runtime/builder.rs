@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::{Clock, Moment};
+use crate::doors;
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
-use crate::failure::{FailurePolicy, contain};
+use crate::failure::{Failure, FailurePolicy, contain, tell_stderr};
 use crate::inbox::Inbox;
 use crate::loop_ref::Core;
 use crate::observer::{Event, Observer};
@@ -22,6 +23,7 @@ use crate::ready::ReadyQueue;
 use crate::scheduler::Scheduler;
 use crate::slow_watch::SlowWatch;
 use crate::timers::Timers;
+use crate::watchdog::{Bark, Watchdog};
 
 impl EventLoop {
     /// A loop on the real clock that reports failures to standard error.
@@ -43,6 +45,7 @@ impl EventLoop {
             policy: FailurePolicy::default(),
             debug: None,
             slow_limit: SLOW_LIMIT,
+            watchdog: None,
         }
     }
 }
@@ -71,6 +74,7 @@ pub struct EventLoopBuilder {
     /// `None`: as the environment says.
     debug: Option<bool>,
     slow_limit: Duration,
+    watchdog: Option<(Duration, Bark)>,
 }
 
 impl EventLoopBuilder {
@@ -155,6 +159,28 @@ impl EventLoopBuilder {
         self
     }
 
+    /// Keeps a watchdog: a thread that says on standard error which task or callback blocks the
+    /// loop, while it does, once it has done so for longer than `limit` (and no more than half as
+    /// long again). In the world's time, also on the virtual clock.
+    ///
+    /// It costs what an observer costs, and a thread that wakes up four times in each `limit`.
+    #[doc(alias = "slow_callback_duration")]
+    pub fn watchdog(self, limit: Duration) -> Self {
+        self.watchdog_with(limit, |failure| tell_stderr(failure))
+    }
+
+    /// As [`watchdog`](EventLoopBuilder::watchdog), and tells this handler, **on the watchdog's
+    /// own thread**: the loop's failure handler cannot be called, for the loop is blocked. It is
+    /// the only foreign code on that thread; if it blocks, the watchdog sees nothing meanwhile.
+    pub fn watchdog_with(
+        mut self,
+        limit: Duration,
+        handler: impl Fn(&Failure) + Send + Sync + 'static,
+    ) -> Self {
+        self.watchdog = Some((limit, Arc::new(handler)));
+        self
+    }
+
     /// What to do with failures that nobody can take.
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
         self.policy = policy;
@@ -171,6 +197,9 @@ impl EventLoopBuilder {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let debug = self.debug.unwrap_or_else(debug_in_environment);
         let mut observers = self.observers;
+        if let Some((limit, bark)) = self.watchdog {
+            observers.push(Rc::new(Watchdog::start(limit, bark)?));
+        }
         if debug {
             observers.push(Rc::new(SlowWatch::new(self.slow_limit)));
         }
@@ -195,6 +224,7 @@ impl EventLoopBuilder {
             turn: Cell::new(0),
             things: Cell::new(0),
         };
+        doors::list(&core.inbox);
         Ok(EventLoop::with_core(core))
     }
 }

@@ -17,6 +17,8 @@
 
 use std::fmt;
 
+use crate::error::Stuck;
+
 /// What to call when a moment comes: a timer is due, a socket is readable.
 pub enum Callback {
     /// Call this closure, once.
@@ -129,5 +131,10 @@ pub trait Target {
     /// report a deadlock that is none.
     fn own_doors(&self) -> usize {
         0
+    }
+
+    /// Who waits for what, when the loop has found that nothing can happen any more.
+    fn stuck(&self) -> Vec<Stuck> {
+        Vec::new()
     }
 }

@@ -73,6 +73,12 @@ impl Moment {
         Moment(bits)
     }
 
+    /// The first moment from this one on whose number ends in so many zero bits.
+    pub(crate) const fn rounded_up(self, bits: u32) -> Moment {
+        let below = (1 << bits) - 1;
+        Moment(self.0.saturating_add(below) & !below)
+    }
+
     pub(crate) const fn saturating_add(self, nanoseconds: u64) -> Moment {
         Moment(self.0.saturating_add(nanoseconds))
     }

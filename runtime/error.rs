@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io;
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::failure::Failure;
 
@@ -92,7 +93,9 @@ pub enum RunError {
     /// no [`LoopProxy`](crate::LoopProxy), and nothing that keeps one, such as a
     /// [`Source`](crate::Source) or a waker. (Of a loop that was built
     /// [isolated](crate::EventLoopBuilder::isolated) doors do not count.)
-    Deadlock,
+    ///
+    /// With it comes who waits for what, the oldest first.
+    Deadlock(Vec<Stuck>),
     /// The failure policy is to stop at the first failure that nobody can take.
     Failed(Box<Failure>),
     /// The operating system refused to report events.
@@ -121,11 +124,19 @@ impl fmt::Display for RunError {
                 "Ctrl-C was pressed, so the main task was cancelled; a program that ends now should \
                  exit with status 130",
             ),
-            RunError::Deadlock => f.write_str(
-                "the event loop would sleep for ever: nothing is ready, no timer can be due, no \
-                 socket is waited for, and no other thread can reach it; something awaits a \
-                 value that nobody is left to send",
-            ),
+            RunError::Deadlock(stuck) => {
+                f.write_str(
+                    "the event loop would sleep for ever: nothing is ready, no timer can be due, \
+                     no socket is waited for, and no other thread can reach it; something awaits \
+                     a value that nobody is left to send",
+                )?;
+                // A text that a screen can hold: the whole list is in the error.
+                stuck.iter().take(MOST_TOLD).try_for_each(|one| write!(f, "\n  {one}"))?;
+                match stuck.len().saturating_sub(MOST_TOLD) {
+                    0 => Ok(()),
+                    more => write!(f, "\n  and {more} more"),
+                }
+            }
             RunError::Failed(failure) => {
                 write!(f, "the event loop stopped, as its failure policy says, because {failure}")
             }
@@ -133,6 +144,42 @@ impl fmt::Display for RunError {
                 write!(f, "the operating system could not report events to the event loop: {error}")
             }
         }
+    }
+}
+
+/// How many of those who wait for ever a message names.
+const MOST_TOLD: usize = 20;
+
+/// Somebody who waits for what cannot come any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stuck {
+    /// A task, with its number and name.
+    pub who: String,
+    /// The line that spawned it.
+    pub spawned_at: &'static Location<'static>,
+    /// What it waits for, and who holds that, in words.
+    pub waits_for: String,
+    /// How long it has waited, on the loop's clock.
+    pub waited: Duration,
+}
+
+impl Stuck {
+    /// All that there is to say.
+    pub fn new(
+        who: String,
+        spawned_at: &'static Location<'static>,
+        waits_for: String,
+        waited: Duration,
+    ) -> Stuck {
+        Stuck { who, spawned_at, waits_for, waited }
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stuck { who, spawned_at, waits_for, waited } = self;
+        write!(f, "{who}, spawned at {spawned_at}, has waited {waited:?} for {waits_for}")
     }
 }
 

@@ -26,6 +26,7 @@ use std::rc::Rc;
 
 use crate::callback::Callback;
 use crate::context::ContextValues;
+use crate::doors;
 use crate::error::RunError;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
@@ -80,9 +81,8 @@ impl EventLoop {
     #[track_caller]
     pub fn run_once(&self) -> Result<(), RunError> {
         let _running = running::enter(&self.loop_ref, Location::caller())?;
-        self.turn(&mut || ())?;
-        self.core.stopping.set(false);
-        self.fatal_failure()
+        let mut begun = false;
+        self.turn_until(&mut || (), &mut || mem::replace(&mut begun, true))
     }
 
     /// Turns until somebody calls [`stop`](LoopRef::stop).
@@ -172,17 +172,23 @@ impl EventLoop {
         done: &mut dyn FnMut() -> bool,
     ) -> Result<(), RunError> {
         let core = &self.core;
+        let target = core.target.borrow().clone();
+        let target = target.as_deref();
         while !done() {
-            self.turn(main)?;
-            self.fatal_failure()?;
-            if core.stopping.take() && !done() {
-                return Err(RunError::Stopped);
+            self.turn(target, main)?;
+            // A failure that ends the run has asked for the end as well.
+            if core.stopping.get() {
+                self.fatal_failure()?;
+                if core.stopping.take() && !done() {
+                    return Err(RunError::Stopped);
+                }
             }
         }
         Ok(())
     }
 
     /// The failure that ends the run, where the policy is to stop at the first.
+    #[cold]
     fn fatal_failure(&self) -> Result<(), RunError> {
         let Some(failure) = self.core.fatal.borrow_mut().take() else { return Ok(()) };
         self.core.stopping.set(false);
@@ -244,6 +250,7 @@ impl Drop for EventLoop {
         let _closing = running::enter_to_close(&self.loop_ref);
         self.begin_closing();
         self.core.closed.set(true);
+        doors::strike_out(self.id());
         self.close_door();
         self.drop_everything();
     }

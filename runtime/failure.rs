@@ -33,6 +33,8 @@ pub enum FailureKind {
     TooSlow,
     /// A warning of the debug mode: the loop was closed while the task had not ended.
     LeftBehind,
+    /// A warning: some tasks wait for each other, and so for ever, although others go on.
+    Deadlock,
 }
 
 /// One failure, with what is known of where it came from.
@@ -87,6 +89,7 @@ impl fmt::Display for Failure {
             FailureKind::DestructorPanicked => "panicked in a destructor",
             FailureKind::TooSlow => "held up the loop",
             FailureKind::LeftBehind => "was left behind",
+            FailureKind::Deadlock => "waits for ever",
         };
         write!(f, "{} {verb}: {}", self.who, self.message)?;
         if let Some(origin) = self.origin {

@@ -18,9 +18,9 @@
 //! ```text
 //!   turn, event_loop, builder                     the turn, and who runs it (and watches it)
 //!      |
-//!   loop_ref, schedule, running, proxy, source    who may ask, from where
+//!   loop_ref, schedule, running, proxy, home_timer, source    who may ask, from where
 //!      |
-//!   timers, ready, latch, reactor, inbox          what waits
+//!   timers, ready, latch, reactor, inbox, doors   what waits
 //!      |
 //!   error, failure, clock, callback, context, observer
 //! ```
@@ -55,17 +55,22 @@ mod latch;
 mod fine_wait;
 mod reactor;
 mod inbox;
+mod doors;
 mod loop_ref;
 mod schedule;
 mod running;
 mod proxy;
+mod home_timer;
 mod source;
 mod signal;
 mod signal_pipe;
 mod signal_handler;
 mod event_loop;
 mod turn;
+mod arrange;
 mod slow_watch;
+mod on_duty;
+mod watchdog;
 mod metrics;
 mod builder;
 
@@ -73,12 +78,14 @@ pub use builder::EventLoopBuilder;
 pub use callback::{Callback, Key, Target};
 pub use clock::{Instant, Moment};
 pub use context::{ContextValues, ContextVar, Reset};
-pub use error::{LoopClosed, RunError, WrongLoop};
+pub use error::{LoopClosed, RunError, Stuck, WrongLoop};
 pub use event_loop::EventLoop;
 pub use failure::{Failure, FailureKind, FailurePolicy, contain, panic_message, tell_stderr};
+pub use home_timer::HomeTimer;
 pub use loop_ref::LoopRef;
 pub use metrics::{Metrics, MetricsSnapshot};
 pub use observer::{Awaited, Event, Observer, SyncDeed, TaskEnd, Work};
+pub use on_duty::{Call, OnDuty};
 pub use proxy::{ClockHold, LoopProxy};
 pub use reactor::{Direction, WaitKey};
 pub use readiness_script::ReadinessScript;

@@ -17,7 +17,7 @@
 //! - After the loop is closed every method that schedules a callback of yours answers
 //!   [`LoopClosed`]; `run_soon` and `call_main_soon` forget.
 //!
-//! Tutorial: chapters 2 and 3. Before this: `inbox.rs`. After this: `schedule.rs`.
+//! Tutorial: chapters 2 and 3. Before this: `doors.rs`. After this: `schedule.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -226,7 +226,8 @@ impl LoopRef {
 
 /// For those who build on the loop: the executor's table of tasks, its timers.
 impl LoopRef {
-    /// Names the one target whose keys this loop's callbacks may carry. Replaces an earlier.
+    /// Names the one target whose keys this loop's callbacks may carry. Replaces an earlier, but
+    /// not for the run that is under way.
     pub fn set_target(&self, target: Rc<dyn Target>) {
         let earlier = self.core.target.borrow_mut().replace(target);
         drop(earlier);

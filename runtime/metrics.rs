@@ -3,9 +3,10 @@
 //! Nothing in the loop counts for this: the numbers are added up from the events that every
 //! observer hears. So a loop without metrics pays nothing for them.
 //!
-//! Tutorial: chapter 19. Before this: `slow_watch.rs`. After this: `builder.rs`.
+//! Tutorial: chapter 19. Before this: `watchdog.rs`. After this: `builder.rs`.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ pub struct Metrics {
 struct Counts {
     so_far: MetricsSnapshot,
     call_began: Option<Moment>,
+    wait_began: Option<Moment>,
+    /// Timers that are set, by number: when each is due.
+    deadlines: HashMap<u64, Moment>,
 }
 
 /// What was counted up to one moment.
@@ -46,16 +50,33 @@ pub struct MetricsSnapshot {
     pub steps: u64,
     /// Calls that are not a task's step: closures, and news for tasks.
     pub callbacks: u64,
+    /// How often a task that waited was woken: it went to the ready queue.
+    pub wakes: u64,
+    /// Timers that were set.
+    pub timers_set: u64,
     /// Timers whose deadline has passed.
     pub timers_fired: u64,
+    /// The longest that a timer went to the ready queue after its deadline.
+    pub longest_timer_lag: Duration,
+    /// The time that all timers were late together.
+    pub timer_lag: Duration,
     /// Tasks that were spawned.
     pub tasks_spawned: u64,
     /// Tasks that have ended.
     pub tasks_ended: u64,
+    /// Jobs that were given to pools and are awaited.
+    pub jobs_submitted: u64,
+    /// Awaited jobs that have ended, well or not.
+    pub jobs_ended: u64,
+    /// Jobs that nobody awaits any more.
+    pub jobs_abandoned: u64,
     /// The longest that one call (a step or a callback) kept the loop, on the loop's clock.
     pub longest_call: Duration,
     /// The time that all calls took together.
     pub busy: Duration,
+    /// The time that the loop waited for events, on its clock. (Jumps of a virtual clock count as
+    /// waiting.)
+    pub idle: Duration,
     /// The longest ready queue at the beginning of a turn.
     pub longest_queue: usize,
     /// The ready queue at the beginning of the last turn.
@@ -79,14 +100,36 @@ impl Metrics {
 impl Observer for Metrics {
     fn observe(&self, now: Moment, event: &Event) {
         let mut counts = self.counts.borrow_mut();
-        let Counts { so_far, call_began } = &mut *counts;
+        let Counts { so_far, call_began, wait_began, deadlines } = &mut *counts;
         match event {
             Event::TurnBegins { ready, .. } => {
                 so_far.turns += 1;
                 so_far.queue = *ready;
                 so_far.longest_queue = so_far.longest_queue.max(*ready);
             }
-            Event::TimerDue { .. } => so_far.timers_fired += 1,
+            Event::WaitBegins { .. } => *wait_began = Some(now),
+            Event::WaitEnds { .. } => {
+                so_far.idle += wait_began.take().map_or(Duration::ZERO, |began| now.since(began));
+            }
+            // In a call it is the call that takes time.
+            Event::ClockJumps { from, to } if call_began.is_none() => {
+                so_far.idle += to.since(*from)
+            }
+            Event::TimerSet { timer, deadline } => {
+                so_far.timers_set += 1;
+                deadlines.insert(*timer, *deadline);
+            }
+            Event::TimerCancelled { timer } => drop(deadlines.remove(timer)),
+            Event::TimerDue { timer } => {
+                so_far.timers_fired += 1;
+                let lag = deadlines.remove(timer).map_or(Duration::ZERO, |due| now.since(due));
+                so_far.longest_timer_lag = so_far.longest_timer_lag.max(lag);
+                so_far.timer_lag += lag;
+            }
+            Event::TaskWoken { .. } => so_far.wakes += 1,
+            Event::JobSubmitted { .. } => so_far.jobs_submitted += 1,
+            Event::JobEnded { .. } => so_far.jobs_ended += 1,
+            Event::JobAbandoned { .. } => so_far.jobs_abandoned += 1,
             Event::TaskSpawned { .. } => so_far.tasks_spawned += 1,
             Event::TaskEnded { .. } => so_far.tasks_ended += 1,
             Event::TaskPolled { .. } => so_far.steps += 1,

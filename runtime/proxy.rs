@@ -2,8 +2,8 @@
 //!
 //! A loop belongs to one thread. Everything that happens elsewhere comes in through this
 //! one handle: it may be cloned, sent and shared, it never blocks, and it still answers
-//! when the loop is gone. Handles that may travel, such as sleeps and sockets, keep one to
-//! find their way home.
+//! when the loop is gone. Handles that may travel, such as sockets, keep one to find their way
+//! home.
 //!
 //! ```text
 //!   at home:    proxy.notify(key) --> target.notify(key)              no lock
@@ -17,7 +17,7 @@
 //! - What happened before a call on the sending thread is visible to the callback: both
 //!   sides take the inbox's lock.
 //!
-//! Tutorial: chapter 18. Before this: `running.rs`. After this: `source.rs`.
+//! Tutorial: chapter 18. Before this: `running.rs`. After this: `home_timer.rs`.
 
 use std::fmt;
 use std::os::fd::RawFd;
@@ -30,8 +30,7 @@ use crate::inbox::{Inbox, Message};
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
 use crate::reactor::WaitKey;
-use crate::running::{current_loop, home, is_current, target_at_home};
-use crate::timers::TimerKey;
+use crate::running::{here, home, is_current, target_at_home};
 
 impl LoopRef {
     /// The door of this loop for other threads.
@@ -117,10 +116,7 @@ impl LoopProxy {
     /// # Errors
     /// [`WrongLoop`], which names both loops.
     pub fn local(&self) -> Result<LoopRef, WrongLoop> {
-        home(self.id()).ok_or_else(|| WrongLoop {
-            made_on: self.id(),
-            used_on: current_loop().map(|current| current.id()),
-        })
+        here(self.id())
     }
 
     /// Keeps the loop's virtual clock from jumping until the guard is dropped. A real clock
@@ -159,14 +155,6 @@ impl LoopProxy {
             Some(Some(target)) => target.notify(key),
             Some(None) => {}
             None => self.tell(Message::Notify(key)),
-        }
-    }
-
-    /// Cancels a timer, from any thread.
-    pub fn cancel_timer(&self, key: TimerKey) {
-        match home(self.id()) {
-            Some(home) => drop(home.cancel_timer(key)),
-            None => self.tell(Message::CancelTimer(key)),
         }
     }
 

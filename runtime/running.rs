@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 use crate::callback::Target;
 use crate::context::{ContextValues, take_leftovers};
-use crate::error::RunError;
+use crate::error::{RunError, WrongLoop};
 use crate::failure::{Failure, tell_stderr};
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
@@ -60,6 +60,13 @@ pub fn current_loop() -> Option<LoopRef> {
 #[inline]
 pub(crate) fn home(id: u64) -> Option<LoopRef> {
     with_home(id, LoopRef::clone)
+}
+
+/// The same, for whoever must say what is wrong.
+#[inline]
+pub(crate) fn here(id: u64) -> Result<LoopRef, WrongLoop> {
+    let used_on = || current_loop().map(|current| current.id());
+    home(id).ok_or_else(|| WrongLoop { made_on: id, used_on: used_on() })
 }
 
 /// The target of the loop with this number; `None` if the loop does not run on this thread,

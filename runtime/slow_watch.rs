@@ -15,7 +15,7 @@
 //! - Time is what the events were told with. The watch reads no clock of its own.
 //! - An eager task's first step counts as that task's, not as its spawner's.
 //!
-//! Tutorial: chapter 19. Before this: `turn.rs`. After this: `metrics.rs`.
+//! Tutorial: chapter 19. Before this: `arrange.rs`. After this: `on_duty.rs`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -9,7 +9,7 @@
 //!   `Source` first. A descriptor that is closed while it is still registered may come back
 //!   as somebody else's.
 //!
-//! Tutorial: chapter 7. Before this: `proxy.rs`. After this: `signal.rs`.
+//! Tutorial: chapter 7. Before this: `home_timer.rs`. After this: `signal.rs`.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};

@@ -83,6 +83,12 @@ enum At {
 /// Fewer dead nodes than this are never swept away.
 const FEW: usize = 64;
 
+/// From so many on, the timers of the next milliseconds share their wake-ups.
+const CROWD: usize = 64;
+
+/// 2^18 nanoseconds: a quarter of a millisecond.
+const SHARED_ALARM_BITS: u32 = 18;
+
 impl Timers {
     pub(crate) fn new() -> Timers {
         Timers {
@@ -156,15 +162,31 @@ impl Timers {
         self.first().map(|node| node.deadline)
     }
 
+    /// When to wake up for `deadline`, the earliest there is. Where many deadlines follow close
+    /// upon each other, all that lie in one quarter of a millisecond share a wake-up at its end:
+    /// to sleep costs the system as much as a dozen timers cost us. Fewer are not made to wait.
+    pub(crate) fn alarm(&self, deadline: Moment) -> Moment {
+        match self.near.len() - self.dead >= CROWD {
+            true => deadline.rounded_up(SHARED_ALARM_BITS),
+            false => deadline,
+        }
+    }
+
+    /// Whether to look for a timer that is due at `now`. Asked in every turn: mostly the answer
+    /// is no, and a look at the top of the heap or at the first pile has told.
+    pub(crate) fn may_be_due(&mut self, now: Moment) -> bool {
+        match self.near.peek() {
+            Some(Reverse(node)) => node.deadline <= now,
+            // A pile whose time has not come stays a pile.
+            None => self.far.advance(now),
+        }
+    }
+
     /// Takes the next timer that is due at `now` out of the heap: by deadline, then by the
     /// order of setting. It stays in the table until [`Timers::take_due`].
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<TimerKey> {
-        match self.near.peek() {
-            // Asked in every turn, and mostly answered here: dead or alive, none is due.
-            Some(Reverse(node)) if node.deadline > now => return None,
-            // A pile whose time has not come stays a pile.
-            None if !self.far.advance(now) => return None,
-            _ => {}
+        if !self.may_be_due(now) {
+            return None;
         }
         let first = self.first()?;
         if first.deadline > now {
@@ -281,6 +303,21 @@ mod tests {
         let mut timers = Timers::new();
         timers.set(Moment::NEVER, nothing());
         assert_eq!(timers.pop_due(Moment::NEVER), None);
+    }
+
+    #[test]
+    fn only_a_crowd_shares_its_wake_ups_and_none_is_early_or_waits_long() {
+        let mut timers = Timers::new();
+        let first = Moment::START.after(Duration::from_nanos(1));
+        for n in 0..CROWD as u64 {
+            assert_eq!(timers.alarm(first), first);
+            timers.set(Moment::START.after(Duration::from_nanos(1 + n)), nothing());
+            assert_eq!(timers.next_deadline(), Some(first));
+        }
+        let waits = timers.alarm(first).since(first);
+        assert!(Duration::ZERO < waits && waits < Duration::from_micros(263), "{waits:?}");
+        let next = timers.alarm(first);
+        assert_eq!(timers.alarm(next), next);
     }
 
     #[derive(Clone, Debug)]

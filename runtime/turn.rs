@@ -20,42 +20,55 @@
 //!   dozens of callbacks. A turn with work looks only if [`CALLBACKS_BETWEEN_LOOKS`] or more
 //!   entries were called since the last look. So between two looks lie at most 127 entries
 //!   and one turn's.
+//! - Due timers are taken up in their order, at most [`TIMERS_IN_A_TURN`] in a turn.
 //! - The order among `call_soon` callbacks never depends on that; when a timer or a socket
 //!   joins them does. In a turn that looks, callbacks run in this order: what was ready
 //!   already, then readiness, then the inbox, then due timers.
 //! - A panic in a closure ends that closure; the failure policy decides the rest.
 //! - Context variables that a closure has set are gone when it returns.
 //!
-//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `slow_watch.rs`.
+//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `arrange.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crate::callback::{Callback, Target};
+use crate::clock::Moment;
 use crate::context::{ContextValues, take_leftovers};
-use crate::error::RunError;
+use crate::error::{RunError, Stuck};
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
 use crate::loop_ref::work;
-use crate::observer::{Event, Work};
+use crate::observer::Event;
 use crate::reactor::News;
 use crate::ready::Entry;
-use crate::scheduler::{ReadyEntry, is_arrangement};
 
 /// How many entries are called before a turn with work looks outside again.
 const CALLBACKS_BETWEEN_LOOKS: usize = 128;
 
+/// How many due timers a turn takes up; the rest stay due for the next. With a hundred thousand
+/// due at once, what belongs to the first of them would have left the processor's cache before
+/// it is called, and again before its task takes its step.
+const TIMERS_IN_A_TURN: usize = 512;
+
 impl EventLoop {
     /// The list at the head of this file.
-    pub(crate) fn turn(&self, main: &mut dyn FnMut()) -> Result<(), RunError> {
+    ///
+    /// Two tasks that wake each other pay for a whole turn at each wake, so a turn with work and
+    /// nothing outside is kept short: what is rarely needed stands in functions of its own.
+    pub(crate) fn turn(
+        &self,
+        target: Option<&dyn Target>,
+        main: &mut dyn FnMut(),
+    ) -> Result<(), RunError> {
         self.begin_turn();
         let sleep = self.time_until_next_work();
         self.wait_for_events(sleep)?;
         self.collect_inbox();
         self.collect_due_timers();
-        self.run_ready_callbacks(main);
+        self.run_ready_callbacks(target, main);
         self.observe(|| Event::TurnEnds);
         Ok(())
     }
@@ -79,30 +92,40 @@ impl EventLoop {
         match next {
             None => Sleep::WithoutEnd,
             Some(deadline) if deadline <= core.clock.latest() => Sleep::NotAtAll,
-            Some(deadline) => match deadline.since(core.clock.now()) {
-                Duration::ZERO => Sleep::NotAtAll,
-                remaining => Sleep::AtMost(remaining),
-            },
+            Some(deadline) => {
+                let now = core.clock.now();
+                let shares = !core.clock.is_virtual();
+                let alarm = if shares { core.timers.borrow().alarm(deadline) } else { deadline };
+                match deadline <= now {
+                    true => Sleep::NotAtAll,
+                    false => Sleep::AtMost(alarm.since(now)),
+                }
+            }
         }
     }
 
     /// Step 2.
     fn wait_for_events(&self, sleep: Sleep) -> Result<(), RunError> {
-        let core = &self.core;
-        let at_most = match sleep {
+        match sleep {
             Sleep::NotAtAll => {
                 // On the virtual clock every turn looks: there it counts that runs are alike.
                 let looks = self.since_look.get() >= CALLBACKS_BETWEEN_LOOKS;
-                return if looks || core.clock.is_virtual() { self.look() } else { Ok(()) };
+                if looks || self.core.clock.is_virtual() { self.look() } else { Ok(()) }
             }
-            Sleep::AtMost(remaining) => Some(remaining),
-            Sleep::WithoutEnd => None,
-        };
-        if !core.inbox.fall_asleep() {
+            Sleep::AtMost(remaining) => self.fall_asleep(Some(remaining)),
+            Sleep::WithoutEnd => self.fall_asleep(None),
+        }
+    }
+
+    /// Sleeps, unless there is a message after all.
+    #[inline(never)]
+    fn fall_asleep(&self, at_most: Option<Duration>) -> Result<(), RunError> {
+        let inbox = &self.core.inbox;
+        if !inbox.fall_asleep() {
             return self.look();
         }
         let outcome = self.sleep(at_most);
-        core.inbox.wake_up();
+        inbox.wake_up();
         outcome
     }
 
@@ -127,7 +150,7 @@ impl EventLoop {
         match at_most {
             None if cut_off => {
                 self.observe(|| Event::Stuck);
-                Err(RunError::Deadlock)
+                Err(RunError::Deadlock(self.who_is_stuck()))
             }
             Some(remaining) if core.clock.is_virtual() && only_time_can_help => {
                 let from = core.clock.now();
@@ -138,8 +161,18 @@ impl EventLoop {
             }
             // Virtual time stands still while something real is under way.
             Some(_) if core.clock.is_virtual() => self.poll(None),
-            at_most => self.poll(at_most),
+            at_most => {
+                let outcome = self.poll(at_most);
+                // Whatever happens next begins now, and not when the loop fell asleep.
+                core.clock.now();
+                outcome
+            }
         }
+    }
+
+    fn who_is_stuck(&self) -> Vec<Stuck> {
+        let target = self.core.target.borrow().clone();
+        target.map_or_else(Vec::new, |target| target.stuck())
     }
 
     /// Whether all references to the inbox are the loop's own and its target's: then no
@@ -151,6 +184,7 @@ impl EventLoop {
     }
 
     /// Asks the operating system. What was waited for becomes ready callbacks.
+    #[inline(never)]
     fn poll(&self, timeout: Option<Duration>) -> Result<(), RunError> {
         self.since_look.set(0);
         self.observe(|| Event::WaitBegins { at_most: timeout });
@@ -201,9 +235,13 @@ impl EventLoop {
 
     /// Step 3.
     fn collect_inbox(&self) {
-        if !self.core.inbox.has_messages() {
-            return;
+        if self.core.inbox.has_messages() {
+            self.collect_messages();
         }
+    }
+
+    #[inline(never)]
+    fn collect_messages(&self) {
         let mut messages = self.messages.take();
         self.core.inbox.collect(&mut messages);
         self.observe(|| Event::InboxCollected { messages: messages.len() });
@@ -238,7 +276,15 @@ impl EventLoop {
             return;
         }
         let now = if self.since_look.get() == 0 { core.clock.now() } else { core.clock.latest() };
-        loop {
+        if core.timers.borrow_mut().may_be_due(now) {
+            self.collect_timers(now);
+        }
+    }
+
+    #[inline(never)]
+    fn collect_timers(&self, now: Moment) {
+        let core = &self.core;
+        for _ in 0..TIMERS_IN_A_TURN {
             // Pop, let the borrow end, then tell: an observer may set another timer.
             let due = core.timers.borrow_mut().pop_due(now);
             let Some(timer) = due else { break };
@@ -248,15 +294,13 @@ impl EventLoop {
     }
 
     /// Step 5.
-    fn run_ready_callbacks(&self, main: &mut dyn FnMut()) {
+    fn run_ready_callbacks(&self, target: Option<&dyn Target>, main: &mut dyn FnMut()) {
         let core = &self.core;
         let count = core.ready.borrow().len();
         if core.scheduler.is_some() {
             self.arrange_ready(count);
         }
         self.since_look.set(self.since_look.get().saturating_add(count));
-        let target = core.target.borrow().clone();
-        let target = target.as_deref();
         let observed = self.is_observed();
         for _ in 0..count {
             let next = core.ready.borrow_mut().pop();
@@ -282,50 +326,6 @@ impl EventLoop {
         self.observe(|| Event::CallEnds { place, panicked });
     }
 
-    /// Lets the scheduler put the next `count` entries into another order, segment by segment:
-    /// see `scheduler.rs`.
-    #[cold]
-    fn arrange_ready(&self, count: usize) {
-        let core = &self.core;
-        let Some(scheduler) = &core.scheduler else { return };
-        let front = core.ready.borrow().front();
-        let end = front + count as u64;
-        let mut first = front;
-        while first < end {
-            let mut segment: Vec<ReadyEntry> = {
-                let ready = core.ready.borrow();
-                let entries = (first..end).map_while(|place| Some((place, ready.peek(place)?)));
-                let entries = entries.map(|(place, entry)| (place, work(entry)));
-                let moves = entries
-                    .take_while(|(_, what)| !matches!(what, Work::Callback | Work::Cancelled));
-                moves.map(|(place, what)| ReadyEntry { place, what }).collect()
-            };
-            let length = segment.len() as u64;
-            if length > 1 {
-                let outcome = contain(|| scheduler.arrange(&mut segment));
-                match outcome {
-                    Ok(()) if is_arrangement(first, &segment) => self.put_in_order(first, &segment),
-                    Ok(()) => self.blame_scheduler("it did not hand back what it was given".into()),
-                    Err(message) => self.blame_scheduler(message),
-                }
-            }
-            first += length + 1;
-        }
-    }
-
-    fn put_in_order(&self, first: u64, segment: &[ReadyEntry]) {
-        let places = || segment.iter().map(|entry| entry.place);
-        if places().eq(first..first + segment.len() as u64) {
-            return;
-        }
-        self.core.ready.borrow_mut().rearrange(first, places());
-        self.observe(|| Event::ReadyArranged { first, order: places().collect() });
-    }
-
-    fn blame_scheduler(&self, message: String) {
-        self.report(Failure::new(FailureKind::CallbackPanicked, "the loop's scheduler", message));
-    }
-
     /// The one place where callbacks are called. `false` if it panicked.
     #[inline(always)]
     fn call(&self, entry: Entry, target: Option<&dyn Target>, main: &mut dyn FnMut()) -> bool {
@@ -349,6 +349,7 @@ impl EventLoop {
         }
     }
 
+    #[inline(never)]
     fn call_back(&self, callback: Callback, target: Option<&dyn Target>) -> bool {
         let callback = match callback {
             Callback::Once(callback) => callback,

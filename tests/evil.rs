@@ -29,10 +29,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
 use roundelay::{
-    CallHandle, CancellableGroup, EventLoop, Failure, FailureKind, FailurePolicy, Moment, Permit,
-    Promise, Queue, RunError, Runner, Semaphore, Task, TaskGroup, cancellable_group, current_loop,
-    gather, gather_all, promise, runtime::Event, sleep, spawn, task_group, timeout, to_thread,
-    yield_now,
+    BroadcastSender, CallHandle, CancelScope, CancelToken, CancellableGroup, Condition,
+    ContextScope, ContextValues, ContextVar, EventLoop, Failure, FailureKind, FailurePolicy, Lock,
+    Moment, OnDone, Permit, Promise, Queue, RunError, Runner, Semaphore, Sender, Task, TaskBuilder,
+    TaskGroup, broadcast, cancellable_group, channel, current_loop, gather, gather_all,
+    move_on_after, promise, race_tasks, runtime::Event, select, sleep, spawn, task_group, timeout,
+    to_thread, try_gather, with_cleanup, yield_now,
 };
 use support::{Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual};
 
@@ -69,6 +71,19 @@ enum Act {
     SpawnDetached(u8),
     SpawnReporting(u8),
     SpawnInGroup(u8),
+    SpawnEager(u8),
+    OnDone(u8),
+    RemoveOnDone(u8),
+    CancelScope(u8),
+    DropScope(u8),
+    CancelToken(u8),
+    DropToken(u8),
+    Send(u8),
+    DropSender(u8),
+    Broadcast(u8),
+    DropBroadcast(u8),
+    Notify,
+    SetVariable,
     CancelTask(u8),
     DropTask(u8),
     TakeOutcome(u8),
@@ -110,6 +125,19 @@ fn all_acts(n: u8) -> Vec<Act> {
         SpawnDetached(n),
         SpawnReporting(n),
         SpawnInGroup(n),
+        SpawnEager(n),
+        OnDone(n),
+        RemoveOnDone(n),
+        CancelScope(n),
+        DropScope(n),
+        CancelToken(n),
+        DropToken(n),
+        Send(n),
+        DropSender(n),
+        Broadcast(n),
+        DropBroadcast(n),
+        Notify,
+        SetVariable,
         CancelTask(n),
         DropTask(n),
         TakeOutcome(n),
@@ -254,7 +282,17 @@ struct World {
     wakers: RefCell<Vec<Waker>>,
     queues: RefCell<Vec<Queue<Evil>>>,
     semaphore: Semaphore,
+    done: RefCell<Vec<OnDone>>,
+    scopes: RefCell<Vec<CancelScope>>,
+    tokens: RefCell<Vec<CancelToken>>,
+    senders: RefCell<Vec<Sender<Evil>>>,
+    broadcasts: RefCell<Vec<BroadcastSender<Evil>>>,
+    lock: Lock<()>,
+    condition: Condition<()>,
 }
+
+/// What tasks inherit.
+static INHERITED: ContextVar<Evil> = ContextVar::new("inherited");
 
 thread_local! {
     static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
@@ -320,6 +358,7 @@ fn keep<T>(into: &RefCell<Vec<T>>, value: T) {
 
 impl World {
     fn new(storm: &Storm) -> World {
+        let lock = Lock::new(());
         World {
             acts: RefCell::new(storm.acts.iter().copied().collect()),
             periods: storm.periods,
@@ -342,6 +381,13 @@ impl World {
             wakers: RefCell::default(),
             queues: RefCell::new(vec![Queue::bounded(ROOM)]),
             semaphore: Semaphore::new(PERMITS),
+            done: RefCell::default(),
+            scopes: RefCell::default(),
+            tokens: RefCell::default(),
+            senders: RefCell::default(),
+            broadcasts: RefCell::default(),
+            condition: Condition::new(&lock),
+            lock,
         }
     }
 
@@ -393,8 +439,56 @@ impl World {
                 drop(group.spawn(async move { Ok(future.await) }));
                 keep(&self.groups, group);
             }
-            Act::Spawn(_) | Act::SpawnDetached(_) => {}
+            Act::SpawnEager(n) if self.may_spawn() => {
+                keep(&self.tasks, TaskBuilder::new().eager().spawn(EvilFuture::new(n, 1)));
+            }
+            Act::Spawn(_) | Act::SpawnDetached(_) | Act::SpawnEager(_) => {}
             Act::SpawnReporting(_) | Act::SpawnInGroup(_) => {}
+            Act::OnDone(n) => {
+                let Some(task) = take(&self.tasks, n) else { return };
+                let owner = Owner::new();
+                keep(&self.done, task.on_done(move |_| owner.call()));
+                keep(&self.tasks, task);
+            }
+            Act::RemoveOnDone(n) => {
+                let Some(done) = take(&self.done, n) else { return };
+                done.remove();
+                if done.remove() {
+                    self.complain("a callback was removed twice");
+                }
+            }
+            Act::CancelScope(n) => {
+                let Some(scope) = take(&self.scopes, n) else { return };
+                scope.cancel();
+                keep(&self.scopes, scope);
+            }
+            Act::DropScope(n) => drop(take(&self.scopes, n)),
+            Act::CancelToken(n) => {
+                let Some(token) = take(&self.tokens, n) else { return };
+                token.cancel();
+                if !token.is_cancelled() || token.cancel() {
+                    self.complain("a token that is cancelled and does not know it");
+                }
+            }
+            Act::DropToken(n) => drop(take(&self.tokens, n)),
+            Act::Send(n) => {
+                let Some(sender) = take(&self.senders, n) else { return };
+                drop(sender.try_send(Evil::new()));
+                keep(&self.senders, sender);
+            }
+            Act::DropSender(n) => drop(take(&self.senders, n)),
+            Act::Broadcast(n) => {
+                let Some(sender) = take(&self.broadcasts, n) else { return };
+                drop(sender.send(Evil::new()));
+                keep(&self.broadcasts, sender);
+            }
+            Act::DropBroadcast(n) => drop(take(&self.broadcasts, n)),
+            Act::Notify => {
+                if let Some(guard) = self.lock.try_lock() {
+                    self.condition.notify_all(&guard);
+                }
+            }
+            Act::SetVariable => drop(INHERITED.set(Evil::new())),
             Act::CancelTask(n) => {
                 let Some(task) = take(&self.tasks, n) else { return };
                 task.cancel();
@@ -552,6 +646,11 @@ impl World {
                 | all(&self.groups)
                 | all(&self.calls)
                 | all(&self.promises)
+                | all(&self.done)
+                | all(&self.scopes)
+                | all(&self.tokens)
+                | all(&self.senders)
+                | all(&self.broadcasts)
                 | all(&self.permits)
                 | all(&self.wakers);
             let queues = self.queues.borrow().clone();
@@ -577,6 +676,10 @@ impl World {
         let (free, waiting) = (self.semaphore.available_permits(), self.semaphore.waiting());
         if (free, waiting) != (PERMITS, 0) {
             self.complain(format!("{free} of {PERMITS} permits are back, {waiting} wait"));
+        }
+        let in_line = (self.lock.waiting(), self.condition.waiting());
+        if self.lock.is_locked() || in_line != (0, 0) {
+            self.complain(format!("the lock is not free, or {in_line:?} wait"));
         }
         for queue in self.queues.take() {
             let room = (0..ROOM).filter(|_| queue.try_put(Evil::new()).is_ok()).count();
@@ -612,6 +715,13 @@ impl Evil {
             world.values.birth();
         }
         Evil(())
+    }
+}
+
+impl Clone for Evil {
+    fn clone(&self) -> Evil {
+        misbehave(Place::Call);
+        Evil::new()
     }
 }
 
@@ -720,10 +830,13 @@ impl Future for EvilFuture {
     }
 }
 
+/// How many kinds there are of things to wait for.
+const KINDS: u8 = 27;
+
 /// Something to wait for.
 fn leaf(n: u8, generation: u8) -> Leaf {
     let Some(world) = world() else { return Box::pin(async {}) };
-    let kinds = if generation < 3 { 15 } else { 8 };
+    let kinds = if generation < 3 { KINDS } else { 8 };
     let (kind, n) = (n % kinds, n / kinds);
     match kind {
         0 => Box::pin(sleep(ms(u64::from(n % 4)))),
@@ -782,6 +895,90 @@ fn leaf(n: u8, generation: u8) -> Leaf {
                 if let Some(task) = task {
                     let _ = task.await;
                 }
+            })
+        }
+        14 => {
+            let scope = CancelScope::new();
+            keep(&world.scopes, scope.clone());
+            let inner = leaf(n, generation + 1);
+            Box::pin(async move {
+                let _ = scope.run(inner).await;
+            })
+        }
+        15 => {
+            let shielded = CancelScope::shield(leaf(n, generation + 1));
+            Box::pin(async move {
+                let _ = move_on_after(ms(1), shielded).await;
+            })
+        }
+        16 => {
+            let work = leaf(n, generation + 1);
+            let goodbye = EvilFuture::new(n, generation + 1);
+            Box::pin(with_cleanup(work, async move { drop(goodbye.await) }, ms(2)))
+        }
+        17 => {
+            let parent = CancelToken::new();
+            let token = parent.child();
+            keep(&world.tokens, parent);
+            let inner = leaf(n, generation + 1);
+            Box::pin(async move {
+                let _ = token.run_until_cancelled(inner).await;
+            })
+        }
+        18 => {
+            let (sender, mut receiver) = channel(1);
+            keep(&world.senders, sender);
+            Box::pin(async move { while receiver.recv().await.is_ok() {} })
+        }
+        19 => match take(&world.senders, n) {
+            Some(sender) => Box::pin(async move { drop(sender.send(Evil::new()).await) }),
+            None => Box::pin(yield_now()),
+        },
+        20 => {
+            let (sender, mut receiver) = broadcast(1);
+            let mut other = sender.subscribe();
+            keep(&world.broadcasts, sender);
+            Box::pin(async move {
+                drop(receiver.recv().await);
+                drop(other.recv().await);
+            })
+        }
+        21 => {
+            let lock = world.lock.lock();
+            Box::pin(async move {
+                let _guard = lock.await;
+                yield_now().await;
+            })
+        }
+        22 => {
+            let (lock, condition) = (world.lock.clone(), world.condition.clone());
+            Box::pin(async move {
+                let guard = lock.lock().await;
+                drop(condition.wait(guard).await);
+            })
+        }
+        23 => {
+            let (promise, future) = promise();
+            keep(&world.promises, promise);
+            let (one, other) = (future.shared(), RefCell::new(None));
+            other.replace(Some(one.clone()));
+            Box::pin(async move {
+                drop(one.await);
+                let other = other.take();
+                drop(other.unwrap().await);
+            })
+        }
+        24 => Box::pin(INHERITED.scope(Evil::new(), leaf(n, generation + 1))),
+        25 => {
+            let futures = children(n | 1, generation);
+            let (one, other) = (leaf(n, generation + 1), leaf(n / 2, generation + 1));
+            Box::pin(async move {
+                if futures.len() % 2 == 1 {
+                    drop(race_tasks(futures).await);
+                } else {
+                    drop(try_gather(futures).await);
+                }
+                let _ = select(one, other).await;
             })
         }
         _ => {
@@ -871,7 +1068,11 @@ fn weather(storm: &Storm) -> Vec<String> {
     let world = Rc::new(World::new(storm));
     WORLD.set(Some(Rc::clone(&world)));
     WATCHED.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(|| pass(storm, &world)));
+    // Whatever is set outside of tasks is set in here.
+    let mut values = ContextValues::default();
+    let outcome = catch_unwind(AssertUnwindSafe(|| values.run(|| pass(storm, &world))));
+    drop_with_care(values);
+    world.clear();
     if let Err(payload) = outcome {
         let text = roundelay::runtime::panic_message(&*payload);
         world.complain(format!("a panic came out where none should: {text}"));
@@ -968,10 +1169,10 @@ fn pass(storm: &Storm, world: &Rc<World>) {
 /// What every storm begins with: one of everything, and time for it to happen.
 async fn main(seed: u8, round: u8) -> Evil {
     let evil = Evil::new();
-    for kind in 0..15 {
+    for kind in 0..KINDS {
         if world().is_some_and(|world| world.may_spawn()) {
             let future = async move {
-                leaf(kind + 15 * (seed % 8), round).await;
+                leaf(kind + KINDS * (seed % 8), round).await;
                 EvilFuture::new(seed.wrapping_add(kind), 1).await
             };
             let task = spawn(future);
@@ -1057,6 +1258,21 @@ fn any_storm_passes_and_leaves_nothing_behind() {
             }
             Err(TestError::Abort(reason)) => panic!("{reason}"),
         }
+    });
+}
+
+#[test]
+fn a_task_may_wait_for_what_it_has_itself_given_up_in_the_same_step() {
+    outside("a_task_may_wait_for_what_it_has_itself_given_up_in_the_same_step", || {
+        weather_is_fair(&Storm {
+            acts: vec![Act::LoopInside, Act::Begin(57), Act::Release(2), Act::Abandon(203)],
+            periods: [6, 10, 7, 1, 5, 3, 4, 9],
+            only: None,
+            policy: 2,
+            observed: false,
+            seed: 214,
+            ending: Ending::First,
+        });
     });
 }
 

@@ -12,7 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates that have rules, with the folder of each.
-const CRATES: [&str; 4] = ["runtime", "executor", "pools", "tutorial"];
+const CRATES: [&str; 6] =
+    ["runtime", "executor", "pools", "tutorial", "tutorial/course", "tutorial/exercises"];
 
 /// How many lines a file may have.
 const LONGEST: usize = 400;

@@ -189,7 +189,7 @@ fn a_pool_that_nobody_can_ever_get_from_is_a_deadlock_and_not_a_hang() {
         let _lent = pool.get().await;
         let _second = pool.get().await;
     });
-    assert!(matches!(outcome, Err(RunError::Deadlock)));
+    assert!(matches!(outcome, Err(RunError::Deadlock(_))));
 }
 
 #[derive(Clone, Debug)]

@@ -871,7 +871,7 @@ fn a_task_nobody_can_wake_is_a_deadlock_and_one_that_a_stranger_can_wake_is_not(
                 let _idle = spawn(pending::<()>());
                 value.await
             });
-            assert!(matches!(outcome, Err(RunError::Deadlock)), "{outcome:?}");
+            assert!(matches!(outcome, Err(RunError::Deadlock(_))), "{outcome:?}");
             let (sender, receiver) = mpsc::channel::<Waker>();
             let thread = std::thread::spawn(move || {
                 let waker = receiver.recv().unwrap();

@@ -118,6 +118,23 @@ fn a_hundred_thousand_timers_fire_in_order_and_as_many_are_cancelled() {
 // ---- the largest numbers ----------------------------------------------------------------------
 
 #[test]
+fn a_crowd_of_due_timers_is_served_in_its_order_and_512_in_a_turn() {
+    let (event_loop, log) = (virtual_loop(), Log::new());
+    let deadline = event_loop.time() + ms(1);
+    for n in 0..1200 {
+        event_loop.call_at(deadline, log.adds(n.to_string())).unwrap();
+    }
+    let (mut served, mut order) = (Vec::new(), Vec::new());
+    while event_loop.run_once().is_ok() {
+        let called = log.take();
+        served.push(called.len());
+        order.extend(called);
+    }
+    assert_eq!(served, [512, 512, 176]);
+    assert_eq!(order, (0..1200).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_delay_without_end_never_fires_and_shifts_nobody() {
     let (event_loop, log) = (virtual_loop(), Log::new());
     let never = event_loop.call_later(Duration::MAX, log.adds("never")).unwrap();
@@ -139,7 +156,7 @@ fn a_timer_for_never_alone_is_a_deadlock_and_neither_a_busy_loop_nor_the_end_of_
             });
             let year = Duration::from_secs(365 * 24 * 3600);
             assert!(event_loop.time() - start < year, "the clock went to the end of time");
-            assert!(matches!(outcome, Err(RunError::Deadlock)), "{outcome:?}");
+            assert!(matches!(outcome, Err(RunError::Deadlock(_))), "{outcome:?}");
         }
     });
 }
@@ -420,7 +437,7 @@ fn a_dropped_sleep_takes_its_timer_out_of_the_loop() {
             .unwrap();
         assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(1));
         // No timer is left that could be waited for.
-        assert!(matches!(runner.run(pending::<()>()), Err(RunError::Deadlock)));
+        assert!(matches!(runner.run(pending::<()>()), Err(RunError::Deadlock(_))));
         assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(1));
     });
 }

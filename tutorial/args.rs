@@ -1,4 +1,4 @@
-//! The command line: `roundelay manifest`, `roundelay tour`, `roundelay inspect`.
+//! The command line: `roundelay manifest`, `roundelay tour`, `roundelay inspect`, `roundelay ps`.
 //!
 //! The arguments of each subcommand are described beside it; here they are put together and judged. Wrong
 //! arguments get a sentence, the usage, and exit status 2, and nothing has been done by then.
@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::inspect::InspectOptions;
 use crate::manifest::options::ManifestOptions;
+use crate::ps::PsOptions;
 use crate::tour::TourOptions;
 
 /// The arguments of `roundelay`.
@@ -36,6 +37,10 @@ pub enum Command {
     Tour(TourOptions),
     /// Show a recorded run in any form, check it, compare two, or step through it
     Inspect(InspectOptions),
+    /// List the tasks of a running program, and what each waits for
+    Ps(PsOptions),
+    /// The same as a tree: each task under the one that spawned it
+    Pstree(PsOptions),
 }
 
 /// Reads the arguments; the first is the name of the program.

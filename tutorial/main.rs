@@ -3,9 +3,11 @@
 
 use std::process::ExitCode;
 
+use roundelay::DumpForm;
 use roundelay_tutorial::args::{self, Command};
 use roundelay_tutorial::inspect;
 use roundelay_tutorial::manifest;
+use roundelay_tutorial::ps::{self, PsOptions};
 use roundelay_tutorial::tour;
 
 fn main() -> ExitCode {
@@ -21,6 +23,8 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Command::Ps(options) => show_tasks(&options, DumpForm::List),
+        Command::Pstree(options) => show_tasks(&options, DumpForm::Tree),
         Command::Inspect(options) => match inspect::inspect(&options) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
@@ -29,5 +33,16 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+    }
+}
+
+fn show_tasks(options: &PsOptions, form: DumpForm) -> ExitCode {
+    match ps::ps(std::io::stdout(), options, form) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("roundelay: {why}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -152,6 +152,14 @@ impl fmt::Debug for LoopThread {
 }
 
 /// Settings of a loop thread that is about to be started.
+///
+/// ```
+/// use roundelay_executor::LoopThread;
+///
+/// let looping = LoopThread::builder().name("network").threads(2).start()?;
+/// assert_eq!(looping.run(|| async { 6 * 7 })?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder starts nothing until `start` is called"]
 pub struct LoopThreadBuilder {

@@ -34,7 +34,7 @@ use roundelay_runtime::{Failure, LoopProxy, report_here};
 use crate::bridge::remote_error::RemoteError;
 use crate::bridge::reply::{Asked, Reply};
 use crate::current::current_tasks;
-use crate::task_table::lost_panic;
+use crate::error::lost_panic;
 
 /// A handle to a task that was started from another thread: see
 /// [`Spawner::spawn`](crate::Spawner::spawn).
@@ -47,6 +47,21 @@ use crate::task_table::lost_panic;
 ///
 /// *Cancel safety: safe.* Await `&mut task` where the await may be given up; the outcome
 /// stays with the handle.
+///
+/// ```
+/// use roundelay_executor::Runner;
+///
+/// let runner = Runner::new()?;
+/// let home = runner.spawner();
+/// let thread = std::thread::spawn(move || {
+///     let task = home.spawn(|| async { 6 * 7 });
+///     task.wait() // blocks this thread until the loop has come to it
+/// });
+/// let answered = async { while !thread.is_finished() { roundelay_executor::yield_now().await } };
+/// runner.run(answered)?;
+/// assert_eq!(thread.join().unwrap()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping the handle detaches the task; call `detach` to say that it is meant"]
 #[doc(alias = "run_coroutine_threadsafe")]
 pub struct RemoteTask<T> {

@@ -33,10 +33,10 @@ use crate::bridge::remote_error::RemoteError;
 use crate::bridge::remote_task::RemoteTask;
 use crate::bridge::reply::{Answer, Outcome, Reply};
 use crate::current::expect_tasks;
+use crate::error::lost_panic;
 use crate::host::Host;
 use crate::run::Runner;
 use crate::task::{Task, TaskBuilder};
-use crate::task_table::lost_panic;
 
 /// The spawner of the loop that runs on this thread, to be given to other threads.
 ///
@@ -63,6 +63,20 @@ pub fn spawner() -> Spawner {
 ///
 /// It does not keep the loop open, or a run from ending; but as long as one exists, an idle
 /// loop sleeps instead of reporting a deadlock, as with a [`LoopProxy`].
+///
+/// ```
+/// use roundelay_executor::{run, spawner};
+///
+/// run(async {
+///     let home = spawner();
+///     let thread = std::thread::spawn(move || {
+///         // Both come to the loop in this order.
+///         home.call_soon_threadsafe(|| println!("a callback")).unwrap();
+///         home.spawn(|| async { "and a task" })
+///     });
+///     assert_eq!(thread.join().unwrap().await.unwrap(), "and a task");
+/// });
+/// ```
 #[derive(Clone)]
 pub struct Spawner {
     door: LoopProxy,

@@ -275,6 +275,14 @@ impl<F: Future> Future for RunUntilCancelled<F> {
 }
 
 /// Cancels its token when it is dropped: see [`CancelToken::drop_guard`].
+///
+/// ```
+/// use roundelay_executor::CancelToken;
+///
+/// let token = CancelToken::new();
+/// drop(token.drop_guard());
+/// assert!(token.is_cancelled());
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping the guard cancels its token"]
 pub struct CancelOnDrop {

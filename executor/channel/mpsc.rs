@@ -71,6 +71,18 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 /// A channel without a limit: [`Sender::send`] never waits, and [`Sender::try_send`] fails only
 /// when the receiver is gone. Senders that are faster than the receiver fill the memory.
+///
+/// ```
+/// use roundelay_executor::{run, unbounded_channel};
+///
+/// run(async {
+///     let (sender, mut receiver) = unbounded_channel();
+///     for n in 0..1000 {
+///         sender.try_send(n).unwrap();
+///     }
+///     assert_eq!(receiver.recv().await, Ok(0));
+/// });
+/// ```
 #[doc(alias = "unbounded")]
 #[must_use]
 pub fn unbounded_channel<T>() -> (Sender<T>, Receiver<T>) {

@@ -101,7 +101,7 @@ impl<T> Pipe<T> {
     pub(crate) fn note_receiver(&self, receiver: Waiter) {
         let earlier = self.receiver.replace(Some(receiver));
         drop(earlier);
-        self.waiting.name.tell_awaited();
+        self.waiting.tell_awaited();
     }
 
     /// Takes the note away.

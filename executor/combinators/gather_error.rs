@@ -10,6 +10,15 @@ use std::fmt;
 use crate::error::TaskError;
 
 /// The first failure among gathered tasks.
+///
+/// ```
+/// use roundelay_executor::{GatherCause, gather, run};
+///
+/// let answers = [Ok(1), Err("no")].map(|answer| async move { answer });
+/// let error = run(async { gather(answers).await }).unwrap_err();
+/// assert_eq!(error.index, 1);
+/// assert!(matches!(error.cause, GatherCause::Failed("no")));
+/// ```
 #[derive(Debug)]
 pub struct GatherError<E> {
     /// Which future of the argument failed, counted from zero.

@@ -49,6 +49,13 @@ pub fn select<A: Future, B: Future>(first: A, second: B) -> Select<A, B> {
 }
 
 /// One of two.
+///
+/// ```
+/// use roundelay_executor::{Either, run, select};
+///
+/// let first = run(select(std::future::pending::<()>(), async { "ready" }));
+/// assert_eq!(first, Either::Right("ready"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Either<A, B> {
     /// What the first gave.

@@ -35,6 +35,16 @@ use crate::task_table::{Tasks, Waiter};
 use crate::time::sleep::{Sleep, sleep};
 
 /// What [`wait`] waits for.
+///
+/// ```
+/// use roundelay_executor::{When, run, spawn, wait};
+///
+/// run(async {
+///     let mut tasks = vec![spawn(std::future::pending()), spawn(async { Err::<(), _>("no") })];
+///     let failed = wait(&mut tasks, When::FirstFailure(Result::is_err), None).await;
+///     assert_eq!((failed.len(), tasks.len()), (1, 1));
+/// });
+/// ```
 #[doc(alias = "return_when")]
 pub enum When<T> {
     /// One task has ended, in whatever way; being cancelled is one.

@@ -23,6 +23,26 @@ use crate::task::TaskBuilder;
 
 /// Spawns children into a group: what the body of [`task_group`](crate::task_group()) is
 /// given. Clones may be handed to children, so that these spawn siblings.
+///
+/// ```
+/// use roundelay_executor::{TaskGroup, run, task_group};
+///
+/// /// Every call is a child that spawns children of the same group.
+/// fn count_down(group: &TaskGroup<String>, from: u32) {
+///     let siblings = group.clone();
+///     group.spawn(async move {
+///         if from > 0 {
+///             count_down(&siblings, from - 1);
+///         }
+///         Ok(())
+///     });
+/// }
+///
+/// run(task_group(async |group| {
+///     count_down(&group, 3);
+///     Ok(())
+/// })).unwrap(); // all four have ended
+/// ```
 pub struct TaskGroup<E> {
     pub(crate) shared: Rc<Shared<E>>,
 }
@@ -160,6 +180,17 @@ impl<E> fmt::Debug for TaskGroup<E> {
 /// also be cancelled.
 ///
 /// Only this form can be, because only its outcome has a place for "there is no value".
+///
+/// ```
+/// use roundelay_executor::{cancellable_group, run};
+///
+/// let ended = run(cancellable_group(async |group| {
+///     group.spawn(std::future::pending::<Result<(), String>>());
+///     group.cancel();
+///     Ok("enough")
+/// }));
+/// assert_eq!(ended.unwrap(), Some("enough"));
+/// ```
 pub struct CancellableGroup<E> {
     group: TaskGroup<E>,
 }

@@ -26,12 +26,12 @@ use std::task::Context;
 use roundelay_runtime::{Failure, FailureKind, report_here};
 
 use crate::cancel::region::{Region, innermost};
-use crate::error::TaskError;
+use crate::error::{TaskError, lost_panic};
 use crate::group::error::{GroupCause, GroupError, GroupFailure};
 use crate::group::stage::{Happening, Stage};
 use crate::sync::semaphore::Semaphore;
 use crate::task::Task;
-use crate::task_table::{Waiter, lost_panic};
+use crate::task_table::Waiter;
 use crate::told::Number;
 
 /// Everything that a group's handles, children and future share.

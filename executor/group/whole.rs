@@ -34,6 +34,7 @@ use crate::group::error::{GroupCause, GroupError, GroupFailure};
 use crate::group::handle::{CancellableGroup, TaskGroup};
 use crate::group::stage::{Happening, Stage};
 use crate::group::state::Shared;
+use crate::noted::Wait;
 use crate::task::TaskBuilder;
 use crate::told::awaits;
 
@@ -153,6 +154,8 @@ impl GroupBuilder {
     ///
     /// # Errors
     /// [`GroupError`], if the body or any child failed or panicked: with all errors.
+    ///
+    /// *Cancel safety: loses data,* as [`task_group`].
     pub async fn run<R, E, B>(self, body: B) -> Result<R, GroupError<E>>
     where
         E: 'static,
@@ -168,6 +171,8 @@ impl GroupBuilder {
     ///
     /// # Errors
     /// [`GroupError`], if the body or any child failed or panicked: with all errors.
+    ///
+    /// *Cancel safety: loses data,* as [`task_group`].
     pub async fn run_cancellable<R, E, B>(self, body: B) -> Result<Option<R>, GroupError<E>>
     where
         E: 'static,
@@ -262,7 +267,7 @@ where
         }
         if this.body.is_some() || !shared.is_empty() {
             if this.body.is_none() {
-                awaits(|| Awaited::Group(shared.name.get()));
+                awaits(Wait::Group, || Awaited::Group(shared.name.get()));
             }
             return Poll::Pending;
         }

@@ -57,7 +57,7 @@ use crate::task_table::Waiter;
 /// // Two that wait for each other are found out.
 /// let (mut here, _there) = duplex(16);
 /// let stuck = Runner::new()?.run(async { here.read(&mut [0; 1]).await });
-/// assert!(matches!(stuck, Err(RunError::Deadlock)));
+/// assert!(matches!(stuck, Err(RunError::Deadlock(_))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

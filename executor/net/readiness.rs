@@ -21,6 +21,7 @@ use std::task::{Context, Poll, ready};
 use roundelay_runtime::{Awaited, Direction, Source, WaitKey, current_loop};
 
 use crate::current::current_tasks;
+use crate::noted::{Readiness, Wait};
 use crate::task_table::Waiter;
 use crate::told::awaits;
 
@@ -111,7 +112,11 @@ impl<T: AsFd> Watched<T> {
             }
         }
         *wait = self.source.wait(direction, wait.take(), Waiter::callback(cx))?;
-        awaits(|| Awaited::Source(self.source.key()));
+        let readiness = match direction {
+            Direction::Read => Readiness::ToRead,
+            Direction::Write => Readiness::ToWrite,
+        };
+        awaits(Wait::Source(self.source.key(), readiness), || Awaited::Source(self.source.key()));
         Poll::Pending
     }
 

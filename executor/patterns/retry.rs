@@ -127,6 +127,16 @@ pub async fn retry_if<T, E>(
 }
 
 /// What [`retry`] ended with: the last error, and how it came to that.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use roundelay_executor::{GaveUp, RetryPolicy, retry, run};
+///
+/// let policy = RetryPolicy::new(NonZeroU32::MIN);
+/// let error = run(retry(&policy, async |_| Err::<(), _>("refused"))).unwrap_err();
+/// assert_eq!((error.attempts(), error.last()), (1, Some(&"refused")));
+/// assert_eq!(error.why(), GaveUp::OutOfAttempts);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryError<E> {
     attempts: u32,

@@ -17,6 +17,14 @@
 use std::fmt;
 
 /// It is closed. Holds the value that was not handed over.
+///
+/// ```
+/// use roundelay_executor::{Closed, Queue, run};
+///
+/// let queue = Queue::bounded(1);
+/// queue.close();
+/// assert_eq!(run(queue.put("a letter")), Err(Closed("a letter")));
+/// ```
 #[doc(alias = "SendError")]
 #[doc(alias = "QueueShutDown")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +59,15 @@ impl fmt::Display for Finished {
 impl std::error::Error for Finished {}
 
 /// Why a value could not be handed over without waiting. Holds the value.
+///
+/// ```
+/// use roundelay_executor::{Queue, TryPutError};
+///
+/// let queue = Queue::bounded(1);
+/// queue.try_put("first").unwrap();
+/// let full = queue.try_put("second").unwrap_err();
+/// assert!(matches!(full, TryPutError::Full("second")));
+/// ```
 #[doc(alias = "QueueFull")]
 #[doc(alias = "TrySendError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use roundelay_runtime::SyncDeed;
+use roundelay_runtime::{Key, SyncDeed};
 
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
 use crate::told::made;
@@ -88,7 +88,7 @@ impl<T> Lock<T> {
     #[must_use]
     pub fn new(value: T) -> Lock<T> {
         let free = RefCell::new(Some(Box::new(value)));
-        Lock { shared: Rc::new(Shared { free, line: WaitQueue::new("lock") }) }
+        Lock { shared: Rc::new(Shared { free, line: WaitQueue::of("lock", 1) }) }
     }
 
     /// Waits until the value is free, and takes it. If it is free, it does not wait at all.
@@ -222,11 +222,14 @@ pub struct LockGuard<T> {
     /// `None` only while it is being dropped.
     value: Option<Box<T>>,
     shared: Rc<Shared<T>>,
+    /// The task that took it.
+    by: Option<Key>,
 }
 
 impl<T> LockGuard<T> {
     fn of(value: Box<T>, shared: &Rc<Shared<T>>) -> LockGuard<T> {
-        LockGuard { value: Some(value), shared: Rc::clone(shared) }
+        let by = shared.line.take(1);
+        LockGuard { value: Some(value), shared: Rc::clone(shared), by }
     }
 }
 
@@ -248,6 +251,7 @@ impl<T> Drop for LockGuard<T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
             self.shared.line.name.tell(|| SyncDeed::Releases { count: 1 });
+            self.shared.line.give_back(self.by, 1);
             self.shared.hand_over(value);
         }
     }

@@ -28,7 +28,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use roundelay_runtime::SyncDeed;
+use roundelay_runtime::{Key, SyncDeed};
 
 use crate::sync::wait_queue::{Left, Place, WaitQueue};
 use crate::told::made;
@@ -164,7 +164,7 @@ impl Semaphore {
     /// A semaphore that is a part of something of this kind, and is known as that.
     pub(crate) fn of_kind(kind: &'static str, permits: usize) -> Semaphore {
         let (total, taken) = (Cell::new(permits), Cell::new(0));
-        Semaphore { shared: Rc::new(Shared { total, taken, line: WaitQueue::new(kind) }) }
+        Semaphore { shared: Rc::new(Shared { total, taken, line: WaitQueue::of(kind, permits) }) }
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -180,6 +180,7 @@ impl Semaphore {
     /// enough have come back.
     pub(crate) fn set_total(&self, permits: usize) {
         self.shared.total.set(permits);
+        self.shared.line.set_total(permits);
         self.shared.serve();
     }
 }
@@ -264,16 +265,30 @@ impl fmt::Debug for Acquire {
 
 /// One permit or more of a [`Semaphore`]. Dropping it gives them back, to the first in line
 /// if there is one.
+///
+/// ```
+/// use roundelay_executor::{Semaphore, run};
+///
+/// run(async {
+///     let doors = Semaphore::new(3);
+///     let mut two = doors.acquire_many(2).await;
+///     let one = two.split(1).unwrap();
+///     drop(one);
+///     assert_eq!((two.count(), doors.available_permits()), (1, 2));
+/// });
+/// ```
 #[must_use = "dropping a permit gives it back"]
 pub struct Permit {
     shared: Rc<Shared>,
     /// Zero once there is nothing to give back.
     count: usize,
+    /// The task that took it.
+    by: Option<Key>,
 }
 
 impl Permit {
     fn of(shared: &Rc<Shared>, count: usize) -> Permit {
-        Permit { shared: Rc::clone(shared), count }
+        Permit { shared: Rc::clone(shared), count, by: shared.line.take(count) }
     }
 
     /// How many permits it stands for.
@@ -289,6 +304,7 @@ impl Permit {
         let possible = 0 < permits && permits < self.count;
         possible.then(|| {
             self.count -= permits;
+            self.shared.line.give_back(self.by, permits);
             let name = &self.shared.line.name;
             name.tell(|| SyncDeed::Acquires { ticket: None, count: permits });
             Permit::of(&self.shared, permits)
@@ -299,7 +315,9 @@ impl Permit {
     pub fn forget(mut self) {
         let count = std::mem::take(&mut self.count);
         self.shared.line.name.tell(|| SyncDeed::Releases { count });
+        self.shared.line.give_back(self.by, count);
         self.shared.total.set(self.shared.total.get() - count);
+        self.shared.line.set_total(self.shared.total.get());
         self.shared.taken.set(self.shared.taken.get() - count);
     }
 }
@@ -308,6 +326,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if self.count > 0 {
             self.shared.line.name.tell(|| SyncDeed::Releases { count: self.count });
+            self.shared.line.give_back(self.by, self.count);
             self.shared.give_back(self.count);
         }
     }

@@ -22,32 +22,28 @@
 //! - Wakers are cloned, woken and dropped while nothing is borrowed, and if one of them
 //!   panics, that is reported and stops nobody else's work.
 //!
-//! Tutorial: chapter 13. Before this: `../shared.rs`. After this: `event.rs`.
+//! Tutorial: chapter 13. Before this: `desk.rs`. After this: `event.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{Failure, FailureKind, SyncDeed, contain, report_here};
+use roundelay_runtime::{Failure, FailureKind, Key, SyncDeed, contain, report_here};
 
+use crate::noted::Wait;
+pub(crate) use crate::sync::desk::Ticket;
+use crate::sync::desk::{Count, Desk, Standing};
 use crate::task_table::Waiter;
 use crate::told::SyncName;
 
 /// Those who wait for a `T`, first come first. Each may have said what it asks for.
-pub(crate) struct WaitQueue<T, Asked = ()> {
-    line: RefCell<BTreeMap<Ticket, Standing<Asked>>>,
+pub(crate) struct WaitQueue<T, Asked: Count = ()> {
+    desk: Rc<Desk<Asked>>,
     granted: RefCell<BTreeMap<Ticket, T>>,
     next_ticket: Cell<Ticket>,
     /// How observers know what the line stands at.
     pub(crate) name: SyncName,
-}
-
-/// A place in the line.
-pub(crate) type Ticket = u64;
-
-struct Standing<Asked> {
-    asked: Asked,
-    waiter: Waiter,
 }
 
 /// What a waiter that gives up leaves.
@@ -70,22 +66,41 @@ impl<T> WaitQueue<T> {
     }
 }
 
-impl<T, Asked> WaitQueue<T, Asked> {
+impl<T, Asked: Count> WaitQueue<T, Asked> {
     /// A line at something of this kind.
     pub(crate) fn new(kind: &'static str) -> WaitQueue<T, Asked> {
-        WaitQueue::named(SyncName::new(kind), 0)
+        WaitQueue::named(SyncName::new(kind), 0, None)
+    }
+
+    /// A line at something of which there is so much, and which comes back.
+    pub(crate) fn of(kind: &'static str, total: usize) -> WaitQueue<T, Asked> {
+        WaitQueue::named(SyncName::new(kind), 0, Some(total))
     }
 
     /// Two lines at one thing.
     pub(crate) fn pair<U>(kind: &'static str) -> (WaitQueue<T, Asked>, WaitQueue<U, Asked>) {
         let (one, two) = SyncName::pair(kind);
         // Observers tell places in the two lines apart by their numbers.
-        (WaitQueue::named(one, 0), WaitQueue::named(two, Ticket::MAX / 2))
+        (WaitQueue::named(one, 0, None), WaitQueue::named(two, Ticket::MAX / 2, None))
     }
 
-    fn named(name: SyncName, first: Ticket) -> WaitQueue<T, Asked> {
-        let (line, granted) = (RefCell::default(), RefCell::default());
-        WaitQueue { line, granted, next_ticket: Cell::new(first), name }
+    fn named(name: SyncName, first: Ticket, total: Option<usize>) -> WaitQueue<T, Asked> {
+        let (desk, granted) = (Desk::new(name.kind(), total), RefCell::default());
+        WaitQueue { desk, granted, next_ticket: Cell::new(first), name }
+    }
+
+    /// The task whose step it is takes so much. Says who that was, for the guard to remember.
+    pub(crate) fn take(&self, count: usize) -> Option<Key> {
+        self.desk.take(count)
+    }
+
+    /// What `task` took comes back.
+    pub(crate) fn give_back(&self, task: Option<Key>, count: usize) {
+        self.desk.give_back(task, count);
+    }
+
+    pub(crate) fn set_total(&self, total: usize) {
+        self.desk.set_total(total);
     }
 
     /// As [`WaitQueue::join`], and says what it asks for.
@@ -101,13 +116,18 @@ impl<T, Asked> WaitQueue<T, Asked> {
             self.next_ticket.set(ticket + 1);
             ticket
         });
-        let earlier = self.line.borrow_mut().insert(ticket, Standing { asked, waiter });
+        let earlier = self.desk.line.borrow_mut().insert(ticket, Standing { asked, waiter });
         let_go(earlier);
         if is_new {
             self.name.tell(|| SyncDeed::Waits { ticket });
         }
-        self.name.tell_awaited();
+        self.tell_awaited();
         ticket
+    }
+
+    /// The task that is being polled waits here, in line or beside it.
+    pub(crate) fn tell_awaited(&self) {
+        self.name.tell_awaited(Wait::Sync(self.desk.enter()));
     }
 
     /// Grants `thing` to the first in line and wakes it.
@@ -115,8 +135,9 @@ impl<T, Asked> WaitQueue<T, Asked> {
     /// # Errors
     /// The thing, if nobody waits.
     pub(crate) fn grant(&self, thing: T) -> Result<(), T> {
-        let first = self.line.borrow_mut().pop_first();
+        let first = self.desk.line.borrow_mut().pop_first();
         let Some((ticket, standing)) = first else { return Err(thing) };
+        self.desk.hand(ticket, &standing);
         self.granted.borrow_mut().insert(ticket, thing);
         standing.waiter.wake();
         Ok(())
@@ -128,11 +149,12 @@ impl<T, Asked> WaitQueue<T, Asked> {
     /// `thing` is told how many stood before the waiter.
     #[must_use = "those who were granted something must be woken"]
     pub(crate) fn grant_first(&self, count: usize, thing: impl Fn(usize) -> T) -> Vec<Waiter> {
-        let (mut line, mut granted) = (self.line.borrow_mut(), self.granted.borrow_mut());
+        let (mut line, mut granted) = (self.desk.line.borrow_mut(), self.granted.borrow_mut());
         let mut waiters = Vec::with_capacity(count.min(line.len()));
         while waiters.len() < count
             && let Some((ticket, standing)) = line.pop_first()
         {
+            self.desk.hand(ticket, &standing);
             granted.insert(ticket, thing(waiters.len()));
             waiters.push(standing.waiter);
         }
@@ -141,12 +163,16 @@ impl<T, Asked> WaitQueue<T, Asked> {
 
     /// What was granted to this ticket, once.
     pub(crate) fn collect(&self, ticket: Ticket) -> Option<T> {
-        self.granted.borrow_mut().remove(&ticket)
+        let thing = self.granted.borrow_mut().remove(&ticket);
+        if thing.is_some() {
+            self.desk.collected(ticket);
+        }
+        thing
     }
 
     /// Leaves the line for good.
     pub(crate) fn leave(&self, ticket: Ticket) -> Left<T> {
-        let standing = self.line.borrow_mut().remove(&ticket);
+        let standing = self.desk.line.borrow_mut().remove(&ticket);
         let granted = self.collect(ticket);
         if standing.is_some() || granted.is_some() {
             self.name.tell(|| SyncDeed::Leaves { ticket });
@@ -157,7 +183,7 @@ impl<T, Asked> WaitQueue<T, Asked> {
 
     /// Wakes everybody in line, in order, and sends them away without a grant.
     pub(crate) fn dismiss_all(&self) {
-        let line = self.line.take();
+        let line = self.desk.line.take();
         for (ticket, standing) in line {
             self.name.tell(|| SyncDeed::Leaves { ticket });
             standing.waiter.wake();
@@ -166,7 +192,7 @@ impl<T, Asked> WaitQueue<T, Asked> {
 
     /// How many stand in line.
     pub(crate) fn len(&self) -> usize {
-        self.line.borrow().len()
+        self.desk.line.borrow().len()
     }
 
     /// How many things were granted and are not collected yet.
@@ -175,10 +201,10 @@ impl<T, Asked> WaitQueue<T, Asked> {
     }
 }
 
-impl<T, Asked: Copy> WaitQueue<T, Asked> {
+impl<T, Asked: Count> WaitQueue<T, Asked> {
     /// What the first in line asks for.
     pub(crate) fn first(&self) -> Option<Asked> {
-        self.line.borrow().first_key_value().map(|(_, standing)| standing.asked)
+        self.desk.line.borrow().first_key_value().map(|(_, standing)| standing.asked)
     }
 }
 
@@ -249,28 +275,11 @@ impl Place {
     }
 
     /// Gives up. A thing that was granted and not collected must go to somebody else.
-    pub(crate) fn leave<T, Asked>(&mut self, queue: &WaitQueue<T, Asked>) -> Left<T> {
+    pub(crate) fn leave<T, Asked: Count>(&mut self, queue: &WaitQueue<T, Asked>) -> Left<T> {
         match std::mem::replace(self, Place::Over) {
             Place::InLine(ticket) => queue.leave(ticket),
             Place::Outside | Place::Over => Left::Nothing,
         }
-    }
-}
-
-/// What a waiter asks for, as a number.
-pub(crate) trait Count: Copy {
-    fn count(self) -> usize;
-}
-
-impl Count for () {
-    fn count(self) -> usize {
-        1
-    }
-}
-
-impl Count for usize {
-    fn count(self) -> usize {
-        self
     }
 }
 

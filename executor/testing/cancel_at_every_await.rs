@@ -78,7 +78,7 @@ pub fn cancel_at_every_await<S, F: Future>(
         match (outcome, cut) {
             (Ok(()), Some(Cut::Finished(suspensions))) => return suspensions,
             (Ok(()), _) => {}
-            (Err(RunError::Deadlock), None) => panic!(
+            (Err(RunError::Deadlock(_)), None) => panic!(
                 "cancel_at_every_await: after {} suspensions the future waits for something that \
                  will never come; let `make` spawn whoever is to give it",
                 at - 1

@@ -258,7 +258,7 @@ impl Explore {
                 Ok(Err(RunError::Stopped)) if explorer.turns() >= self.most_turns => {
                     Some(ScheduleFailure::OutOfTurns(self.most_turns))
                 }
-                Ok(Err(RunError::Deadlock)) => Some(ScheduleFailure::Stuck),
+                Ok(Err(RunError::Deadlock(_))) => Some(ScheduleFailure::Stuck),
                 Ok(Err(error)) => Some(ScheduleFailure::Failed(error.to_string())),
                 Err(payload) => Some(ScheduleFailure::Panicked(panic_message(&*payload))),
             };

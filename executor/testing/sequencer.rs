@@ -77,7 +77,7 @@ impl Sequencer {
     /// # Errors
     /// [`SequencerBroken`], if a turn was given up before it came.
     ///
-    /// *Cancel safety: loses its place*: later turns are refused.
+    /// *Cancel safety: loses its place*: from then on every turn is refused that has not come.
     ///
     /// # Panics
     /// If this turn has been asked for before: every number is for one place.

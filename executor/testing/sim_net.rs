@@ -18,12 +18,10 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::rc::{Rc, Weak};
-use std::task::Poll;
 
-use crate::task_table::Waiter;
+use crate::sync::notify::Notify;
 use crate::testing::sim_pipe::{Pipe, SimWeather, Sky};
 use crate::testing::sim_stream::{SharedPipe, SimStream, alter};
 use crate::time::sleep::sleep;
@@ -61,7 +59,7 @@ struct Shared {
     links: RefCell<Vec<Link>>,
     cuts: RefCell<BTreeSet<[Rc<str>; 2]>>,
     /// Who waits for a cut to heal.
-    hopeful: RefCell<Vec<Waiter>>,
+    healed: Notify,
 }
 
 /// One direction of a connection, and between whom.
@@ -74,7 +72,8 @@ struct Link {
 #[derive(Default)]
 struct Backlog {
     streams: VecDeque<SimStream>,
-    waiting: Vec<Waiter>,
+    /// There is one more. All are told: the one who is next may have given up.
+    arrived: Notify,
 }
 
 impl SimNet {
@@ -88,7 +87,7 @@ impl SimNet {
                 listeners: RefCell::default(),
                 links: RefCell::default(),
                 cuts: RefCell::default(),
-                hopeful: RefCell::default(),
+                healed: Notify::new(),
             }),
         }
     }
@@ -130,10 +129,12 @@ impl SimNet {
         let is_cut = shared.is_cut(&hosts);
         let [here, there] = SimStream::pair(&shared.sky, [from, to], is_cut);
         shared.note(&hosts, here.pipes());
-        backlog.borrow_mut().streams.push_back(there);
-        // All of them: the one who is next may have given up.
-        let waiting = std::mem::take(&mut backlog.borrow_mut().waiting);
-        waiting.into_iter().for_each(Waiter::wake);
+        let arrived = {
+            let mut backlog = backlog.borrow_mut();
+            backlog.streams.push_back(there);
+            backlog.arrived.clone()
+        };
+        arrived.notify_all();
         shared.way(&hosts).await;
         Ok(here)
     }
@@ -151,8 +152,7 @@ impl SimNet {
         let hosts = pair(&one.into(), &other.into());
         self.shared.cuts.borrow_mut().remove(&hosts);
         self.shared.each_pipe(&hosts, |pipe| pipe.set_cut(false));
-        let hopeful = self.shared.hopeful.take();
-        hopeful.into_iter().for_each(Waiter::wake);
+        self.shared.healed.notify_all();
     }
 
     /// Resets every connection between two hosts: see [`SimStream::reset`].
@@ -179,15 +179,9 @@ impl Shared {
         if !delay.is_zero() {
             sleep(delay).await;
         }
-        poll_fn(|cx| {
-            if !self.is_cut(hosts) {
-                return Poll::Ready(());
-            }
-            let waiter = Waiter::of(cx);
-            self.hopeful.borrow_mut().push(waiter);
-            Poll::Pending
-        })
-        .await;
+        while self.is_cut(hosts) {
+            self.healed.notified().await;
+        }
     }
 
     fn note(&self, hosts: &[Rc<str>; 2], pipes: [&SharedPipe; 2]) {
@@ -230,16 +224,16 @@ impl SimListener {
     ///
     /// *Cancel safety: safe.* No connection is lost.
     pub async fn accept(&self) -> io::Result<(SimStream, String)> {
-        let stream = poll_fn(|cx| {
-            let next = self.backlog.borrow_mut().streams.pop_front();
-            if let Some(stream) = next {
-                return Poll::Ready(stream);
-            }
-            let waiter = Waiter::of(cx);
-            self.backlog.borrow_mut().waiting.push(waiter);
-            Poll::Pending
-        });
-        let stream = stream.await;
+        let stream = loop {
+            let arrived = {
+                let mut backlog = self.backlog.borrow_mut();
+                match backlog.streams.pop_front() {
+                    Some(stream) => break stream,
+                    None => backlog.arrived.notified(),
+                }
+            };
+            arrived.await;
+        };
         let peer = stream.peer_name().to_owned();
         Ok((stream, peer))
     }

@@ -94,6 +94,17 @@ pub enum MissedTick {
 /// Ticks: what [`interval`] makes.
 ///
 /// Also a `Stream` of futures-core, which gives the moments and never ends.
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_executor::{MissedTick, interval, run};
+///
+/// run(async {
+///     let mut ticks = interval(Duration::from_millis(1)).missed_tick(MissedTick::Skip);
+///     let first = ticks.tick().await;
+///     assert_eq!(ticks.tick().await - first, ticks.period());
+/// });
+/// ```
 #[derive(Debug)]
 #[must_use = "an interval ticks only when `tick` is awaited"]
 pub struct Interval {

@@ -5,8 +5,8 @@
 //!                                     turn k                       turn k + 1
 //! ```
 //!
-//! The future keeps a key, not a callback: the timer's callback lives in the loop and holds
-//! the sleeping task's key. That is why a `Sleep` may be sent to another thread, and may be
+//! The future keeps two numbers, the loop's and the timer's: the callback lives in the loop and
+//! holds the sleeping task's key. That is why a `Sleep` may be sent to another thread, and may be
 //! dropped there.
 //!
 //! # Invariants
@@ -20,9 +20,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use roundelay_runtime::{Awaited, Instant, LoopProxy, LoopRef, Moment, TimerKey, current_loop};
+use roundelay_runtime::{Awaited, HomeTimer, Instant, LoopRef, Moment, current_loop};
 
 use crate::current::expect_tasks;
+use crate::noted::Wait;
 use crate::task_table::Waiter;
 use crate::told::{awaits, made};
 
@@ -81,6 +82,19 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 ///
 /// # Panics
 /// If no event loop runs on this thread.
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_executor::{Runner, now, sleep};
+///
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
+///     let start = now();
+///     sleep(Duration::from_secs(3600)).await; // takes no time at all
+///     assert_eq!(now() - start, Duration::from_secs(3600));
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[track_caller]
 #[must_use]
 pub fn now() -> Instant {
@@ -100,8 +114,8 @@ enum Stage {
     /// It was for no time at all: it gives way once.
     Yielded,
     Waiting {
-        timer: TimerKey,
-        home: LoopProxy,
+        timer: HomeTimer,
+        deadline: Moment,
     },
     Over,
 }
@@ -149,7 +163,7 @@ impl Future for Sleep {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
                 Waiter::wake_poller(cx);
-                awaits(|| Awaited::NextTurn);
+                awaits(Wait::Unknown, || Awaited::NextTurn);
                 Poll::Pending
             }
             Stage::New(until) => {
@@ -158,18 +172,20 @@ impl Future for Sleep {
                     "sleep needs a running event loop on this thread; await it inside \
                      `roundelay::run(async { .. })`",
                 );
-                let timer = home.set_timer(until.deadline(&home), Waiter::callback(cx));
+                let deadline = until.deadline(&home);
+                let timer = home.set_timer(deadline, Waiter::callback(cx));
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
-                awaits(|| Awaited::Timer(timer.number()));
-                self.stage = Stage::Waiting { timer, home: home.proxy() };
+                awaits(Wait::Until(deadline), || Awaited::Timer(timer.number()));
+                self.stage = Stage::Waiting { timer: HomeTimer::new(&home, timer), deadline };
                 Poll::Pending
             }
-            Stage::Waiting { timer, home } => {
-                let home = home.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
-                if home.is_timer_set(*timer) {
-                    home.replace_timer(*timer, Waiter::callback(cx));
-                    awaits(|| Awaited::Timer(timer.number()));
+            Stage::Waiting { timer, deadline } => {
+                let home = timer.local().unwrap_or_else(|error| panic!("a sleep: {error}"));
+                let key = timer.key();
+                if home.is_timer_set(key) {
+                    home.replace_timer(key, Waiter::callback(cx));
+                    awaits(Wait::Until(*deadline), || Awaited::Timer(key.number()));
                     return Poll::Pending;
                 }
                 self.stage = Stage::Over;
@@ -185,8 +201,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Stage::Waiting { timer, home } = &self.stage {
-            home.cancel_timer(*timer);
+        if let Stage::Waiting { timer, .. } = &self.stage {
+            timer.cancel();
         }
     }
 }

@@ -186,13 +186,20 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether a task that has just given the thread back wakes itself: in its step it has settled
+    /// what it waits for. That is told when the step is over.
+    fn wakes_itself(&self, n: usize, task: u64) -> bool {
+        let next = self.trace.steps.get(n + 1).map(|step| &step.event);
+        matches!(next, Some(TraceEvent::TaskWake { task: woken, .. }) if *woken == task)
+    }
+
     /// What must hold after the step.
     fn check_after(&mut self, step: &Step) {
         match &step.event {
             TraceEvent::TaskPending { task, on: Some(on) } => {
                 let scheduled =
                     self.state.task(*task).is_some_and(|it| it.1 == TaskState::Scheduled);
-                if !scheduled && !self.can_wake(*on) {
+                if !scheduled && !self.can_wake(*on) && !self.wakes_itself(step.n, *task) {
                     let Thing(kind, id) = on;
                     let kind = kind.word();
                     self.wrong(

@@ -29,6 +29,7 @@ fn main() {
             // loom's `Arc` is no receiver of methods.
             ("self: Arc<Self>", "&self"),
             ("self: &Arc<Self>", "&self"),
+            ("Arc::as_ptr(self)", "std::ptr::from_ref(self)"),
         ] {
             text = text.replace(from, to);
         }

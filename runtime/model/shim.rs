@@ -109,3 +109,15 @@ pub(crate) mod timers {
     #[derive(Clone, Copy)]
     pub(crate) struct TimerKey;
 }
+
+pub(crate) mod observer {
+    /// Nothing is observed here.
+    pub(crate) enum Event {}
+}
+
+/// No step is being taken: every wake goes through the door.
+pub(crate) mod own_step {
+    pub(crate) fn ask_for_another(_waker: *const ()) -> bool {
+        false
+    }
+}

@@ -25,7 +25,7 @@ fn o31_2_awaiting_oneself_takes_a_handle_on_purpose_and_is_a_deadlock_that_is_to
             std::mem::forget(_never);
             value.await
         });
-        assert!(matches!(outcome, Err(RunError::Deadlock)), "{outcome:?}");
+        assert!(matches!(outcome, Err(RunError::Deadlock(_))), "{outcome:?}");
     });
 }
 

@@ -10,6 +10,7 @@ mod limits;
 mod listing;
 mod odd_tree;
 mod pools;
+mod ps;
 mod processes;
 mod stopping;
 mod tour;

@@ -201,7 +201,7 @@ fn an_isolated_loop_does_not_hope_for_a_script_that_has_ended() {
         let (near, _far) = UnixStream::pair().unwrap();
         Wire::new(near).read().await
     });
-    assert!(matches!(outcome, Err(RunError::Deadlock)), "{outcome:?}");
+    assert!(matches!(outcome, Err(RunError::Deadlock(_))), "{outcome:?}");
     assert_eq!(runner.loop_ref().now().since(Moment::START), ms(7));
 }
 
@@ -215,7 +215,9 @@ fn an_isolated_loop_still_waits_for_whoever_holds_the_clock() {
     });
     event_loop.run_forever().unwrap();
     thread.join().unwrap();
-    assert!(matches!(event_loop.run_once(), Err(RunError::Deadlock)));
+    // That the clock is free may still lie in the inbox: then one turn takes it out.
+    let outcomes = [event_loop.run_once(), event_loop.run_once()];
+    assert!(matches!(outcomes[1], Err(RunError::Deadlock(_))), "{outcomes:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use roundelay::{
     TcpListener, TcpStream, duplex, now, run, sleep, spawn, timeout, with_seed, yield_now,
 };
 
-use crate::support::{Log, ms, run_virtual};
+use crate::support::{Counter, Log, ms, run_virtual};
 
 async fn connected(net: &SimNet) -> (SimStream, SimStream) {
     let listener = net.listen("server").unwrap();
@@ -318,4 +318,26 @@ proptest! {
         let outcome = Explore::new().once(&Schedule::seeded(seed), test);
         prop_assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
     }
+}
+
+#[test]
+fn whoever_gives_up_again_and_again_leaves_nobody_to_be_woken() {
+    run_virtual(async {
+        let net = SimNet::new(SimWeather::calm());
+        let listener = net.listen("server").unwrap();
+        net.cut("client", "server");
+        let census = Counter::new();
+        for _ in 0..1000 {
+            let mut accept = std::pin::pin!(listener.accept());
+            let mut connect = std::pin::pin!(net.connect("client", "server"));
+            let cx = &mut std::task::Context::from_waker(&census.1);
+            assert!(accept.as_mut().poll(cx).is_pending());
+            assert!(connect.as_mut().poll(cx).is_pending());
+        }
+        net.heal("client", "server");
+        let (here, there) =
+            futures_lite::future::zip(net.connect("client", "server"), listener.accept()).await;
+        assert!(here.is_ok() && there.is_ok());
+        assert_eq!(census.0.wakes(), 0);
+    });
 }

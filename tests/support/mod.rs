@@ -68,6 +68,12 @@ pub(crate) fn on_drop(action: impl FnOnce() + 'static) -> OnDrop {
     OnDrop { action: Some(Box::new(action)) }
 }
 
+impl std::fmt::Debug for OnDrop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnDrop")
+    }
+}
+
 impl Drop for OnDrop {
     fn drop(&mut self) {
         if let Some(action) = self.action.take() {

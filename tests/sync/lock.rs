@@ -225,7 +225,7 @@ fn philosophers_who_all_take_the_left_fork_first_are_told_that_nothing_can_happe
         }))
         .await
     });
-    assert!(matches!(outcome, Err(roundelay::RunError::Deadlock)), "{outcome:?}");
+    assert!(matches!(outcome, Err(roundelay::RunError::Deadlock(_))), "{outcome:?}");
 }
 
 struct LockGame {

@@ -118,7 +118,7 @@ fn a_run_that_is_stuck_names_who_waits_for_what() {
         let (a, b) = (spawn(takes(a)), spawn(takes(b)));
         (a.await.unwrap(), b.await.unwrap())
     });
-    assert!(matches!(outcome, Err(RunError::Deadlock)));
+    assert!(matches!(outcome, Err(RunError::Deadlock(_))));
     check(&trace);
     let stuck = trace.steps.iter().find_map(|step| match &step.event {
         TraceEvent::Stuck { waiting } => Some(waiting.clone()),

@@ -30,6 +30,9 @@ pub const PARTS: [&str; 10] = [
     "In one minute",
 ];
 
+/// For each step of the build path, the chapter that a reader has read before.
+const STEP_CHAPTERS: [u32; 8] = [2, 3, 4, 5, 6, 6, 7, 7];
+
 /// One page of the book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -46,6 +49,16 @@ impl Page {
     pub fn chapter(&self) -> Option<u32> {
         let name = self.path.file_name()?.to_str()?;
         name.strip_prefix("ch")?.get(..2)?.parse().ok()
+    }
+
+    /// The last chapter whose words it may use: its own, or the one that its step of the build path
+    /// goes with. `None`: all of them.
+    pub fn words_up_to(&self) -> Option<u32> {
+        let name = self.path.file_stem()?.to_str()?;
+        match name.strip_prefix("build_step_") {
+            Some(step) => STEP_CHAPTERS.get(step.parse::<usize>().ok()?.checked_sub(1)?).copied(),
+            None => self.chapter(),
+        }
     }
 }
 
@@ -121,7 +134,7 @@ pub fn check(root: &Path, programs: &Programs) -> Result<Report, String> {
                 findings.add(&page.path, line, what);
             }
         }
-        for (line, what) in glossary.judge(&page.text, page.chapter()) {
+        for (line, what) in glossary.judge(&page.text, page.words_up_to()) {
             findings.add(&page.path, line, what);
         }
         if page.path == Path::new(guide::PAGE) {
@@ -191,5 +204,8 @@ mod tests {
             |path: &str| Page { title: String::new(), path: path.into(), text: String::new() };
         assert_eq!(page("tutorial/book/ch07_asking.md").chapter(), Some(7));
         assert_eq!(page("tutorial/book/glossary.md").chapter(), None);
+        assert_eq!(page("tutorial/book/ch07_asking.md").words_up_to(), Some(7));
+        assert_eq!(page("tutorial/book/build_step_1.md").words_up_to(), Some(2));
+        assert_eq!(page("tutorial/book/build.md").words_up_to(), None);
     }
 }

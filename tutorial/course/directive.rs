@@ -21,7 +21,7 @@
 //! | `python NAME` | a program in Python beside ours, with its recorded output |
 //! | `quiz NAME` | the questions of `tutorial/quiz/NAME.toml` |
 //! | `exercises CHAPTER` | the exercises of a chapter |
-//! | `step N` | step N of the build path: what it adds |
+//! | `step N` | step N of the build path: what it adds, what its tests ask |
 //!
 //! # Invariants
 //! - Making a page twice changes nothing: `make(make(page)) == make(page)`.

@@ -3,7 +3,7 @@
 //! An exercise may only use words that its chapter has explained, in its task and in its hints.
 //! And what lies in `examples` is what was given out: the authors' own copy is in `shipped`.
 //!
-//! Tutorial: the course's tools. Before this: `directive.rs`. After this: `maker.rs`.
+//! Tutorial: the course's tools. Before this: `directive.rs`. After this: `build_step.rs`.
 
 use std::path::Path;
 

@@ -1,12 +1,13 @@
 //! Makes the parts of a page: from the source, from runs, from quizzes.
 //!
-//! Tutorial: the course's tools. Before this: `exercises.rs`. After this: `words.rs`.
+//! Tutorial: the course's tools. Before this: `build_step.rs`. After this: `words.rs`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::build_step;
 use crate::directive::Directive;
 use crate::exercises;
 use crate::label::{SEEDS, label};
@@ -74,6 +75,7 @@ impl<'a> Maker<'a> {
             ("python", [name]) => self.python(name),
             ("quiz", [name]) => self.quiz(name),
             ("exercises", [chapter]) => exercises::table(chapter),
+            ("step", [number]) => self.step(number),
             ("glossary", []) => self.glossary(),
             (kind, words) => Err(format!(
                 "`{kind}` with {} words is nothing that can be made; see tutorial/course/directive.rs",
@@ -209,6 +211,15 @@ impl<'a> Maker<'a> {
             }
         };
         quiz.markdown(computed).map_err(|what| format!("{file}: {what}"))
+    }
+
+    fn step(&self, number: &str) -> Result<String, String> {
+        let number: u32 = number.parse().map_err(|_| format!("`{number}` is no step's number"))?;
+        let read = |number| self.read(format!("tutorial/build/steps/step_{number:02}.rs"));
+        let before = if number > 1 { Some(read(number - 1)?) } else { None };
+        let checks = self.read(format!("tutorial/build/checks/step_{number}.rs"))?;
+        self.counts.borrow_mut().listings += 1;
+        Ok(build_step::markdown(number, before.as_deref(), &read(number)?, &checks))
     }
 
     fn glossary(&self) -> Result<String, String> {

@@ -131,7 +131,7 @@ impl Lab {
         let ran = self.run_with(|runner| runner.run(main))?;
         match ran.output {
             Ok(output) => Ok(Ran { output, lines: ran.lines, trace: ran.trace }),
-            Err(RunError::Deadlock) => Err(stuck(&ran.trace)),
+            Err(RunError::Deadlock(_)) => Err(stuck(&ran.trace)),
             Err(RunError::Stopped) => Err(endless(&ran.trace)),
             Err(other) => Err(Wrong::new("that the run ends well", other.to_string())),
         }

@@ -11,7 +11,7 @@
 //!   >
 //! ```
 //!
-//! Tutorial: chapter 19. Before this: `../inspect.rs`. After this: nothing.
+//! Tutorial: chapter 19. Before this: `../inspect.rs`. After this: `../ps.rs`.
 
 use std::io::{self, BufRead, Write};
 

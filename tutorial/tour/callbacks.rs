@@ -35,7 +35,7 @@ pub(super) fn in_order(runner: &Runner, voice: Voice) -> Result<(), RunError> {
     // simply the end.
     event_loop.call_soon(nested).map_err(|_| RunError::Closed)?;
     match runner.run(std::future::pending::<()>()) {
-        Err(RunError::Deadlock) => Ok(()),
+        Err(RunError::Deadlock(_)) => Ok(()),
         outcome => outcome,
     }
 }

@@ -1,0 +1,273 @@
+//! Circles: tasks that wait for each other, and so for ever, although other tasks go on.
+//!
+//! ```text
+//!   task 2 holds lock 7, waits for lock 8 ---> task 3 holds lock 8
+//!        ^                                          |
+//!        +------------ waits for lock 7 <-----------+
+//! ```
+//!
+//! Whenever a task begins to wait for a lock, a permit or the end of a task, and whoever it waits
+//! for waits in the same way, it is asked: of all who are reached from here, who could still go on?
+//! Those are struck out, again and again, until nobody can be; who is left waits for ever. (With
+//! locks alone a walk along the holders would do. With permits one free holder of several may be
+//! enough, or not, and who stands further ahead in line counts too.)
+//!
+//! # What is reported, and what is not
+//! - A task counts as stuck only if it waits for this one thing alone: with a timeout, in a
+//!   cancel scope, as one arm of a select, or under a foreign combinator it may go on.
+//! - That somebody might cancel one of them from outside does not count as a way out.
+//! - A guard counts as its taker's. Where guards are handed from task to task nothing is
+//!   reported once a guard was seen to come back from another task. Until then, a task that waits
+//!   for a lock whose guard it has given away may be suspected wrongly.
+//! - More than 64 holders, a line of more than 1024, or a circle of more than 128 tasks are not
+//!   searched. (When nothing else is left to happen, `RunError::Deadlock` lists them all.)
+//!
+//! # Invariants
+//! - Each circle is reported once, by the task that closed it, within that task's step.
+//! - A task that waits for somebody who goes on costs two look-ups and no more.
+//!
+//! Tutorial: chapter 19. Before this: `dump_text.rs`. After this: `inspection/mod.rs`.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+
+use roundelay_runtime::{Failure, FailureKind, Key};
+
+use crate::noted::Wait;
+use crate::stage::Stage;
+use crate::sync::desk::{self, Look};
+use crate::task_table::Tasks;
+
+/// Where the way leads from a task to those it waits for.
+enum Way {
+    /// To somebody who goes on.
+    Open,
+    One(Key),
+    Many,
+}
+
+/// What a task needs in order to go on.
+enum Need {
+    /// The end of a task.
+    End(Key),
+    /// So much of what this desk gives out.
+    Share(Look, usize),
+}
+
+impl Tasks {
+    /// `key` has just begun to wait. Is it for ever?
+    pub(crate) fn look_for_circle(&self, key: Key) {
+        let mut at = key;
+        for _ in 0..LONGEST {
+            match self.next_on_the_way(at) {
+                Way::Open => return,
+                Way::One(next) if next != key => at = next,
+                Way::One(_) | Way::Many => return self.search(key),
+            }
+        }
+    }
+
+    /// Whom a task waits for, if it is one: then there is no need to search, only to walk.
+    fn next_on_the_way(&self, key: Key) -> Way {
+        match self.blocked_on(key) {
+            Some(Wait::Task(other)) => Way::One(other),
+            Some(Wait::Sync(number)) => {
+                let Some((total, holders)) = desk::sure_holders(number) else { return Way::Open };
+                let mut tasks = holders.iter().filter_map(|holding| holding.task);
+                match (total, tasks.next()) {
+                    (_, None) => Way::Open,
+                    (1, Some(holder)) => Way::One(holder),
+                    (_, Some(first)) => {
+                        let mut all = std::iter::once(first).chain(tasks);
+                        let open = all.all(|holder| self.blocked_on(holder).is_none());
+                        if open { Way::Open } else { Way::Many }
+                    }
+                }
+            }
+            _ => Way::Open,
+        }
+    }
+
+    #[cold]
+    fn search(&self, start: Key) {
+        let mut needs: HashMap<Key, Need> = HashMap::new();
+        let mut to_see = vec![start];
+        while let Some(key) = to_see.pop() {
+            if needs.contains_key(&key) {
+                continue;
+            }
+            let Some(need) = self.need(key) else { continue };
+            if needs.len() > MOST_SEEN {
+                return;
+            }
+            match &need {
+                Need::End(other) => to_see.push(*other),
+                Need::Share(look, _) => {
+                    to_see.extend(look.holders.iter().filter_map(|holding| holding.task));
+                    let ahead = look.line.iter().take_while(|(task, _)| *task != Some(key));
+                    to_see.extend(ahead.filter_map(|(task, _)| *task));
+                }
+            }
+            needs.insert(key, need);
+        }
+        let mut stuck: HashSet<Key> = needs.keys().copied().collect();
+        loop {
+            let goes_on = |key: &Key| needs.get(key).is_none_or(|need| need.is_met(*key, &stuck));
+            let free: Vec<Key> = stuck.iter().copied().filter(goes_on).collect();
+            if free.is_empty() {
+                break;
+            }
+            for key in free {
+                stuck.remove(&key);
+            }
+        }
+        if stuck.contains(&start) {
+            let circle = circle_through(start, &needs, &stuck);
+            self.tell_circle(start, circle);
+        }
+    }
+
+    /// What a task waits for, if it is something that other tasks have, and that alone.
+    fn blocked_on(&self, key: Key) -> Option<Wait> {
+        self.with(key, |slot| {
+            let waits = match slot.stage {
+                Stage::Waiting => true,
+                Stage::Main => !self.main_is_out.get(),
+                _ => false,
+            };
+            let alone = slot.waits_alone && !slot.scheduled && !slot.cancel_requested;
+            let owned = matches!(slot.wait, Wait::Task(_) | Wait::Sync(_));
+            (waits && alone && owned).then_some(slot.wait)
+        })?
+    }
+
+    fn need(&self, key: Key) -> Option<Need> {
+        match self.blocked_on(key)? {
+            Wait::Task(other) => Some(Need::End(other)),
+            Wait::Sync(number) => {
+                desk::sure_holders(number)?;
+                let look = desk::look(number)?;
+                // The last of its places: an earlier one belongs to a future that it keeps and
+                // does not poll.
+                let mut line = look.line.iter().rev();
+                let (_, wants) = *line.find(|(task, _)| *task == Some(key))?;
+                Some(Need::Share(look, wants))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reports the circle, unless one of its tasks has been reported: then this one only leads
+    /// into it.
+    fn tell_circle(&self, start: Key, circle: Vec<Key>) {
+        let mut known = circle.is_empty();
+        for &key in &circle {
+            let told = self.with(key, |slot| std::mem::replace(&mut slot.told_stuck, true));
+            known |= told == Some(true);
+        }
+        if known {
+            return;
+        }
+        let mut members: Vec<(u64, Key)> =
+            circle.into_iter().filter_map(|key| Some((self.id(key)?, key))).collect();
+        members.sort_unstable();
+        let mut message = String::from(
+            "these tasks wait for each other, and none can go on; let everybody take locks in the \
+             same order, or wait with a timeout",
+        );
+        for (_, key) in members.into_iter().take(MOST_TOLD) {
+            let Some((who, wait, at)) =
+                self.with(key, |slot| (slot.who(), slot.wait, slot.spawned_at))
+            else {
+                continue;
+            };
+            let waits_for = self.in_words(wait);
+            let _ = write!(message, "\n  {who}, spawned at {at}, waits for {waits_for}");
+            if self.keeps_place(key, wait) {
+                message.push_str(
+                    "; it was handed that already, through a future that it keeps and does not \
+                     poll any more (futurelock): drop that future, or poll it to its end",
+                );
+            }
+        }
+        let failure = Failure::new(FailureKind::Deadlock, self.who(start), message);
+        let failure = match self.spawned_at(start) {
+            Some(at) => failure.origin(at),
+            None => failure,
+        };
+        self.loop_ref.warn(failure);
+    }
+
+    /// Whether a task was handed what it waits for, at another place in line.
+    fn keeps_place(&self, key: Key, wait: Wait) -> bool {
+        let Wait::Sync(number) = wait else { return false };
+        let (_, handed) = desk::sure_holders(number).unwrap_or_default();
+        handed.iter().any(|holding| holding.task == Some(key) && holding.handed.is_some())
+    }
+}
+
+/// Those from whom a way leads to `start`, and to whom a way leads from there. None if `start`
+/// only leads into a circle of others.
+fn circle_through(start: Key, needs: &HashMap<Key, Need>, stuck: &HashSet<Key>) -> Vec<Key> {
+    let mut back: HashMap<Key, Vec<Key>> = HashMap::new();
+    let mut seen = HashSet::from([start]);
+    let mut to_see = vec![start];
+    while let Some(key) = to_see.pop() {
+        let because = needs.get(&key).map_or_else(Vec::new, |need| need.because_of(key, stuck));
+        for other in because {
+            back.entry(other).or_default().push(key);
+            if seen.insert(other) {
+                to_see.push(other);
+            }
+        }
+    }
+    let mut circle = HashSet::new();
+    to_see.extend(back.get(&start).into_iter().flatten().copied());
+    while let Some(key) = to_see.pop() {
+        if circle.insert(key) {
+            to_see.extend(back.get(&key).into_iter().flatten().copied());
+        }
+    }
+    circle.into_iter().collect()
+}
+
+/// No longer circle is reported at once. (Else each of a million tasks in a chain would walk to its
+/// end.)
+const LONGEST: usize = 128;
+/// The same where ways part.
+const MOST_SEEN: usize = 1024;
+/// How many tasks of a circle a report names.
+const MOST_TOLD: usize = 20;
+
+impl Need {
+    /// Whether it can be met if all but the `stuck` go on.
+    fn is_met(&self, me: Key, stuck: &HashSet<Key>) -> bool {
+        self.because_of(me, stuck).is_empty()
+    }
+
+    /// Who of the `stuck` keeps it from being met: those who have too much, or else those ahead
+    /// in line.
+    fn because_of(&self, me: Key, stuck: &HashSet<Key>) -> Vec<Key> {
+        let only_stuck = |task: Option<Key>| task.filter(|key| stuck.contains(key));
+        let (look, wants) = match self {
+            Need::End(other) => return only_stuck(Some(*other)).into_iter().collect(),
+            Need::Share(look, wants) => (look, *wants),
+        };
+        let total = look.total.unwrap_or(usize::MAX);
+        // One who asks for more than there is waits for somebody to add some.
+        if wants > total {
+            return Vec::new();
+        }
+        let kept: Vec<(Key, usize)> = {
+            let holders = look.holders.iter();
+            holders.filter_map(|held| Some((only_stuck(held.task)?, held.count))).collect()
+        };
+        let sum = kept.iter().fold(0usize, |sum, (_, count)| sum.saturating_add(*count));
+        if wants > total.saturating_sub(sum) {
+            return kept.into_iter().map(|(key, _)| key).collect();
+        }
+        let mine = look.line.iter().rposition(|(task, _)| *task == Some(me)).unwrap_or(0);
+        let ahead = look.line.iter().take(mine).filter(|(_, asks)| *asks <= total);
+        ahead.filter_map(|(task, _)| only_stuck(*task)).filter(|task| *task != me).collect()
+    }
+}

@@ -1,0 +1,286 @@
+//! A dump: who waits for what, right now.
+//!
+//! Every task left a note where it came to wait (`noted.rs`), and every lock knows who has it
+//! (`sync/desk.rs`). A dump only reads these, so it can be taken at any time, also in the middle of
+//! a step, and it changes nothing.
+//!
+//! ```text
+//!   task 1 (main) runs [step 12, spawned at main.rs:3:5]
+//!   +- task 2 (save) has waited 2s for lock 7, held by task 3 (load) [step 5, ..]
+//!   +- task 3 (load) has waited 2s for a timer, due in 1s [..]
+//! ```
+//!
+//! # Invariants
+//! - Nothing is polled, and nothing of ours is borrowed while a dump is printed.
+//! - Each task is there once, so a dump is as long as there are tasks: of the holders of one
+//!   thing only the first are named, and the tree is indented only so far.
+//!
+//! Tutorial: chapter 19. Before this: `run.rs`. After this: `dump_text.rs`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::Location;
+use std::time::Duration;
+
+use roundelay_runtime::{Key, Moment, Stuck};
+
+use crate::current::current_tasks;
+use crate::noted::{self, Note, Readiness, Wait};
+use crate::stage::Stage;
+use crate::sync::desk;
+use crate::task_info::TaskState;
+use crate::task_table::{Slot, Tasks};
+
+/// Takes a dump of the loop that runs on this thread; outside a loop an empty one.
+///
+/// It may be called anywhere: in a task, in a callback, and from another thread by means of a
+/// [`Spawner`](crate::Spawner), which runs it on the loop. [`Runner::dump`](crate::Runner::dump) is for the time
+/// between two runs.
+///
+/// ```
+/// use std::time::Duration;
+/// use roundelay_executor::{Lock, Runner, TaskBuilder, dump, sleep};
+///
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
+///     let lock = Lock::new(());
+///     let guard = lock.lock().await;
+///     let waits = TaskBuilder::new().name("save").spawn(async move { drop(lock.lock().await) });
+///     sleep(Duration::from_secs(2)).await;
+///     let text = dump().to_string();
+///     assert!(text.contains("task 2 (save) has waited 2s for lock "), "{text}");
+///     assert!(text.contains(", held by task 1 (main)"), "{text}");
+///     drop(guard);
+///     waits.await.unwrap();
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "print_call_graph")]
+#[doc(alias = "capture_call_graph")]
+#[must_use]
+pub fn dump() -> Dump {
+    current_tasks().map_or_else(Dump::default, |tasks| tasks.dump())
+}
+
+/// All tasks of a loop that have not ended, at one moment. `Display` prints them as a tree: each
+/// under the task that spawned it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dump {
+    /// The loop's number.
+    pub loop_id: u64,
+    /// How many turns it had begun.
+    pub turn: u64,
+    /// How many entries were ready.
+    pub ready: usize,
+    /// The tasks, the oldest first.
+    pub tasks: Vec<TaskDump>,
+}
+
+/// What there is to say of one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskDump {
+    /// Its number: unique on its loop, never used again.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The line that spawned it.
+    pub spawned_at: &'static Location<'static>,
+    /// The task that spawned it, if that one has not ended.
+    pub parent: Option<u64>,
+    /// How long it has lived, on the loop's clock.
+    pub age: Duration,
+    /// What it does.
+    pub state: TaskState,
+    /// What it waits for, if it does.
+    pub waits_for: Option<WaitsFor>,
+    /// Nothing else would make it go on: it waits for this alone, and not with a timeout for
+    /// example.
+    pub waits_alone: bool,
+    /// How long it has waited, on the loop's clock.
+    pub waited: Duration,
+    /// How many steps it has begun.
+    pub steps: u32,
+    /// The task in whose step it was last woken. `None`: by the loop itself (a timer, a socket, a
+    /// callback), by another thread, or never; or that task has ended.
+    pub woken_by: Option<u64>,
+    /// Somebody has asked for its end.
+    pub cancel_requested: bool,
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitsFor {
+    /// A timer.
+    Timer {
+        /// When it is due, from now; [`Duration::MAX`] is never.
+        remaining: Duration,
+    },
+    /// A socket.
+    Socket {
+        /// To be written; else to be read.
+        to_write: bool,
+    },
+    /// The end of a task.
+    Task(TaskName),
+    /// A job elsewhere, by its number on the loop.
+    Job(u64),
+    /// A promise.
+    Promise,
+    /// The end of a group's children.
+    Group,
+    /// A lock, a semaphore, a queue, or one of their kind.
+    Sync {
+        /// What it is.
+        kind: &'static str,
+        /// Its number on this thread.
+        number: u64,
+        /// Who has it: the first few.
+        held_by: Vec<HeldBy>,
+        /// How many more have something of it.
+        more: usize,
+    },
+    /// Something that did not say what it is.
+    Unknown,
+}
+
+/// A task, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskName {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+}
+
+/// Somebody who has what others wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldBy {
+    /// Who took it. `None`: somebody outside of tasks, or a task that has ended.
+    pub task: Option<TaskName>,
+    /// How many permits, or one.
+    pub count: usize,
+    /// It was handed to a place in line that the task keeps, and the task has not taken it: it
+    /// takes no notice of that place now. After a few steps, it probably never will.
+    pub untaken: bool,
+    /// Somebody else may have it by now.
+    pub moved: bool,
+}
+
+impl Tasks {
+    pub(crate) fn dump(&self) -> Dump {
+        let mut tasks: Vec<TaskDump> = Vec::with_capacity(self.live());
+        // By the low halves of their numbers, which is how slots name each other.
+        let numbers: HashMap<u32, u64> = {
+            let slots = self.slots.borrow();
+            slots.iter().map(|(_, slot)| (slot.generation, slot.id)).collect()
+        };
+        let keys: BTreeMap<u64, Key> = {
+            let slots = self.slots.borrow();
+            let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
+            live.map(|(index, slot)| (slot.id, Key::new(index as u32, slot.generation))).collect()
+        };
+        let now = self.loop_ref.now();
+        for key in keys.into_values() {
+            let found = self.with(key, |slot| (self.describe(slot, now, &numbers), slot.wait));
+            let Some((mut task, wait)) = found else { continue };
+            if task.state == TaskState::Waiting {
+                task.waits_for = Some(self.in_words(wait));
+            }
+            tasks.push(task);
+        }
+        let (turn, ready) = (self.loop_ref.turn(), self.loop_ref.ready_len());
+        Dump { loop_id: self.loop_ref.id(), turn, ready, tasks }
+    }
+
+    /// Who waits for ever, now that nothing can happen any more.
+    pub(crate) fn who_is_stuck(&self) -> Vec<Stuck> {
+        self.dump().tasks.into_iter().map(TaskDump::stuck).collect()
+    }
+
+    fn describe(&self, slot: &Slot, now: Moment, numbers: &HashMap<u32, u64>) -> TaskDump {
+        let state = match slot.stage {
+            Stage::Out => TaskState::Running,
+            Stage::Main if self.main_is_out.get() => TaskState::Running,
+            _ if slot.scheduled => TaskState::Scheduled,
+            _ => TaskState::Waiting,
+        };
+        TaskDump {
+            id: slot.id,
+            name: slot.display_name(),
+            spawned_at: slot.spawned_at,
+            parent: numbers.get(&slot.parent).copied(),
+            age: now.since(slot.born),
+            state,
+            waits_for: None,
+            waits_alone: slot.waits_alone,
+            waited: now.since(slot.since),
+            steps: slot.polls,
+            woken_by: numbers.get(&slot.woken_by).copied(),
+            cancel_requested: slot.cancel_requested,
+        }
+    }
+
+    pub(crate) fn in_words(&self, wait: Wait) -> WaitsFor {
+        match wait {
+            Wait::Unknown => WaitsFor::Unknown,
+            Wait::Until(deadline) => {
+                let now = self.loop_ref.latest();
+                let never = deadline == Moment::NEVER;
+                WaitsFor::Timer {
+                    remaining: if never { Duration::MAX } else { deadline.since(now) },
+                }
+            }
+            Wait::Source(_, readiness) => {
+                WaitsFor::Socket { to_write: readiness == Readiness::ToWrite }
+            }
+            Wait::Task(key) => self.task_name(key).map_or(WaitsFor::Unknown, WaitsFor::Task),
+            Wait::Job(number) => WaitsFor::Job(number),
+            Wait::Promise => WaitsFor::Promise,
+            Wait::Group => WaitsFor::Group,
+            Wait::Sync(number) => {
+                let Some(seen) = desk::glance(number, HOLDERS_NAMED) else {
+                    return WaitsFor::Unknown;
+                };
+                let more = seen.holders - seen.first.len();
+                let held_by = seen.first.into_iter().map(|holding| HeldBy {
+                    task: holding.task.and_then(|key| self.task_name(key)),
+                    count: holding.count,
+                    untaken: holding.handed.is_some(),
+                    moved: seen.travels,
+                });
+                WaitsFor::Sync { kind: seen.kind, number, held_by: held_by.collect(), more }
+            }
+        }
+    }
+
+    fn task_name(&self, key: Key) -> Option<TaskName> {
+        self.with(key, |slot| TaskName { id: slot.id, name: slot.display_name() })
+    }
+}
+
+impl Slot {
+    /// A step has ended without an end of the task: what does it wait for? `shared`: its waker is
+    /// in strange hands.
+    #[inline]
+    pub(crate) fn note_wait(&mut self, shared: bool, now: Moment) {
+        let Note { wait, wakes } = noted::read();
+        let alone = wakes == 1 && !shared;
+        self.told_stuck &= alone && self.wait == wait;
+        (self.wait, self.waits_alone, self.since) = (wait, alone, now);
+    }
+}
+
+/// How many of those who have the same thing are named.
+const HOLDERS_NAMED: usize = 4;
+
+impl TaskDump {
+    fn stuck(self) -> Stuck {
+        let waits_for = self.waits_for.unwrap_or(WaitsFor::Unknown).to_string();
+        let who = format!("task {} ({})", self.id, self.name);
+        Stuck::new(who, self.spawned_at, waits_for, self.waited)
+    }
+}
