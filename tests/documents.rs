@@ -177,7 +177,7 @@ fn property(block: &str) -> (usize, usize) {
         digits.parse().ok()
     };
     let settings = block.lines().next().filter(|line| line.contains("proptest_config"));
-    let ways = ["cases: ", "with_cases(", "config("];
+    let ways = ["cases: ", "with_cases(", "config(", "properties(", "cases("];
     let cases = settings
         .and_then(|line| ways.iter().find_map(|way| line.split(way).skip(1).find_map(number)));
     (block.matches("#[test]").count(), cases.unwrap_or(256))

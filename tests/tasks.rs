@@ -566,7 +566,7 @@ fn wakes_from_many_threads_are_all_seen() {
 fn a_thread_that_wakes_and_lets_go_of_the_last_waker_is_not_a_deadlock() {
     // B8: between "the inbox is empty" and "nobody has a door" the thread does both. Several at a
     // time, so that the system interrupts them everywhere.
-    fn rounds() {
+    fn many_rounds() {
         let runner = Runner::new().unwrap();
         let (sender, receiver) = mpsc::channel::<(Arc<AtomicBool>, Waker)>();
         let thread = std::thread::spawn(move || {
@@ -593,7 +593,7 @@ fn a_thread_that_wakes_and_lets_go_of_the_last_waker_is_not_a_deadlock() {
         thread.join().unwrap();
     }
     must_end(|| {
-        let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(rounds)).collect();
+        let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(many_rounds)).collect();
         for thread in threads {
             thread.join().unwrap();
         }
