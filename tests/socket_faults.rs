@@ -271,7 +271,7 @@ impl Kind {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::support::properties(64))]
 
     /// Sockets come and go, with news under way or not; each hears its own byte and no other.
     #[test]

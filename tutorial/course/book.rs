@@ -3,13 +3,14 @@
 //! `tutorial/book/SUMMARY.md` lists the pages, as mdBook wants it. A page named `chNN_...md`
 //! is chapter NN and has the ten parts of a chapter, in order.
 //!
-//! Tutorial: the course's tools. Before this: `edition.rs`. After this: `lib.rs`.
+//! Tutorial: the course's tools. Before this: `edition.rs`. After this: `timetable.rs`.
 
 use std::path::{Path, PathBuf};
 
 use crate::directive::{remake, written};
 use crate::exercises::{self, ExerciseCounts};
 use crate::finding::Findings;
+use crate::guide;
 use crate::links;
 use crate::maker::{Counts, Maker};
 use crate::program::Programs;
@@ -135,6 +136,11 @@ pub fn check(root: &Path, programs: &Programs) -> Result<Report, String> {
         }
         for (line, what) in glossary.judge(&page.text, page.words_up_to()) {
             findings.add(&page.path, line, what);
+        }
+        if page.path == Path::new(guide::PAGE) {
+            for (line, what) in guide::judge(root, &page.text) {
+                findings.add(&page.path, line, what);
+            }
         }
         if page.chapter().is_some() {
             for what in missing_parts(&page.text) {

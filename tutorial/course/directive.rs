@@ -15,6 +15,7 @@
 //! | `listing FILE ITEM [ITEM...]` | items of a source file, by name |
 //! | `program NAME` | the whole program of a chapter, and how to run it |
 //! | `output NAME [errors]` | what it writes (`errors`: standard error, too), and which lines are promised |
+//! | `output NAME part PART` | of that the lines between `== PART` and the next `==` |
 //! | `picture NAME` | the timeline of that run, drawn from its own trace |
 //! | `inspect NAME EVENT [TEXT...]` | a link to the first step with that event, and with that text in its sentence |
 //! | `python NAME` | a program in Python beside ours, with its recorded output |
@@ -50,9 +51,11 @@ pub fn remake(
     mut failed: impl FnMut(usize, String),
 ) -> String {
     let mut out = String::with_capacity(page.len());
-    let mut lines = page.lines().enumerate();
+    let lines: Vec<&str> = page.lines().collect();
+    let mut at = 0;
     let mut fenced = false;
-    while let Some((number, line)) = lines.next() {
+    while let Some(&line) = lines.get(at) {
+        at += 1;
         out.push_str(line);
         out.push('\n');
         if line.trim_start().starts_with("```") {
@@ -64,22 +67,17 @@ pub fn remake(
         };
         let mut words = words.split_whitespace().map(str::to_owned);
         let kind = words.next().unwrap_or_default();
-        let directive = Directive { kind, words: words.collect(), line: number + 1 };
-        let mut before = String::new();
-        let mut closed = false;
-        for (_, line) in lines.by_ref() {
-            if line == CLOSES {
-                closed = true;
-                break;
-            }
-            before.push_str(line);
-            before.push('\n');
-        }
-        if !closed {
-            failed(number + 1, format!("the part opened here is never closed by `{CLOSES}`"));
-            out.push_str(&before);
-            break;
-        }
+        let directive = Directive { kind, words: words.collect(), line: at };
+        // Where the next part opens, this one should have been closed: what lies between is prose.
+        let ends = |line: &&str| *line == CLOSES || line.starts_with(OPENS);
+        let length = lines[at..].iter().position(ends);
+        let Some(length) = length.filter(|length| lines[at + length] == CLOSES) else {
+            failed(at, format!("the part opened here is never closed by `{CLOSES}`"));
+            continue;
+        };
+        let before: String =
+            lines[at..at + length].iter().map(|line| format!("{line}\n")).collect();
+        at += length + 1;
         match make(&directive) {
             // A blank line on both sides: Markdown would else take the part for HTML.
             Ok(made) => {
@@ -88,7 +86,7 @@ pub fn remake(
                 out.push_str("\n\n");
             }
             Err(what) => {
-                failed(number + 1, what);
+                failed(directive.line, what);
                 out.push_str(&before);
             }
         }
@@ -159,6 +157,16 @@ mod tests {
         let mut told = Vec::new();
         let page = "<!-- made: quiz x -->\nrest\n";
         assert_eq!(remake(page, |_| Ok(String::new()), |line, _| told.push(line)), page);
+        assert_eq!(told, [1]);
+    }
+
+    #[test]
+    fn a_part_that_is_not_closed_before_the_next_one_opens_takes_no_prose() {
+        let mut told = Vec::new();
+        let page =
+            "<!-- made: quiz x -->\nold\n\nProse.\n\n<!-- made: quiz y -->\nold\n<!-- end -->\n";
+        let made = remake(page, |_| Ok("new".into()), |line, _| told.push(line));
+        assert_eq!(made, page.replace("quiz y -->\nold\n", "quiz y -->\n\nnew\n\n"));
         assert_eq!(told, [1]);
     }
 

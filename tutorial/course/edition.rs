@@ -5,7 +5,7 @@
 //! is fetched: no font, no script, no picture from elsewhere. Light or dark follows the
 //! system, and a button changes it for the page.
 //!
-//! Tutorial: the course's tools. Before this: `links.rs`. After this: `book.rs`.
+//! Tutorial: the course's tools. Before this: `guide.rs`. After this: `book.rs`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 //! same place in each of them is marked *always*; the others *may differ*. The mark is
 //! computed, never typed, and the check runs it again.
 //!
-//! Tutorial: the course's tools. Before this: `program.rs`. After this: `quiz.rs`.
+//! Tutorial: the course's tools. Before this: `python.rs`. After this: `quiz.rs`.
 
 /// How many schedules are tried, besides the usual one.
 pub const SEEDS: u64 = 24;

@@ -5,14 +5,19 @@
 //! and this crate makes them and compares. In reading order:
 //!
 //! - [`finding`], what a check tells; [`listing`], an item cut out by its name;
-//! - [`program`], a chapter's program run as a reader would; [`label`], what of its output is a promise;
-//! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`build_step`]; [`maker`], who makes them;
-//! - [`words`], one word per idea; [`links`]; [`edition`], the book as HTML; [`book`], all pages together.
+//! - [`program`], a chapter's program run as a reader would; [`python`], those in Python, played again;
+//! - [`label`], what of an output is a promise;
+//! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`build_step`]; [`maker`], who
+//!   makes them;
+//! - [`words`], one word per idea; [`links`]; [`guide`], the files and their chapters;
+//! - [`edition`], the book as HTML; [`book`], all pages together; [`timetable`], a course in days;
+//! - [`pack`], the folder for a class.
 #![forbid(unsafe_code)]
 
 pub mod finding;
 pub mod listing;
 pub mod program;
+pub mod python;
 pub mod label;
 pub mod quiz;
 pub mod directive;
@@ -21,5 +26,8 @@ pub mod build_step;
 pub mod maker;
 pub mod words;
 pub mod links;
+pub mod guide;
 pub mod edition;
 pub mod book;
+pub mod timetable;
+pub mod pack;

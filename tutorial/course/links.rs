@@ -4,7 +4,7 @@
 //! the same or another page, pictures, and source files named between backquotes, such as
 //! `runtime/ready.rs`. Links to the outside are not followed: a check needs no network.
 //!
-//! Tutorial: the course's tools. Before this: `words.rs`. After this: `edition.rs`.
+//! Tutorial: the course's tools. Before this: `words.rs`. After this: `guide.rs`.
 
 use std::path::{Path, PathBuf};
 

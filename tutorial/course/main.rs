@@ -10,7 +10,11 @@ use clap::{Parser, Subcommand};
 
 use roundelay_course::book::{self, Report};
 use roundelay_course::edition;
+use roundelay_course::finding::Findings;
+use roundelay_course::pack;
 use roundelay_course::program::Programs;
+use roundelay_course::python;
+use roundelay_course::timetable;
 
 /// Keeps the course true: checks it, accepts what has changed, writes its editions
 #[derive(Debug, Parser)]
@@ -31,6 +35,26 @@ enum Command {
         /// Where to
         #[arg(default_value = "target/course")]
         folder: PathBuf,
+    },
+    /// Write the folder for a class: the book, the sources, the exercises without their solutions
+    Pack {
+        /// Where to: a new folder
+        folder: PathBuf,
+        /// With every crate that is needed, so that learners need no network
+        #[arg(long)]
+        vendor: bool,
+    },
+    /// Print the course in days, with breaks, from the minutes in the notes for teachers
+    Schedule {
+        /// In how many days
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=30))]
+        days: u32,
+    },
+    /// Run the programs in Python again, and say which of them writes something else than what was recorded
+    Python {
+        /// Record what they write now
+        #[arg(long)]
+        record: bool,
     },
     /// Run a chapter's program and write its page of the inspector, opened at a step
     Show {
@@ -55,8 +79,21 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<ExitCode, String> {
     let root = root()?;
+    if let Command::Python { record } = command {
+        python::version()?;
+        let mut findings = Findings::default();
+        let count = python::replay(&root, *record, &mut findings)?;
+        findings.0.iter().for_each(|finding| println!("{finding}"));
+        println!("{count} programs in Python: {} findings", findings.0.len());
+        return Ok(if findings.0.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    if let Command::Schedule { days } = command {
+        print!("{}", timetable::plan(&timetable::lessons(&root)?, *days));
+        return Ok(ExitCode::SUCCESS);
+    }
     let programs = Programs::build(&root)?;
     match command {
+        Command::Python { .. } | Command::Schedule { .. } => unreachable!("done above"),
         Command::Check => {
             let report = book::check(&root, &programs)?;
             tell(&report);
@@ -80,6 +117,14 @@ fn run(command: &Command) -> Result<ExitCode, String> {
             let pages = book::pages(&root)?;
             let files = edition::write(&root, &pages, &programs, folder)?;
             println!("wrote {files} files; open {}", folder.join("index.html").display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Pack { folder, vendor } => {
+            let files = pack::write(&root, &programs, folder, *vendor)?;
+            println!(
+                "packed {files} files and crates; learners begin with {}",
+                folder.join("START.md").display()
+            );
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { program, step } => {

@@ -39,7 +39,7 @@ pub struct Counts {
 pub struct Maker<'a> {
     root: &'a Path,
     programs: &'a Programs,
-    runs: RefCell<HashMap<String, Ran>>,
+    runs: RefCell<HashMap<(String, Option<u64>), Ran>>,
     /// Files beside the pages that are made, too: pictures. Path from the root, and content.
     pub files: RefCell<Vec<(PathBuf, Vec<u8>)>>,
     /// What was made so far.
@@ -67,8 +67,9 @@ impl<'a> Maker<'a> {
         match (part.kind.as_str(), words.as_slice()) {
             ("listing", [file, items @ ..]) if !items.is_empty() => self.listing(file, items),
             ("program", [name]) => self.program(name),
-            ("output", [name]) => self.output(name, false),
-            ("output", [name, "errors"]) => self.output(name, true),
+            ("output", [name]) => self.output(name, |ran| ran.shown(false)),
+            ("output", [name, "errors"]) => self.output(name, |ran| ran.shown(true)),
+            ("output", [name, "part", part]) => self.part_of_output(name, part),
             ("picture", [name]) => self.picture(name),
             ("inspect", [name, event, rest @ ..]) => self.inspect(name, event, rest),
             ("python", [name]) => self.python(name),
@@ -111,23 +112,32 @@ impl<'a> Maker<'a> {
         Ok(format!("```sh\ncargo run --example {name}\n```\n\n`{file}`\n\n```rust\n{text}```\n"))
     }
 
-    fn ran(&self, name: &str) -> Result<Ran, String> {
-        if let Some(ran) = self.runs.borrow().get(name) {
+    /// Its run under the schedule of `seed`, or the usual one.
+    fn ran(&self, name: &str, seed: Option<u64>) -> Result<Ran, String> {
+        let key = (name.to_owned(), seed);
+        if let Some(ran) = self.runs.borrow().get(&key) {
             return Ok(ran.clone());
         }
-        let ran = self.programs.run(name, None, None)?;
-        self.runs.borrow_mut().insert(name.to_owned(), ran.clone());
+        let ran = self.programs.run(name, seed, None)?;
+        self.runs.borrow_mut().insert(key, ran.clone());
         Ok(ran)
     }
 
-    fn output(&self, name: &str, errors: bool) -> Result<String, String> {
-        let usual = self.ran(name)?.shown(errors);
+    fn output(&self, name: &str, shown: impl Fn(&Ran) -> String) -> Result<String, String> {
+        let usual = shown(&self.ran(name, None)?);
         let mut others = Vec::new();
         for seed in 1..=SEEDS {
-            others.push(self.programs.run(name, Some(seed), None)?.shown(errors));
+            others.push(shown(&self.ran(name, Some(seed))?));
         }
         self.counts.borrow_mut().outputs += 1;
         Ok(format!("```text\n{usual}```\n\n{}\n", label(&usual, &others)))
+    }
+
+    fn part_of_output(&self, name: &str, part: &str) -> Result<String, String> {
+        if self.ran(name, None)?.part(part).is_empty() {
+            return Err(format!("`{name}` writes nothing between `== {part}` and the next `==`"));
+        }
+        self.output(name, |ran| ran.part(part))
     }
 
     /// The trace of `name` in the format that `extension` says.
@@ -190,7 +200,7 @@ impl<'a> Maker<'a> {
         self.counts.borrow_mut().questions += quiz.question.len();
         let computed = |key: &crate::quiz::Key| {
             self.counts.borrow_mut().keys += 1;
-            let output = self.ran(&key.program)?.output;
+            let output = self.ran(&key.program, None)?.output;
             match key.line {
                 0 => Ok(output.lines().collect::<Vec<_>>().join(", ")),
                 line => output

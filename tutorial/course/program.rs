@@ -7,7 +7,7 @@
 //! # Invariants
 //! - No program can hang the check: one that takes longer than a minute is killed and told.
 //!
-//! Tutorial: the course's tools. Before this: `listing.rs`. After this: `label.rs`.
+//! Tutorial: the course's tools. Before this: `listing.rs`. After this: `python.rs`.
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -53,6 +53,15 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// The lines between `== part` and the next line that begins with `==`: a program may show several things.
+    pub fn part(&self, part: &str) -> String {
+        let from_it = self.output.lines().skip_while(|line| line.strip_prefix("== ") != Some(part));
+        let lines = from_it.skip(1).take_while(|line| !line.starts_with("=="));
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+}
+
 impl Programs {
     /// The programs beside the command or the test that runs now: cargo puts them into `examples`.
     ///
@@ -68,6 +77,16 @@ impl Programs {
             .ok_or_else(|| {
                 "the programs are not built: `cargo build --examples` builds them".into()
             })
+    }
+
+    /// The programs that lie in `folder`.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Programs { folder: folder.into() }
+    }
+
+    /// Where they lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Has cargo build the programs, as part of the profile that this command was built with.
@@ -102,7 +121,6 @@ impl Programs {
     /// A sentence: there is no such program, or it had to be killed.
     pub fn run(&self, name: &str, seed: Option<u64>, trace: Option<&Path>) -> Result<Ran, String> {
         let mut command = Command::new(self.folder.join(name));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("ROUNDELAY_SCHEDULE").env_remove("ROUNDELAY_TRACE");
         command.env_remove("ROUNDELAY_DEBUG").env_remove("RUST_BACKTRACE");
         if let Some(seed) = seed {
@@ -111,42 +129,43 @@ impl Programs {
         if let Some(trace) = trace {
             command.env("ROUNDELAY_TRACE", trace);
         }
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("the program `{name}` could not be started: {error}"))?;
-        let (done, finished) = mpsc::channel::<()>();
-        let (mut out, mut err) =
-            (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
-        let errors = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            let read = err.read_to_end(&mut text);
-            read.map(|_| text)
-        });
-        let output = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            let read = out.read_to_end(&mut text);
-            // The other end may have given up: then nobody wants to know.
-            let _ = done.send(());
-            read.map(|_| text)
-        });
-        let in_time = finished.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Timeout);
-        if !in_time {
-            child
-                .kill()
-                .map_err(|error| format!("`{name}` hangs and cannot be killed: {error}"))?;
-        }
-        let status = child.wait().map_err(|error| format!("`{name}` was lost: {error}"))?;
-        if !in_time {
-            return Err(format!(
-                "`{name}` took longer than {} s and was killed",
-                PATIENCE.as_secs()
-            ));
-        }
-        let text = |read: std::thread::JoinHandle<std::io::Result<Vec<u8>>>| {
-            let bytes = read.join().expect("reading does not panic");
-            let bytes = bytes.map_err(|error| format!("`{name}` could not be read: {error}"))?;
-            String::from_utf8(bytes).map_err(|_| format!("`{name}` wrote what is not UTF-8"))
-        };
-        Ok(Ran { output: text(output)?, errors: text(errors)?, status: status.code() })
+        watch(command, name)
     }
+}
+
+/// Runs `command`, which is the program `name`, to its end: or kills it when that takes too long.
+pub(crate) fn watch(mut command: Command, name: &str) -> Result<Ran, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("the program `{name}` could not be started: {error}"))?;
+    let (done, finished) = mpsc::channel::<()>();
+    let (mut out, mut err) =
+        (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    let errors = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let read = err.read_to_end(&mut text);
+        read.map(|_| text)
+    });
+    let output = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let read = out.read_to_end(&mut text);
+        // The other end may have given up: then nobody wants to know.
+        let _ = done.send(());
+        read.map(|_| text)
+    });
+    let in_time = finished.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Timeout);
+    if !in_time {
+        child.kill().map_err(|error| format!("`{name}` hangs and cannot be killed: {error}"))?;
+    }
+    let status = child.wait().map_err(|error| format!("`{name}` was lost: {error}"))?;
+    if !in_time {
+        return Err(format!("`{name}` took longer than {} s and was killed", PATIENCE.as_secs()));
+    }
+    let text = |read: std::thread::JoinHandle<std::io::Result<Vec<u8>>>| {
+        let bytes = read.join().expect("reading does not panic");
+        let bytes = bytes.map_err(|error| format!("`{name}` could not be read: {error}"))?;
+        String::from_utf8(bytes).map_err(|_| format!("`{name}` wrote what is not UTF-8"))
+    };
+    Ok(Ran { output: text(output)?, errors: text(errors)?, status: status.code() })
 }
