@@ -208,6 +208,24 @@ fn no_more_than_the_limit_are_served_at_once_and_the_next_comes_when_one_ends() 
 }
 
 #[test]
+fn a_full_server_that_waits_for_room_is_not_said_to_wait_for_itself() {
+    let (runner, reports) = reporting_runner();
+    runner
+        .run(async {
+            let script = Script::new([Ok(30), Ok(10), Ok(5)]);
+            let server = ServerBuilder::new().max_connections(2);
+            let server = server.serve(script, async |time, _| {
+                sleep(ms(time.into())).await;
+                io::Result::Ok(())
+            });
+            sleep(ms(100)).await;
+            assert_eq!((server.connections(), server.accepted()), (0, 3));
+        })
+        .unwrap();
+    assert_eq!(reports.take(), [""; 0]);
+}
+
+#[test]
 #[should_panic(expected = "a server with room for no connection would never serve anybody")]
 fn a_limit_of_none_is_refused() {
     let _ = ServerBuilder::new().max_connections(0);

@@ -121,6 +121,11 @@ impl<Asked: Count> Desk<Asked> {
         self.total.set(Some(total));
     }
 
+    /// What is taken is given to other tasks: who took it says nothing of who has it.
+    pub(crate) fn let_travel(&self) {
+        self.travels.set(true);
+    }
+
     /// Somebody in line was handed something.
     pub(crate) fn hand(&self, ticket: Ticket, standing: &Standing<Asked>) {
         if self.total.get().is_some() {
