@@ -16,6 +16,8 @@
 //! - A task counts as stuck only if it waits for this one thing alone: with a timeout, in a
 //!   cancel scope, as one arm of a select, or under a foreign combinator it may go on.
 //! - That somebody might cancel one of them from outside does not count as a way out.
+//! - Permits of a semaphore are no part of a circle: they are taken by one task and given to others as a
+//!   matter of course, and who has them is not certain. (A stuck loop lists who waits for them.)
 //! - A guard counts as its taker's. Where guards are handed from task to task nothing is
 //!   reported once a guard was seen to come back from another task. Until then, a task that waits
 //!   for a lock whose guard it has given away may be suspected wrongly.

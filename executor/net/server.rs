@@ -303,7 +303,7 @@ where
     let closing = closing;
     let listener = listener;
     let house = &closing.house;
-    let room = Semaphore::travelling(limit);
+    let room = Semaphore::new(limit);
     let mut pause = None;
     loop {
         let place = room.acquire().await;

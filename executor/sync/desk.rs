@@ -121,11 +121,6 @@ impl<Asked: Count> Desk<Asked> {
         self.total.set(Some(total));
     }
 
-    /// What is taken is given to other tasks: who took it says nothing of who has it.
-    pub(crate) fn let_travel(&self) {
-        self.travels.set(true);
-    }
-
     /// Somebody in line was handed something.
     pub(crate) fn hand(&self, ticket: Ticket, standing: &Standing<Asked>) {
         if self.total.get().is_some() {
@@ -217,7 +212,9 @@ impl<Asked: Count> Entered for Desk<Asked> {
 
     fn holders(&self) -> Option<(usize, Vec<Holding>)> {
         let (holders, total) = (self.holders.borrow(), self.total.get()?);
-        let sure = !self.travels.get();
+        // Permits are taken by one task and given to another as a matter of course: whoever accepts
+        // connections takes one for each, and waits for the next.
+        let sure = !self.travels.get() && !self.kind.ends_with("semaphore");
         (sure && holders.len() <= MOST_HOLDERS && self.line.borrow().len() <= LONGEST_LINE)
             .then(|| (total, holders.clone()))
     }

@@ -73,14 +73,6 @@ impl Semaphore {
         Semaphore::of_kind("semaphore", permits)
     }
 
-    /// One whose permits are taken by one task and kept by others, so that whoever took them all
-    /// and waits does not wait for itself.
-    pub(crate) fn travelling(permits: usize) -> Semaphore {
-        let semaphore = Semaphore::new(permits);
-        semaphore.shared.line.let_travel();
-        semaphore
-    }
-
     /// Waits for a permit. With one to spare and nobody in line it does not wait at all.
     ///
     /// *Cancel safety: loses its place* in the line. A permit that it was just granted goes

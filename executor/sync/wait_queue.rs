@@ -103,11 +103,6 @@ impl<T, Asked: Count> WaitQueue<T, Asked> {
         self.desk.set_total(total);
     }
 
-    /// See [`Desk::let_travel`].
-    pub(crate) fn let_travel(&self) {
-        self.desk.let_travel();
-    }
-
     /// As [`WaitQueue::join`], and says what it asks for.
     pub(crate) fn join_asking(
         &self,
