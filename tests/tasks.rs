@@ -575,7 +575,7 @@ fn a_thread_that_wakes_and_lets_go_of_the_last_waker_is_not_a_deadlock() {
                 waker.wake();
             }
         });
-        for round in 0..rounds(4000) {
+        for round in 0..support::rounds(4000) {
             let flag = Arc::new(AtomicBool::new(false));
             let mut sent = false;
             let outcome = runner.run(poll_fn(|cx| {
