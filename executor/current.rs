@@ -88,8 +88,10 @@ impl Waiter {
     /// The same, as something a timer or a socket can call.
     pub(crate) fn callback(cx: &Context<'_>) -> Callback {
         if let Some(key) = with_current(|tasks| tasks.owner_of(cx.waker())) {
+            noted::count_wake(1);
             return Callback::Notify(key);
         }
+        noted::count_wake(2);
         let waker = cx.waker().clone();
         Callback::new(move || waker.wake())
     }

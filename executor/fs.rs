@@ -5,13 +5,9 @@
 //! [`to_thread`](crate::to_thread()): a few microseconds dearer, and the loop turns meanwhile. Whoever
 //! does a hundred small things to files puts all of them into one `to_thread` of their own.
 //!
-//! For all of them:
-//!
-//! # Errors
-//! Those of std; and an error of the kind `Other` if the thread pool is closed.
-//!
-//! *Cancel safety: loses data.* What has begun goes on to its end in its thread; what it gives
-//! is dropped. A write that is given up may be done in part or whole, or not at all.
+//! For all of them: the errors are std's, and one of the kind `Other` if the thread pool is
+//! closed. Giving up takes back what has not begun; what has begun goes on to its end in its
+//! thread, and what it gives is dropped.
 //!
 //! ```
 //! use roundelay_executor::{fs, run};
@@ -36,50 +32,95 @@ use std::path::{Path, PathBuf};
 use crate::to_thread::to_thread;
 
 /// All bytes of a file.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
 pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     of(path, blocking::read).await
 }
 
 /// A file's text, which must be UTF-8.
+///
+/// # Errors
+/// What the system says; `InvalidData` if it is not UTF-8.
+///
+/// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
 pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
     of(path, blocking::read_to_string).await
 }
 
 /// Makes a file of `contents`, in the place of one that is there. Whoever reads it meanwhile may
 /// see a part: write beside it and [`rename`].
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: loses data.* It may be done in part or whole, or not at all.
 pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
     let contents = contents.as_ref().to_owned();
     of(path, move |path| blocking::write(path, contents)).await
 }
 
 /// Copies a file's bytes and permissions, and says how many bytes they were.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: loses data.* It may be done in part or whole, or not at all.
 pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
     let to = to.as_ref().to_owned();
     of(from, move |from| blocking::copy(from, to)).await
 }
 
 /// Gives a file another name, in the place of one that has it.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: loses data.* It may be done or not.
 pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
     let to = to.as_ref().to_owned();
     of(from, move |from| blocking::rename(from, to)).await
 }
 
 /// Removes a file.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: loses data.* It may be done or not.
 pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
     of(path, blocking::remove_file).await
 }
 
 /// Makes a folder, and those above it that are missing.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: loses data.* It may be done in part or whole, or not at all.
 pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
     of(path, blocking::create_dir_all).await
 }
 
 /// Removes a folder and all that is in it.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: loses data.* It may be done in part or whole, or not at all.
 pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
     of(path, blocking::remove_dir_all).await
 }
 
 /// The paths of all that is in a folder, sorted.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<PathBuf>> {
     of(path, |path| {
         let entries = blocking::read_dir(path)?;
@@ -92,11 +133,21 @@ pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<PathBuf>> {
 }
 
 /// What the system knows of a file: its size, its kind, its times.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
 pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     of(path, blocking::metadata).await
 }
 
 /// The path without detours: absolute, and with every link followed.
+///
+/// # Errors
+/// What the system says.
+///
+/// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
 pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     of(path, blocking::canonicalize).await
 }

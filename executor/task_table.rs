@@ -224,14 +224,6 @@ pub(crate) trait Listener {
 }
 
 impl Waiter {
-    /// The task that it stands for, if that is known.
-    pub(crate) fn task(&self) -> Option<Key> {
-        match self {
-            Waiter::Task(_, key) => Some(*key),
-            Waiter::Other(_) | Waiter::Listener(_) => None,
-        }
-    }
-
     /// Wakes it. A foreign waker is foreign code: its panic is reported, and is no business
     /// of whoever wakes.
     #[inline]

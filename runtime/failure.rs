@@ -29,7 +29,8 @@ pub enum FailureKind {
     TaskFailed,
     /// A destructor panicked while the loop let go of something.
     DestructorPanicked,
-    /// A warning of the debug mode: a callback or a task's step held up the loop for too long.
+    /// A warning of the debug mode or of the watchdog: a callback or a task's step held up the loop
+    /// for too long.
     TooSlow,
     /// A warning of the debug mode: the loop was closed while the task had not ended.
     LeftBehind,
@@ -163,8 +164,11 @@ pub fn panic_message(payload: &(dyn Any + Send)) -> String {
 /// Drops a panic's payload, whose own destructor might panic again.
 fn drop_quietly(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // A payload whose destructor panics with a payload whose destructor panics: let it be.
-        std::mem::forget(second);
+        // A text can be dropped. Anything else might be a payload whose destructor panics with a
+        // payload whose destructor panics: let it be.
+        if !second.is::<&'static str>() && !second.is::<String>() {
+            std::mem::forget(second);
+        }
     }
 }
 

@@ -68,8 +68,8 @@ const LEVELS: usize = (u64::BITS - NARROWEST_BITS).div_ceil(BITS_PER_LEVEL) as u
 
 impl FarTimers {
     pub(crate) fn new() -> FarTimers {
-        let levels = std::array::from_fn(|_| Level::new());
-        FarTimers { horizon: Moment::START, levels: Box::new(levels) }
+        let levels = Box::new([const { Level::new() }; LEVELS]);
+        FarTimers { horizon: Moment::START, levels }
     }
 
     /// Earlier deadlines do not belong here.
@@ -173,8 +173,8 @@ impl FarTimers {
 }
 
 impl Level {
-    fn new() -> Level {
-        Level { occupied: 0, piles: std::array::from_fn(|_| Vec::new()) }
+    const fn new() -> Level {
+        Level { occupied: 0, piles: [const { Vec::new() }; PILES] }
     }
 }
 

@@ -21,7 +21,7 @@ use roundelay::{
 };
 use support::{
     Log, Reports, in_a_process, in_a_process_with, ms, must_end, on_drop, panicking_waker,
-    poll_once, virtual_loop,
+    poll_once, rounds, virtual_loop,
 };
 
 // ---- O01: the ready queue ---------------------------------------------------------------
@@ -156,10 +156,10 @@ fn a_cancelled_callback_is_dropped_at_once_and_may_schedule_from_its_destructor(
 
 #[test]
 fn a_million_callbacks_are_called_each_once_and_in_order() {
-    const MANY: u32 = 1_000_000;
+    let many = rounds(1_000_000);
     let event_loop = virtual_loop();
     let next = Rc::new(Cell::new(0));
-    for n in 0..MANY {
+    for n in 0..many {
         let next = Rc::clone(&next);
         event_loop
             .call_soon(move || {
@@ -169,7 +169,7 @@ fn a_million_callbacks_are_called_each_once_and_in_order() {
             .unwrap();
     }
     event_loop.run_once().unwrap();
-    assert_eq!(next.get(), MANY);
+    assert_eq!(next.get(), many);
 }
 
 #[test]
@@ -533,6 +533,7 @@ fn the_policy_stop_finishes_the_turn_and_returns_the_first_failure() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn the_policy_report_writes_to_standard_error_and_goes_on() {
     let name = "the_policy_report_writes_to_standard_error_and_goes_on";
     let ended = in_a_process(name, || {
@@ -548,6 +549,7 @@ fn the_policy_report_writes_to_standard_error_and_goes_on() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_failure_is_survived_when_standard_error_cannot_be_written() {
     let name = "a_failure_is_survived_when_standard_error_cannot_be_written";
     let full = File::options().write(true).open("/dev/full").unwrap();
@@ -575,6 +577,7 @@ fn a_destructor_that_panics_while_the_loop_closes_is_reported_and_the_rest_is_dr
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_failure_while_the_loop_closes_is_told_even_if_the_policy_is_to_stop() {
     let name = "a_failure_while_the_loop_closes_is_told_even_if_the_policy_is_to_stop";
     let ended = in_a_process(name, || {
@@ -842,7 +845,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(300))]
 
     #[test]
     fn any_program_of_callbacks_runs_as_the_plain_model_says(program in acts()) {

@@ -16,7 +16,7 @@ use roundelay::{
     Moment, Queue, Runner, Semaphore, Task, TaskEnd, TaskError, current_loop, promise,
     runtime::Event, sleep, spawn, timeout, yield_now,
 };
-use support::{Log, ms, must_end, on_drop, reporting_runner, run_virtual};
+use support::{Log, ms, must_end, on_drop, reporting_runner, rounds, run_virtual};
 
 fn turn() -> u64 {
     current_loop().unwrap().turn()
@@ -387,7 +387,7 @@ fn a_million_cancelled_waits_leave_nothing_behind() {
     // B13, on one semaphore, one queue and one sleeping loop. Counted, not measured.
     run_virtual(async {
         let (semaphore, queue) = (Semaphore::new(0), Queue::<u8>::bounded(1));
-        for _ in 0..50_000 {
+        for _ in 0..rounds(50_000) {
             let (mut permit, mut item) = (semaphore.acquire(), queue.get());
             assert!(support::poll_now(&mut permit).await.is_pending());
             assert!(support::poll_now(&mut item).await.is_pending());
@@ -410,7 +410,7 @@ enum Deed {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(400))]
 
     /// A task waits for a promise while somebody resolves, cancels and gives way in any order.
     /// B43: the outcome and the answers of `cancel` and `resolve` always fit together, and the

@@ -165,7 +165,7 @@ fn play<F: Future>(program: F) -> F::Output {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(200))]
 
     #[test]
     fn gather_gives_all_or_the_first_failure_and_then_the_others_go_on(

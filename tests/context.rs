@@ -499,7 +499,7 @@ fn waits(act: &Act) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::support::properties(200))]
 
     #[test]
     fn every_piece_of_a_program_sees_the_values_that_a_plain_model_gives_it(program in acts()) {

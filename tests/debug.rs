@@ -82,6 +82,7 @@ fn without_debug_mode_nobody_is_warned() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn the_environment_turns_debug_mode_on() {
     let program = std::env::current_exe().unwrap();
     for (value, debug) in [("1", "true"), ("0", "false"), ("", "false")] {

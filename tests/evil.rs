@@ -36,7 +36,9 @@ use roundelay::{
     move_on_after, promise, race_tasks, runtime::Event, select, sleep, spawn, task_group, timeout,
     to_thread, try_gather, with_cleanup, yield_now,
 };
-use support::{Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual};
+use support::{
+    Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, rounds, run_virtual,
+};
 
 // ---- the storm's vocabulary -------------------------------------------------------------------
 
@@ -1237,7 +1239,7 @@ fn any_storm_passes_and_leaves_nothing_behind() {
         // so that nobody loses patience.
         let cases = std::env::var("ROUNDELAY_STORMS").ok().and_then(|cases| cases.parse().ok());
         let config = ProptestConfig {
-            cases: cases.unwrap_or(300),
+            cases: cases.unwrap_or(support::cases(300)),
             failure_persistence: None,
             // See `smallest`.
             max_shrink_iters: 0,
@@ -1458,7 +1460,7 @@ fn a_chain_of_outputs_each_holding_the_next_ones_handle_is_dropped_without_a_dee
     in_a_process(name, || {
         run_virtual(async {
             let mut last = None;
-            for _ in 0..100_000 {
+            for _ in 0..rounds(100_000) {
                 let next = last.take();
                 last = Some(spawn(async move { Link(next) }));
             }
@@ -1477,7 +1479,7 @@ fn a_chain_of_promises_each_abandoned_by_the_one_before_takes_no_stack() {
         run_virtual(async {
             let (first, mut waits) = promise::<()>();
             let mut tasks = Vec::new();
-            for _ in 0..100_000 {
+            for _ in 0..rounds(100_000) {
                 let (next, waits_next) = promise::<()>();
                 let waits = std::mem::replace(&mut waits, waits_next);
                 tasks.push(spawn(async move {

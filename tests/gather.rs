@@ -11,7 +11,7 @@ use roundelay::{
     GatherCause, Task, TaskError, gather, gather_all, promise, sleep, spawn, timeout, try_gather,
     yield_now,
 };
-use support::{Census, Log, ms, poll_now, reporting_runner, run_virtual};
+use support::{Census, Log, ms, poll_now, reporting_runner, rounds, run_virtual};
 
 #[test]
 fn results_come_in_the_order_of_the_argument_whatever_the_order_of_finishing() {
@@ -264,7 +264,7 @@ fn a_child_that_is_cancelled_from_inside_is_an_error_and_its_siblings_go_on() {
 fn ten_thousand_gathered_futures_leave_nothing_behind() {
     let census = Census::new();
     run_virtual(async {
-        let outcomes = gather_all((0..10_000).map(|n| {
+        let outcomes = gather_all((0..rounds(10_000)).map(|n| {
             let guard = census.born();
             async move {
                 yield_now().await;
@@ -273,7 +273,7 @@ fn ten_thousand_gathered_futures_leave_nothing_behind() {
             }
         }))
         .await;
-        assert!(outcomes.into_iter().map(Result::unwrap).eq(0..10_000));
+        assert!(outcomes.into_iter().map(Result::unwrap).eq(0..rounds(10_000)));
         assert_eq!(census.alive(), 0);
     });
 }
@@ -454,7 +454,7 @@ fn a_child_may_drop_the_gather_that_owns_it() {
 
 #[test]
 fn a_thousand_gathers_one_inside_the_other_are_dropped_without_overflowing_the_stack() {
-    fn nested(census: Census, depth: u32) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
+    fn nested(census: Census, depth: usize) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
         let guard = census.born();
         Box::pin(async move {
             let _guard = guard;
@@ -464,13 +464,13 @@ fn a_thousand_gathers_one_inside_the_other_are_dropped_without_overflowing_the_s
             }
         })
     }
-    let census = Census::new();
+    let (census, depth) = (Census::new(), rounds(1000));
     run_virtual(async {
-        let outermost = gather_all([nested(census.clone(), 1000)]);
-        for _ in 0..1001 {
+        let outermost = gather_all([nested(census.clone(), depth)]);
+        for _ in 0..=depth {
             yield_now().await;
         }
-        assert_eq!(census.alive(), 1001);
+        assert_eq!(census.alive(), depth + 1);
         drop(outermost);
         assert_eq!(census.alive(), 0, "the deepest too");
     });

@@ -156,6 +156,7 @@ fn a_loop_that_somebody_stops_from_inside_refuses_later_calls() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_job_that_does_not_end_is_left_behind_after_the_patience() {
     let ended = in_a_process("a_job_that_does_not_end_is_left_behind_after_the_patience", || {
         let background = LoopThread::builder().patience(ms(1)).start().unwrap();

@@ -17,8 +17,8 @@ use roundelay::{
     spawn, yield_now,
 };
 use support::{
-    Census, Log, Reports, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual,
-    virtual_runner,
+    Census, Log, Reports, in_a_process, ms, must_end, on_drop, reporting_runner, rounds,
+    run_virtual, virtual_runner,
 };
 
 // ---- what comes back ------------------------------------------------------------------------
@@ -416,6 +416,7 @@ fn a_stop_policy_failure_in_the_middle_ends_the_run() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_stop_policy_failure_during_the_shutdown_is_told_and_every_task_still_unwinds_by_itself() {
     let name =
         "a_stop_policy_failure_during_the_shutdown_is_told_and_every_task_still_unwinds_by_itself";
@@ -620,7 +621,7 @@ fn a_call_that_arrives_just_as_the_loop_falls_asleep_wakes_it() {
                 proxy.stop();
             }
         });
-        for _ in 0..5000 {
+        for _ in 0..rounds(5000) {
             to_thread.send(()).unwrap();
             event_loop.run_forever().unwrap();
         }

@@ -143,6 +143,31 @@ fn a_client_that_leaves_before_it_is_accepted_does_not_end_the_listener() {
 }
 
 #[test]
+fn closing_a_connection_that_the_peer_has_reset_is_no_error() {
+    on_a_loop(async || {
+        for how in ["close", "shutdown", "drop of a half"] {
+            let listener = TcpListener::bind(ANYWHERE).unwrap();
+            let theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            socket2::SockRef::from(&theirs).set_linger(Some(ms(0))).unwrap();
+            drop(theirs);
+            // From here on the connection is gone, and the system says NotConnected.
+            let error = stream.read(&mut [0; 8]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+            match how {
+                "close" => stream.close().await.unwrap(),
+                // Who asks the system itself has its own answer.
+                "shutdown" => {
+                    let error = stream.shutdown(std::net::Shutdown::Write).unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::NotConnected);
+                }
+                _ => drop(stream.into_split().1),
+            }
+        }
+    });
+}
+
+#[test]
 fn urgent_data_does_not_hide_what_comes_after_it() {
     on_a_loop(async || {
         let listener = TcpListener::bind(ANYWHERE).unwrap();
@@ -246,7 +271,7 @@ impl Kind {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::support::properties(64))]
 
     /// Sockets come and go, with news under way or not; each hears its own byte and no other.
     #[test]

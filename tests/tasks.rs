@@ -20,7 +20,7 @@ use roundelay::{
     current_task, gather_all, promise, sleep, spawn, yield_now,
 };
 use support::{
-    Census, Crowd, Log, in_a_process, ms, must_end, on_drop, poll_now, reporting_runner,
+    Census, Crowd, Log, in_a_process, ms, must_end, on_drop, poll_now, reporting_runner, rounds,
     run_virtual, virtual_runner,
 };
 
@@ -575,7 +575,7 @@ fn a_thread_that_wakes_and_lets_go_of_the_last_waker_is_not_a_deadlock() {
                 waker.wake();
             }
         });
-        for round in 0..4000 {
+        for round in 0..rounds(4000) {
             let flag = Arc::new(AtomicBool::new(false));
             let mut sent = false;
             let outcome = runner.run(poll_fn(|cx| {
@@ -683,6 +683,7 @@ fn wakers_tasks_and_sleeps_may_be_dropped_by_a_dying_thread() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn a_runner_with_live_tasks_may_be_dropped_by_a_dying_thread() {
     thread_local! {
         static RUNNER: RefCell<Option<Runner>> = const { RefCell::new(None) };
@@ -718,10 +719,10 @@ fn a_runner_with_live_tasks_may_be_dropped_by_a_dying_thread() {
 
 #[test]
 fn a_hundred_thousand_tasks_run_and_leave_nothing_behind() {
-    const MANY: usize = 100_000;
+    let many = rounds(100_000);
     let census = Census::new();
     run_virtual(async {
-        let tasks: Vec<_> = (0..MANY)
+        let tasks: Vec<_> = (0..many)
             .map(|n| {
                 let guard = census.born();
                 spawn(async move {
@@ -731,7 +732,7 @@ fn a_hundred_thousand_tasks_run_and_leave_nothing_behind() {
                 })
             })
             .collect();
-        assert_eq!(census.alive(), MANY);
+        assert_eq!(census.alive(), many);
         for (n, task) in tasks.into_iter().enumerate() {
             assert_eq!(task.await.unwrap(), n);
         }
@@ -741,11 +742,11 @@ fn a_hundred_thousand_tasks_run_and_leave_nothing_behind() {
 
 #[test]
 fn a_chain_of_a_hundred_thousand_tasks_each_awaiting_the_next_ends_and_unwinds() {
-    const MANY: usize = 100_000;
+    let many = rounds(100_000);
     let name = "a_chain_of_a_hundred_thousand_tasks_each_awaiting_the_next_ends_and_unwinds";
     in_a_process(name, || {
         let chain = |last: Task<()>| {
-            (0..MANY).fold(last, |next, _| {
+            (0..many).fold(last, |next, _| {
                 spawn(async move {
                     let _ = next.await;
                 })

@@ -15,7 +15,7 @@ use roundelay::{
     EventLoop, Moment, RunError, Runner, gather_all, now, runtime::Event, sleep, sleep_until,
     spawn, timeout, timeout_at, yield_now,
 };
-use support::{Crowd, Log, ms, must_end, run_virtual, virtual_loop, virtual_runner};
+use support::{Crowd, Log, ms, must_end, rounds, run_virtual, virtual_loop, virtual_runner};
 
 // ---- order --------------------------------------------------------------------------------
 
@@ -92,14 +92,14 @@ fn a_timer_set_inside_a_turn_never_fires_in_that_turn() {
 
 #[test]
 fn a_hundred_thousand_timers_fire_in_order_and_as_many_are_cancelled() {
-    const MANY: u64 = 100_000;
+    let many = rounds(100_000) as u64;
     let event_loop = virtual_loop();
     let last = Rc::new(Cell::new((0, 0)));
     let fired = Rc::new(Cell::new(0));
     let mut cancelled = Vec::new();
-    for n in 0..2 * MANY {
+    for n in 0..2 * many {
         // A permutation of the deadlines: neighbours are far apart.
-        let deadline = n * 7919 % (MANY + 3);
+        let deadline = n * 7919 % (many + 3);
         let (last, fired) = (Rc::clone(&last), Rc::clone(&fired));
         let callback = move || {
             assert!(last.replace((deadline, n)) <= (deadline, n));
@@ -112,7 +112,7 @@ fn a_hundred_thousand_timers_fire_in_order_and_as_many_are_cancelled() {
     }
     assert!(cancelled.iter().all(roundelay::CallHandle::cancel));
     while event_loop.run_once().is_ok() {}
-    assert_eq!(fired.get(), MANY);
+    assert_eq!(fired.get(), many);
 }
 
 // ---- the largest numbers ----------------------------------------------------------------------
@@ -229,7 +229,7 @@ fn deadlines_far_in_the_past_keep_their_order() {
 fn time_never_goes_back_whoever_asks() {
     let event_loop = EventLoop::new().unwrap();
     let mut last = (event_loop.time(), event_loop.now());
-    for _ in 0..10_000 {
+    for _ in 0..rounds(10_000) {
         let next = (event_loop.time(), event_loop.now());
         assert!(next.0 >= last.0 && next.1 >= last.1);
         last = next;
@@ -294,7 +294,7 @@ fn the_virtual_clock_waits_for_whoever_holds_it() {
 fn what_a_thread_left_before_it_let_the_clock_go_is_done_before_the_clock_jumps() {
     // B22: the moment between "the inbox is empty" and "nobody holds the clock".
     must_end(|| {
-        for round in 0..2000 {
+        for round in 0..rounds(2000) {
             let event_loop = virtual_loop();
             let start = event_loop.time();
             event_loop.call_later(Duration::from_secs(3600), || ()).unwrap();
@@ -584,7 +584,7 @@ fn sleeps_inside_futures_lite_combinators_race_fairly() {
 // ---- random programs of sleeping tasks ------------------------------------------------------
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(100))]
 
     /// Each task sleeps its delays one after the other; some are cancelled at a given time.
     /// The model: a task's k-th wake-up is at the sum of its first k delays.

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use roundelay::{CancelToken, Cancelled, UntilCancelled, run, spawn, yield_now};
-use support::{Counter, Log, on_drop, panicking_waker, poll_once, run_virtual, waker_that_calls};
+use support::{
+    Counter, Log, on_drop, panicking_waker, poll_once, rounds, run_virtual, waker_that_calls,
+};
 
 #[test]
 fn a_token_is_cancelled_with_its_parents_and_not_with_its_children() {
@@ -62,7 +64,7 @@ fn waiters_go_on_in_the_order_in_which_they_began_to_wait_over_the_whole_tree() 
 fn a_waiter_that_is_dropped_is_not_woken_and_leaves_nothing_behind() {
     let token = CancelToken::new();
     let owned = Arc::new(());
-    for _ in 0..1000 {
+    for _ in 0..rounds(1000) {
         let held = Arc::clone(&owned);
         let waker = waker_that_calls(move || panic!("{held:?} is woken after the end"));
         let mut waits = token.cancelled();
@@ -168,9 +170,9 @@ fn run_until_cancelled_drops_the_future_before_it_answers_and_a_cancel_wins_over
 #[test]
 fn very_many_children_and_very_deep_ones_are_cancelled_without_recursion() {
     let root = CancelToken::new();
-    let wide: Vec<_> = (0..50_000).map(|_| root.child()).collect();
+    let wide: Vec<_> = (0..rounds(50_000)).map(|_| root.child()).collect();
     let mut deep = vec![root.clone()];
-    for _ in 0..50_000 {
+    for _ in 0..rounds(50_000) {
         deep.push(deep.last().unwrap().child());
     }
     root.cancel();

@@ -13,7 +13,7 @@ use roundelay::{
     Task, TaskBuilder, When, as_completed, current_loop, sleep, spawn, timeout, timeout_at, wait,
     yield_now,
 };
-use support::{Log, ms, must_end, reporting_runner, run_virtual, virtual_runner};
+use support::{Log, ms, must_end, reporting_runner, rounds, run_virtual, virtual_runner};
 
 /// Ends after so many milliseconds, well or not.
 fn named(name: &str, delay: u64, ending: Result<(), ()>) -> Task<Result<(), ()>> {
@@ -136,7 +136,7 @@ fn a_wait_that_is_dropped_leaves_the_list_as_it_was() {
     must_end(|| {
         run_virtual(async {
             let mut tasks = vec![named("a", 10, Ok(())), named("b", 20, Ok(()))];
-            for _ in 0..1000 {
+            for _ in 0..rounds(1000) {
                 let waiting = wait(&mut tasks, When::All, Duration::MAX);
                 assert!(timeout(Duration::ZERO, waiting).await.is_err());
             }
@@ -271,9 +271,10 @@ fn the_ends_of_ten_thousand_tasks_one_per_turn_are_heard_one_by_one() {
     let runner = virtual_runner();
     runner
         .run(async {
-            let tasks = (0..10_000).map(|n| spawn(sleep(ms(10_000 - n))));
+            let many = rounds(10_000);
+            let tasks = (0..many).map(|n| spawn(sleep(ms((many - n) as u64))));
             let mut tasks = as_completed(tasks);
-            let mut next = 10_000;
+            let mut next = many;
             while let Some((index, _)) = tasks.next().await {
                 next -= 1;
                 assert_eq!(index, next);

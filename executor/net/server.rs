@@ -131,7 +131,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Begins to serve: see [`serve`].
+    /// Begins to serve: see [`serve`], which has an example, too.
     ///
     /// # Panics
     /// Where no event loop runs.
@@ -164,6 +164,21 @@ impl Default for ServerBuilder {
 }
 
 /// Serves connections until it is closed. Dropping it closes it and cancels its connections.
+///
+/// ```
+/// # use std::{future::pending, io, time::Duration};
+/// # use roundelay_executor::{TcpListener, TcpStream, run, serve, yield_now};
+/// run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+///     let _client = TcpStream::connect(listener.local_addr()?).await?;
+///     let server = serve(listener, async |_, _| pending::<io::Result<()>>().await);
+///     while server.connections() == 0 { yield_now().await }
+///     assert_eq!(server.close(), 1); // it goes on
+///     assert_eq!(server.drain(Duration::from_millis(1)).await, 1); // it is cut off
+///     server.join().await
+/// })?;
+/// # Ok::<(), io::Error>(())
+/// ```
 #[must_use = "dropping a server ends it: keep it, and await `join` or `drain`"]
 pub struct Server {
     accepting: Task<()>,

@@ -174,6 +174,16 @@ impl<Asked> Drop for Desk<Asked> {
     }
 }
 
+impl Waiter {
+    /// The task that it stands for, if that is known.
+    pub(crate) fn task(&self) -> Option<Key> {
+        match self {
+            Waiter::Task(_, key) => Some(*key),
+            Waiter::Other(_) | Waiter::Listener(_) => None,
+        }
+    }
+}
+
 /// A desk in the book.
 trait Entered {
     fn glance(&self, most: usize) -> Glance;

@@ -18,9 +18,11 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::rc::{Rc, Weak};
 
+use crate::net::accept::Accept;
 use crate::sync::notify::Notify;
 use crate::testing::sim_pipe::{Pipe, SimWeather, Sky};
 use crate::testing::sim_stream::{SharedPipe, SimStream, alter};
@@ -210,6 +212,26 @@ impl fmt::Debug for SimNet {
 
 /// Accepts the connections to one host of a [`SimNet`]. Dropping it closes those that nobody has
 /// accepted.
+///
+/// A [`Server`](crate::Server) can take its connections from it, so a whole server can be
+/// [explored](super::explore()):
+///
+/// ```
+/// use std::time::Duration;
+/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+/// use roundelay_executor::{serve, testing::{SimNet, SimStream, SimWeather, explore}};
+///
+/// explore(0..20, async || {
+///     let net = SimNet::new(SimWeather::usual());
+///     let server = serve(net.listen("server").unwrap(), async |mut stream: SimStream, _host| {
+///         stream.write_all(b"hello").await
+///     });
+///     let mut text = String::new();
+///     net.connect("client", "server").await.unwrap().read_to_string(&mut text).await.unwrap();
+///     assert_eq!(text, "hello");
+///     assert_eq!(server.drain(Duration::from_secs(1)).await, 0);
+/// });
+/// ```
 pub struct SimListener {
     shared: Rc<Shared>,
     host: Rc<str>,
@@ -242,6 +264,15 @@ impl SimListener {
     #[must_use]
     pub fn local_name(&self) -> &str {
         &self.host
+    }
+}
+
+impl Accept for SimListener {
+    type Stream = SimStream;
+    type Peer = String;
+
+    fn accept(&self) -> impl Future<Output = io::Result<(SimStream, String)>> {
+        SimListener::accept(self)
     }
 }
 

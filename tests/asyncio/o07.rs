@@ -104,6 +104,7 @@ fn o07_5_an_error_that_a_promise_carries_is_a_value_and_dropping_it_is_silent() 
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn o07_6_a_handler_that_fails_is_replaced_by_standard_error_and_the_loop_goes_on() {
     let ended = in_a_process(
         "o07::o07_6_a_handler_that_fails_is_replaced_by_standard_error_and_the_loop_goes_on",

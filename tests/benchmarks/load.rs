@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::slice;
 use std::time::{Duration, Instant};
 
 use crate::workloads::http::BODY;
@@ -21,12 +22,56 @@ pub const MESSAGE: usize = 64;
 /// # Errors
 /// What the system says; an answer that is not what was sent.
 pub fn echo(port: u16, connections: usize, messages: usize) -> io::Result<Vec<Duration>> {
-    let mut streams = connect(port, connections)?;
+    echo_through(&mut connect(port, connections)?, MESSAGE, messages)
+}
+
+/// The same with messages of 16 KiB.
+///
+/// # Errors
+/// Those of [`echo`].
+pub fn echo_16k(port: u16, connections: usize, messages: usize) -> io::Result<Vec<Duration>> {
+    echo_through(&mut connect(port, connections)?, 16 * 1024, messages)
+}
+
+/// Sends through 64 connections, spread evenly among all the others, which say nothing at all.
+/// They are connected one by one, so that the server's line does not overflow.
+///
+/// # Errors
+/// Those of [`echo`].
+pub fn echo_among_idle(
+    port: u16,
+    connections: usize,
+    messages: usize,
+) -> io::Result<Vec<Duration>> {
+    let step = connections / ACTIVE;
+    let (mut active, mut idle) = (Vec::new(), Vec::new());
+    for number in 0..connections {
+        let is_active = number % step == 0 && active.len() < ACTIVE;
+        let to = if is_active { &mut active } else { &mut idle };
+        to.append(&mut connect(port, 1)?);
+        if is_active {
+            // The answer says that all who came before have been accepted.
+            echo_through(to.last_mut().map(slice::from_mut).expect("it was added"), MESSAGE, 1)?;
+        }
+    }
+    let times = echo_through(&mut active, MESSAGE, messages)?;
+    drop(idle);
+    Ok(times)
+}
+
+/// How many of many connections say anything.
+const ACTIVE: usize = 64;
+
+fn echo_through(
+    streams: &mut [TcpStream],
+    length: usize,
+    messages: usize,
+) -> io::Result<Vec<Duration>> {
     let mut times = Vec::new();
-    let (mut message, mut answer) = ([0; MESSAGE], [0; MESSAGE]);
-    for number in 0..messages / connections {
+    let (mut message, mut answer) = (vec![0; length], vec![0; length]);
+    for number in 0..messages / streams.len() {
         message[..8].copy_from_slice(&number.to_le_bytes());
-        times.push(wave(&mut streams, &message, &mut answer, |answer| answer == message)?);
+        times.push(wave(streams, &message, &mut answer, |answer| answer == message)?);
     }
     Ok(times)
 }

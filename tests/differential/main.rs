@@ -78,7 +78,7 @@ fn every_kept_trace_of_asyncio_is_reproduced() {
 
 #[test]
 fn the_same_program_gives_the_same_trace_twice() {
-    let mut runner = TestRunner::new(Config::with_cases(50));
+    let mut runner = TestRunner::new(Config::with_cases(if cfg!(miri) { 3 } else { 50 }));
     runner
         .run(&any_program(13), |program| {
             prop_assert_eq!(interpreter::play(&program), interpreter::play(&program));

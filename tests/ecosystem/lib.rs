@@ -1,10 +1,12 @@
 //! Other people's crates on roundelay.
 //!
 //! Each module is one family of them, with a real server, a real client and a connection over
-//! localhost. All but one run in made-up time, which stands still while somebody waits for the
-//! operating system: no test depends on how fast the machine is.
+//! localhost. They run in made-up time, which stands still while somebody waits for the operating
+//! system. Two need real time to pass: QUIC, which counts on it, and a timer of tokio's, which
+//! knows no other. No test depends on how fast the machine is.
 //!
-//! README.md tells which crate runs how; each of its rows names a test here.
+//! README.md tells which crate runs how; each of its rows names tests here, and `page.rs` checks
+//! that.
 #![cfg(any(test, doctest))]
 
 mod support;
@@ -17,6 +19,7 @@ mod redis;
 mod channels;
 mod tokio_only;
 mod spans;
+mod page;
 
 /// The server of the page runs with the tests.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@
 //! socket that is tried and waited for. The first is `Sleep`, the second `spawn`, and the third
 //! is a socket of std's with a `Source`: what the loop watches, and who is called.
 //!
-//! This is the one test by the real clock. QUIC counts on time to pass while it waits for a
+//! This test is by the real clock. QUIC counts on time to pass while it waits for a
 //! packet (it paces what it sends, and a closed connection lingers), and made-up time does not.
 
 use std::fmt::{self, Debug};

@@ -1,15 +1,19 @@
 //! futures-rustls: TLS over a stream of ours; HTTPS and WSS on top of that.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use async_tungstenite::{accept_async, client_async};
-use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use futures_rustls::rustls::pki_types::ServerName;
 use futures_rustls::{TlsAcceptor, TlsConnector, client, server};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
-use roundelay::{HyperExecutor, HyperIo, TcpStream, gather_all, spawn};
+use roundelay::testing::stream_conformance;
+use roundelay::{HyperExecutor, HyperIo, TcpStream, duplex, gather_all, spawn};
 
 use crate::support::{certificate, on_a_loop, pair, serve_http1};
 use crate::websocket::{converse, echo};
@@ -17,8 +21,23 @@ use crate::websocket::{converse, echo};
 /// Both ends of a connection with TLS.
 async fn tls_pair() -> (server::TlsStream<TcpStream>, client::TlsStream<TcpStream>) {
     let (here, there) = pair().await;
+    tls_over(here, there, 2).await
+}
+
+/// The server sends so many tickets, with which the client could connect sooner the next time. A
+/// client that leaves without having read them resets its TCP connection, as with anything unread.
+async fn tls_over<S>(
+    here: S,
+    there: S,
+    tickets: usize,
+) -> (server::TlsStream<S>, client::TlsStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let (server, client) = certificate();
-    let accepting = spawn(TlsAcceptor::from(server).accept(here));
+    let mut server = Arc::unwrap_or_clone(server);
+    server.send_tls13_tickets = tickets;
+    let accepting = spawn(TlsAcceptor::from(Arc::new(server)).accept(here));
     let name = ServerName::try_from("localhost").unwrap();
     let there = TlsConnector::from(client).connect(name, there).await.unwrap();
     (accepting.await.unwrap().unwrap(), there)
@@ -123,4 +142,70 @@ fn wss_is_a_websocket_on_tls() {
         server.await.unwrap().unwrap()
     });
     assert_eq!(echoed, 4);
+}
+
+/// A stream with TLS tells one end that was said from one that just happened, and reports the
+/// second as an error. The promises that all streams keep know one kind of end only, so here both
+/// are one.
+struct AnyEnd<S>(S);
+
+impl<S: AsyncRead + Unpin> AsyncRead for AnyEnd<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        // futures-rustls 0.26 takes this for the end, and reads no more.
+        if room.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        Pin::new(&mut self.0).poll_read(cx, room).map(|outcome| match outcome {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
+            outcome => outcome,
+        })
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for AnyEnd<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
+
+#[test]
+fn streams_with_tls_keep_the_promises_of_all_streams() {
+    on_a_loop(async || {
+        stream_conformance(async || {
+            let (here, there) = pair().await;
+            let (here, there) = tls_over(here, there, 0).await;
+            Ok((AnyEnd(here), AnyEnd(there)))
+        })
+        .await;
+    });
+}
+
+#[test]
+fn streams_with_tls_keep_them_in_memory_with_little_room_too() {
+    on_a_loop(async || {
+        for room in [100, 65_536] {
+            stream_conformance(async || {
+                let (here, there) = duplex(room);
+                let (here, there) = tls_over(here, there, 0).await;
+                Ok((AnyEnd(here), AnyEnd(there)))
+            })
+            .await;
+        }
+    });
 }

@@ -6,6 +6,8 @@ mod support;
 mod finds;
 mod kept;
 mod proptest_shrinks;
+mod readiness;
 mod replay;
 mod seams;
 mod sim_net;
+mod sim_server;

@@ -78,6 +78,7 @@ fn a_test_that_is_not_the_same_twice_is_told_where_its_runs_part() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn the_environment_chooses_the_seed() {
     const NAME: &str = "replay::the_environment_chooses_the_seed";
     if std::env::var("ROUNDELAY_SEED").is_ok() {

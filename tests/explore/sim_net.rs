@@ -276,7 +276,7 @@ fn an_accept_that_is_given_up_takes_no_connection_along() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::support::cases(64), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The model is the text itself: what arrives is what was sent, in both directions at once,
     /// however it is written, read, delayed, cut short and scheduled.

@@ -28,7 +28,7 @@ use roundelay::{
     timeout, yield_now,
 };
 use support::{
-    Census, Crowd, Log, in_a_process, ms, must_end, on_drop, reporting_runner, run_virtual,
+    Census, Crowd, Log, in_a_process, ms, must_end, on_drop, reporting_runner, rounds, run_virtual,
 };
 
 fn messages<E: std::fmt::Display>(error: &GroupError<E>) -> Vec<String> {

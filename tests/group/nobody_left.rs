@@ -187,7 +187,7 @@ fn groups_nested_a_hundred_thousand_deep_are_dropped_without_a_deep_stack() {
     let name =
         "nobody_left::groups_nested_a_hundred_thousand_deep_are_dropped_without_a_deep_stack";
     in_a_process(name, || {
-        let alive = nest(100_000, 1);
+        let alive = nest(rounds(100_000), 1);
         assert_eq!(alive, 0);
     })
     .well();
@@ -199,7 +199,7 @@ fn a_deep_group_with_very_many_children_is_dropped_without_a_deep_stack() {
     in_a_process(name, || {
         // From some depth on, drops wait for a shallower stack; the depths around it.
         for depth in [63, 64, 65] {
-            assert_eq!(nest(depth, 50_000), 0);
+            assert_eq!(nest(depth, rounds(50_000)), 0);
         }
     })
     .well();

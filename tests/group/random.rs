@@ -163,7 +163,7 @@ fn run_and_drop(body: &[Op], after: usize) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(200))]
 
     #[test]
     fn nobody_is_left_behind_and_no_error_is_lost_wherever_a_tree_of_groups_is_dropped(

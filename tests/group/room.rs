@@ -7,7 +7,7 @@ fn very_many_short_children_need_the_room_of_those_that_live_at_one_time() {
     let census = Census::new();
     run_virtual(async {
         task_group(async |group: TaskGroup<()>| {
-            for n in 0..20_000 {
+            for n in 0..rounds(20_000) {
                 let guard = census.born();
                 drop(group.spawn(async move {
                     drop(guard);
@@ -34,7 +34,7 @@ fn a_group_whose_body_sleeps_lets_go_of_children_that_have_ended() {
             let inner = group.clone();
             let spawner = census.clone();
             let child = group.spawn(async move {
-                for _ in 0..1000 {
+                for _ in 0..rounds(1000) {
                     // The value is kept by nobody, so it must not be kept by the group.
                     let value = spawner.born();
                     drop(inner.spawn(async move { Ok(value) }));
@@ -57,7 +57,7 @@ fn very_many_short_children_that_wait_for_room_leave_nothing_behind() {
     let census = Census::new();
     run_virtual(async {
         let group = GroupBuilder::new().limit(8).run(async |group: TaskGroup<()>| {
-            for _ in 0..200_000 {
+            for _ in 0..rounds(200_000) {
                 let room = group.room().await;
                 let guard = census.born();
                 drop(room.spawn(async move {

@@ -178,7 +178,7 @@ impl Listener {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1200, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(1200))]
 
     #[test]
     fn any_life_of_a_broadcast_tells_each_receiver_all_or_how_much_it_missed(

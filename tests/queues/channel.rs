@@ -7,7 +7,7 @@ use roundelay::{
     Closed, Finished, TryGetError, TryPutError, channel, spawn, unbounded_channel, yield_now,
 };
 
-use crate::support::{Census, Counter, Log, poll_once, run_virtual};
+use crate::support::{Census, Counter, Log, poll_once, rounds, run_virtual};
 
 #[test]
 fn values_come_in_the_order_in_which_they_were_sent_and_then_the_end() {
@@ -50,11 +50,12 @@ fn a_receiver_is_a_stream_that_ends_with_its_last_sender() {
 #[test]
 fn without_a_limit_a_send_never_waits() {
     let (sender, mut receiver) = unbounded_channel();
-    for n in 0..10_000 {
+    let many = rounds(10_000);
+    for n in 0..many {
         assert_eq!(poll_once(&mut sender.send(n), Waker::noop()), Poll::Ready(Ok(())));
     }
-    assert_eq!((sender.capacity(), sender.is_full(), receiver.len()), (None, false, 10_000));
-    assert!((0..10_000).all(|n| receiver.try_recv() == Ok(n)));
+    assert_eq!((sender.capacity(), sender.is_full(), receiver.len()), (None, false, many));
+    assert!((0..many).all(|n| receiver.try_recv() == Ok(n)));
 }
 
 #[test]

@@ -198,7 +198,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(1500))]
 
     #[test]
     fn any_life_of_a_channel_keeps_its_values_and_both_its_ends(

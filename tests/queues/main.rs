@@ -21,6 +21,7 @@ mod queue_model;
 mod watch;
 
 #[test]
+#[cfg_attr(miri, ignore = "starts processes")]
 fn all_this_holds_under_other_schedules() {
     support::holds_under_other_schedules(&[]);
 }

@@ -342,7 +342,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(1500))]
 
     #[test]
     fn any_life_of_a_queue_keeps_its_items_its_lines_and_its_count(

@@ -156,7 +156,7 @@ impl Watcher {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1200, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(1200))]
 
     #[test]
     fn any_life_of_a_watch_lets_nobody_miss_the_latest(moves in moves()) {

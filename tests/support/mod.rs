@@ -17,6 +17,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use proptest::prelude::ProptestConfig;
 use roundelay::testing::Schedule;
 use roundelay::{EventLoop, Failure, FailurePolicy, Runner};
 
@@ -355,9 +356,25 @@ impl<T> Future for Crowd<T> {
     }
 }
 
+/// How often something is done in a test that does it very often. Miri takes a thousand times as
+/// long for each, and looks at memory: it has seen all that there is to see after a few.
+pub(crate) fn rounds(natively: usize) -> usize {
+    if cfg!(miri) { natively.min(100) } else { natively }
+}
+
+/// As [`rounds`], for random programs.
+pub(crate) fn cases(natively: u32) -> u32 {
+    if cfg!(miri) { natively.min(2) } else { natively }
+}
+
+/// So many random programs for each property of a file.
+pub(crate) fn properties(natively: u32) -> ProptestConfig {
+    ProptestConfig::with_cases(cases(natively))
+}
+
 /// How long something may take that should take no time at all, before it counts as hung. It
 /// is never waited out when all is well.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 20 });
 
 /// Runs `work` on a thread of its own, and fails the test if it never ends.
 #[track_caller]
@@ -378,7 +395,7 @@ pub(crate) fn must_end<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 }
 
 /// What became of a test that was run as a process of its own.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Ended {
     pub(crate) status: Option<ExitStatus>,
     pub(crate) stdout: String,
@@ -403,6 +420,8 @@ const CHILD: &str = "ROUNDELAY_TEST_CHILD";
 ///
 /// `name` is the test's own name: the test program is started again and runs only that, and
 /// then `body` is called instead.
+///
+/// Miri starts no processes, so there `body` runs in place, and what it writes is not kept.
 #[track_caller]
 pub(crate) fn in_a_process(name: &str, body: impl FnOnce()) -> Ended {
     in_a_process_with(name, Stdio::piped(), body)
@@ -411,6 +430,10 @@ pub(crate) fn in_a_process(name: &str, body: impl FnOnce()) -> Ended {
 /// As [`in_a_process`], with another standard error.
 #[track_caller]
 pub(crate) fn in_a_process_with(name: &str, stderr: Stdio, body: impl FnOnce()) -> Ended {
+    if cfg!(miri) {
+        body();
+        return Ended { status: Some(ExitStatus::default()), ..Ended::default() };
+    }
     if std::env::var(CHILD).as_deref() == Ok(name) {
         body();
         std::process::exit(0);

@@ -13,7 +13,7 @@ use roundelay::{
 
 use crate::support::waiting::{Boxed, Waiting};
 use crate::support::{
-    self, panicking_waker, poll_once, virtual_runner, waker_that_calls,
+    self, panicking_waker, poll_once, rounds, virtual_runner, waker_that_calls,
     waker_that_panics_when_dropped,
 };
 
@@ -239,7 +239,7 @@ fn who_waits_for_what_nobody_can_bring_ends_the_run_with_an_error_and_does_not_h
 fn a_million_waits_that_are_given_up_leave_nothing_in_line() {
     let (semaphore, lock) = (Semaphore::new(0), Lock::new(()));
     let _guard = lock.try_lock().unwrap();
-    for _ in 0..500_000 {
+    for _ in 0..rounds(500_000) {
         assert!(poll_once(&mut semaphore.acquire(), Waker::noop()).is_pending());
         assert!(poll_once(&mut lock.lock(), Waker::noop()).is_pending());
     }

@@ -232,7 +232,7 @@ impl Game for BarrierGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(600))]
 
     #[test]
     fn any_life_of_a_barrier_lets_whole_groups_pass(

@@ -155,7 +155,7 @@ impl Game for BoundedGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(500))]
 
     #[test]
     fn any_life_of_a_bounded_semaphore_keeps_its_bound(

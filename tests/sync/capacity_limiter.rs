@@ -280,7 +280,7 @@ impl Game for LimiterGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(600))]
 
     #[test]
     fn any_life_of_a_limiter_knows_who_has_its_tokens(

@@ -296,7 +296,7 @@ impl Game for ConditionGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(800))]
 
     #[test]
     fn any_life_of_a_condition_loses_no_notification_and_no_lock(

@@ -136,7 +136,7 @@ impl Game for EventGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(400))]
 
     #[test]
     fn any_life_of_an_event_lets_go_all_who_are_there_and_nobody_else(

@@ -306,7 +306,7 @@ impl Game for LockGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(500))]
 
     #[test]
     fn any_life_of_a_lock_has_one_holder_and_a_line(moves in moves(Just(()), Just(()))) {

@@ -21,6 +21,7 @@ mod promise;
 mod bad_company;
 
 #[test]
+#[cfg_attr(miri, ignore = "starts processes")]
 fn all_this_holds_under_other_schedules() {
     // Two that leave a limiter in one turn let two in, by two causes: which of these two takes its
     // step first is free.

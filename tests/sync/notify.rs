@@ -155,7 +155,7 @@ impl Game for NotifyGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(500))]
 
     #[test]
     fn any_life_of_a_notify_loses_and_doubles_no_notification(

@@ -289,7 +289,7 @@ impl Game for CellGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(600))]
 
     #[test]
     fn any_life_of_a_cell_has_one_maker_at_a_time_and_one_value(

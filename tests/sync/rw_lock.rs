@@ -258,7 +258,7 @@ impl Game for RwLockGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(600))]
 
     #[test]
     fn any_life_of_a_rw_lock_has_many_readers_or_one_writer(

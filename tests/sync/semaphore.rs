@@ -157,7 +157,7 @@ fn the_largest_number_of_permits_is_added_in_no_time() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(300))]
 
     /// Inside tasks: any number of deeds happen in one turn, then everything settles.
     #[test]
@@ -434,7 +434,7 @@ impl Game for SemaphoreGame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::properties(600))]
 
     #[test]
     fn any_life_of_a_semaphore_serves_small_and_big_requests_in_order(

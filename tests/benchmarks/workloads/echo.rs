@@ -9,17 +9,20 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::child::announce_port;
-use crate::measure::{Meter, Sample};
+use crate::measure::{Memory, Meter, Sample};
 use crate::peer::{Server, run_in_task};
 
 /// Room for one read.
 const BUFFER: usize = 4096;
 
 /// Accepts `CONNECTIONS`, and echoes on each until it is closed. `size` is how many messages
-/// the load will send.
+/// the load will send; how many of the connections it uses is its own affair.
+///
+/// The peak of the memory is when all are there, and counts for each of them.
 pub fn serve<P: Server, const CONNECTIONS: usize>(size: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let (listener, port) = P::listen().expect("a free port");
+        let memory = Memory::start();
         announce_port(port);
         let mut tasks = Vec::new();
         for _ in 0..CONNECTIONS {
@@ -30,7 +33,12 @@ pub fn serve<P: Server, const CONNECTIONS: usize>(size: usize) -> Sample {
         for task in tasks {
             task.await.expect("it does not panic").expect("the load closes in peace");
         }
-        meter.stop(size)
+        let sample = meter.stop(size);
+        // Pages are counted, so a few connections say nothing.
+        if CONNECTIONS < 1000 {
+            return sample;
+        }
+        sample.with("bytes", memory.peak_per(CONNECTIONS))
     })
 }
 
@@ -45,7 +53,7 @@ async fn echo<P: Server>(mut stream: P::Stream) -> io::Result<()> {
     }
 }
 
-/// The limit: mio, a table, and no futures. A message is small enough to be written at once.
+/// The limit: mio, a table, and no futures. A read is small enough to be written at once.
 pub fn serve_by_hand<const CONNECTIONS: usize>(size: usize) -> Sample {
     serve_with_mio(CONNECTIONS, size).expect("the load closes in peace")
 }

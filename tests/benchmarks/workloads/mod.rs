@@ -306,6 +306,27 @@ const WORKLOADS: &[Workload] = &[
         ..USUAL
     },
     Workload {
+        name: "echo-16k",
+        title: "TCP echo, 16 KiB, 64 connections: server CPU per message",
+        targets: &[to(REFERENCE, 1.0)],
+        sizes: [32_000, 320_000],
+        connections: 64,
+        load: load::echo_16k,
+        peers: servers!(echo::serve<64>, echo::serve_by_hand::<64>),
+        ..USUAL
+    },
+    Workload {
+        name: "echo-idle",
+        title: "TCP echo, 64 bytes, 64 connections among 9,936 that say nothing: server CPU per \
+                message, memory per connection",
+        targets: &[to(REFERENCE, 1.0), Target { metric: Some("bytes"), ..to(REFERENCE, 1.0) }],
+        sizes: [64_000, 640_000],
+        connections: 10_000,
+        load: load::echo_among_idle,
+        peers: servers!(echo::serve<10_000>, echo::serve_by_hand::<10_000>),
+        ..USUAL
+    },
+    Workload {
         name: "http-64",
         title: "hyper, HTTP/1, hello world, 64 connections: server CPU per request",
         targets: &[to(REFERENCE, 1.0)],
