@@ -43,7 +43,11 @@ pub fn write(
     let mut inspected = BTreeSet::new();
     let mut index = Vec::new();
     for (number, page) in pages.iter().enumerate() {
-        let turned = turn(root, page, &mut sources, &mut inspected);
+        let mut turned = turn(root, page, &mut sources, &mut inspected);
+        if name(&page.path) == INDEX {
+            let contents = contents(root)?;
+            turned.html += &turn(root, &contents, &mut sources, &mut inspected).html;
+        }
         let before = number.checked_sub(1).map(|before| &pages[before]);
         let html = frame(&page.title, &turned.html, before, pages.get(number + 1), "");
         save(&name(&page.path), html.as_bytes())?;
@@ -84,6 +88,18 @@ pub fn write(
     }
     save("search.html", search(&index).as_bytes())?;
     Ok(written + inspected.len())
+}
+
+/// The page that all others call "Contents".
+const INDEX: &str = "index.html";
+
+/// The list of the pages, one heading level down: it stands at the end of the first page.
+fn contents(root: &Path) -> Result<Page, String> {
+    let path = PathBuf::from("tutorial/book/SUMMARY.md");
+    let text = std::fs::read_to_string(root.join(&path))
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let text = text.replacen("# Contents", "## Contents", 1).replace("\n# ", "\n### ");
+    Ok(Page { title: "Contents".into(), path, text })
 }
 
 struct Turned {
@@ -202,7 +218,7 @@ fn tidy(path: &Path) -> PathBuf {
 fn name(page: &Path) -> String {
     let stem = page.file_stem().unwrap_or_default().to_string_lossy();
     match &*stem {
-        "README" => "index.html".to_owned(),
+        "README" => INDEX.to_owned(),
         stem => format!("{stem}.html"),
     }
 }
@@ -226,7 +242,7 @@ fn frame(title: &str, body: &str, before: Option<&Page>, after: Option<&Page>, u
         None => String::new(),
     };
     let bar = format!(
-        "<nav aria-label=\"Pages\"><a href=\"{up}index.html\">Contents</a> <a href=\"{up}search.html\">Search</a> \
+        "<nav aria-label=\"Pages\"><a href=\"{up}index.html#contents\">Contents</a> <a href=\"{up}search.html\">Search</a> \
          <button type=\"button\" id=\"theme\" hidden>Light or dark</button> {} {}</nav>",
         link(before, "Before", "prev"),
         link(after, "Next", "next"),
@@ -288,6 +304,16 @@ mod tests {
         );
         assert_eq!(sources.len(), 2);
         assert_eq!(inspected.into_iter().collect::<Vec<_>>(), ["p"]);
+    }
+
+    #[test]
+    fn the_first_page_lists_them_all() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let contents = contents(&root).unwrap();
+        let (mut sources, mut inspected) = Default::default();
+        let html = turn(&root, &contents, &mut sources, &mut inspected).html;
+        assert!(html.contains("<h2 id=\"contents\">"), "{html}");
+        assert!(html.contains("href=\"ch03_time.html\"") && html.contains("href=\"myths.html\""));
     }
 
     #[test]
