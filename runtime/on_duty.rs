@@ -32,7 +32,7 @@ use crate::observer::{Event, Observer, Work};
 /// let duty = OnDuty::new();
 /// let event_loop = EventLoop::builder().observer(duty.observer()).build()?;
 /// let seen = duty.clone();
-/// event_loop.call_soon(move || assert_eq!(seen.now().unwrap().who, "a callback"))?;
+/// event_loop.call_soon(move || assert_eq!(&*seen.now().unwrap().who, "a callback"))?;
 /// event_loop.run_once()?;
 /// assert!(duty.now().is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -135,12 +135,14 @@ fn a_call_after_the_end_is_refused_and_one_under_way_is_ended() {
                 std::future::pending::<()>().await;
             });
             tell.send(task.wait()).unwrap();
-            home.spawn(|| async {}).wait()
+            home
         });
         has_begun.recv().unwrap();
         background.stop().unwrap();
         assert!(matches!(told.recv().unwrap(), Err(RemoteError::Cancelled)));
-        assert!(matches!(waits.join().unwrap(), Err(RemoteError::LoopClosed)));
+        // Only now is the loop's end sure to be over.
+        let home = waits.join().unwrap();
+        assert!(matches!(home.spawn(|| async {}).wait(), Err(RemoteError::LoopClosed)));
     });
 }
 

@@ -268,6 +268,7 @@ impl Recording {
             Event::SourceLeft { source, to_read } => {
                 let (source, side) = (self.numbers.source(source), side(to_read));
                 self.causes.awaits.remove(&(source, side));
+                self.causes.waits_no_more(Thing(ThingKind::Source, source));
                 self.add(TraceEvent::IoLeave { source, side });
             }
             Event::SourceReady { source, readable, writable } => {

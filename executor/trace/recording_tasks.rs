@@ -118,6 +118,9 @@ impl Recording {
             }
             SyncDeed::Leaves { ticket } => {
                 let Some(task) = self.tickets.remove(&(sync, ticket)) else { return };
+                if acting == Some(task) {
+                    self.causes.waits_no_more(Thing(ThingKind::Sync, sync));
+                }
                 self.add(TraceEvent::SyncLeave { sync, task });
             }
             SyncDeed::Acquires { ticket, count } => {

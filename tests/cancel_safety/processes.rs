@@ -45,10 +45,8 @@ pub(crate) fn table() -> Vec<Entry> {
                 assert_eq!(command.output().await.unwrap().stdout, b"said\n");
             })
         }),
-        ("fs::read", LosesData, || file(async |file| drop(fs::read(file).await))),
-        ("fs::read_to_string", LosesData, || {
-            file(async |file| drop(fs::read_to_string(file).await))
-        }),
+        ("fs::read", Safe, || file(async |file| drop(fs::read(file).await))),
+        ("fs::read_to_string", Safe, || file(async |file| drop(fs::read_to_string(file).await))),
         ("fs::write", LosesData, || file(async |file| drop(fs::write(file, "text").await))),
         ("fs::copy", LosesData, || file(async |file| drop(fs::copy(&file, &file).await))),
         ("fs::rename", LosesData, || file(async |file| drop(fs::rename(&file, &file).await))),
@@ -59,9 +57,9 @@ pub(crate) fn table() -> Vec<Entry> {
         ("fs::remove_dir_all", LosesData, || {
             file(async |file| drop(fs::remove_dir_all(file.join("below")).await))
         }),
-        ("fs::read_dir", LosesData, || file(async |file| drop(fs::read_dir(file).await))),
-        ("fs::metadata", LosesData, || file(async |file| drop(fs::metadata(file).await))),
-        ("fs::canonicalize", LosesData, || file(async |file| drop(fs::canonicalize(file).await))),
+        ("fs::read_dir", Safe, || file(async |file| drop(fs::read_dir(file).await))),
+        ("fs::metadata", Safe, || file(async |file| drop(fs::metadata(file).await))),
+        ("fs::canonicalize", Safe, || file(async |file| drop(fs::canonicalize(file).await))),
     ]
 }
 

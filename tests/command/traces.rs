@@ -54,7 +54,7 @@ fn a_recorded_tour_can_be_inspected_in_every_form() {
     assert_eq!(status(&run(&["tour", "--trace", "runs"])), 0);
     let (one, two) = ("runs/1-three-waits-in-a-row.json", "runs/2-three-waits-together.json");
     for (form, begins) in [
-        ("html", "<!doctype html>"),
+        ("html", "<!DOCTYPE html>"),
         ("text", "    0    0         0 s  run.begin     The run begins."),
         ("svg", "<svg "),
         ("csv", "n,t,turn,event,cause,details,sentence"),
