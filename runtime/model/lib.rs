@@ -22,7 +22,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "parts of two crates, not all of them")]
 
 mod shim;
-pub(crate) use shim::{observer, own_step, reactor, timers};
+pub(crate) use shim::{error, observer, own_step, reactor, timers};
 
 include!(concat!(env!("OUT_DIR"), "/modules.rs"));
 

@@ -110,6 +110,11 @@ pub(crate) mod timers {
     pub(crate) struct TimerKey;
 }
 
+/// What a stuck loop lists; nothing here is ever stuck in that way.
+pub(crate) mod error {
+    pub(crate) struct Stuck;
+}
+
 pub(crate) mod observer {
     /// Nothing is observed here.
     pub(crate) enum Event {}
