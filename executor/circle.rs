@@ -6,11 +6,11 @@
 //!        +------------ waits for lock 7 <-----------+
 //! ```
 //!
-//! Whenever a task begins to wait for a lock, a permit or the end of a task, and whoever it waits
-//! for waits in the same way, it is asked: of all who are reached from here, who could still go on?
+//! Whenever a task begins to wait for a lock, a read-write lock or the end of a task, and whoever it
+//! waits for waits in the same way, it is asked: of all who are reached from here, who could still go on?
 //! Those are struck out, again and again, until nobody can be; who is left waits for ever. (With
-//! locks alone a walk along the holders would do. With permits one free holder of several may be
-//! enough, or not, and who stands further ahead in line counts too.)
+//! locks alone a walk along the holders would do. A read-write lock has several holders, of whom all
+//! must let go or one is enough, and who stands further ahead in line counts too.)
 //!
 //! # What is reported, and what is not
 //! - A task counts as stuck only if it waits for this one thing alone: with a timeout, in a

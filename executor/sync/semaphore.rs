@@ -160,13 +160,13 @@ impl Semaphore {
         self.available_permits() == 0 || self.waiting() > 0
     }
 
-    /// How many permits there are, free or taken.
     /// A semaphore that is a part of something of this kind, and is known as that.
     pub(crate) fn of_kind(kind: &'static str, permits: usize) -> Semaphore {
         let (total, taken) = (Cell::new(permits), Cell::new(0));
         Semaphore { shared: Rc::new(Shared { total, taken, line: WaitQueue::of(kind, permits) }) }
     }
 
+    /// How many permits there are, free or taken.
     pub(crate) fn total(&self) -> usize {
         self.shared.total.get()
     }
