@@ -25,7 +25,7 @@ use roundelay_runtime::{Awaited, ClockHold, Event, LoopProxy};
 
 use crate::current::current_tasks;
 use crate::host::Host;
-use crate::noted::Wait;
+use crate::own_step::Wait;
 use crate::task_table::Tasks;
 use crate::told::awaits;
 

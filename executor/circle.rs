@@ -35,7 +35,7 @@ use std::fmt::Write;
 
 use roundelay_runtime::{Failure, FailureKind, Key};
 
-use crate::noted::Wait;
+use crate::own_step::Wait;
 use crate::stage::Stage;
 use crate::sync::desk::{self, Look};
 use crate::task_table::Tasks;
@@ -73,7 +73,7 @@ impl Tasks {
     fn next_on_the_way(&self, key: Key) -> Way {
         match self.blocked_on(key) {
             Some(Wait::Task(other)) => Way::One(other),
-            Some(Wait::Sync(number)) => {
+            Some(Wait::Lock(number)) => {
                 let Some((total, holders)) = desk::sure_holders(number) else { return Way::Open };
                 let mut tasks = holders.iter().filter_map(|holding| holding.task);
                 match (total, tasks.next()) {
@@ -138,7 +138,7 @@ impl Tasks {
                 _ => false,
             };
             let alone = slot.waits_alone && !slot.scheduled && !slot.cancel_requested;
-            let owned = matches!(slot.wait, Wait::Task(_) | Wait::Sync(_));
+            let owned = matches!(slot.wait, Wait::Task(_) | Wait::Lock(_));
             (waits && alone && owned).then_some(slot.wait)
         })?
     }
@@ -146,7 +146,7 @@ impl Tasks {
     fn need(&self, key: Key) -> Option<Need> {
         match self.blocked_on(key)? {
             Wait::Task(other) => Some(Need::End(other)),
-            Wait::Sync(number) => {
+            Wait::Lock(number) => {
                 desk::sure_holders(number)?;
                 let look = desk::look(number)?;
                 // The last of its places: an earlier one belongs to a future that it keeps and
@@ -202,7 +202,7 @@ impl Tasks {
 
     /// Whether a task was handed what it waits for, at another place in line.
     fn keeps_place(&self, key: Key, wait: Wait) -> bool {
-        let Wait::Sync(number) = wait else { return false };
+        let Wait::Lock(number) = wait else { return false };
         let (_, handed) = desk::sure_holders(number).unwrap_or_default();
         handed.iter().any(|holding| holding.task == Some(key) && holding.handed.is_some())
     }

@@ -14,7 +14,6 @@ use std::task::Context;
 
 use roundelay_runtime::Callback;
 
-use crate::noted;
 use crate::own_step;
 use crate::task_table::{Tasks, Waiter};
 
@@ -68,13 +67,30 @@ impl Drop for Entered {
 
 impl Waiter {
     /// Whoever polls with `cx`.
+    #[inline]
     pub(crate) fn of(cx: &Context<'_>) -> Waiter {
-        let task = with_current(|tasks| {
-            let key = tasks.owner_of(cx.waker())?;
-            Some(Waiter::Task(Rc::clone(tasks), key))
-        });
-        noted::count_wake(if task.is_some() { 1 } else { 2 });
-        task.unwrap_or_else(|| Waiter::Other(cx.waker().clone()))
+        Waiter::put(cx, |waiter| waiter)
+    }
+
+    /// Puts whoever polls with `cx` where `place` says. (A waiter is three words. Handed out by a
+    /// function, they are written in pieces and read as a whole, and the processor waits.)
+    #[inline(always)]
+    pub(crate) fn put<R>(cx: &Context<'_>, place: impl FnOnce(Waiter) -> R) -> R {
+        let own = with_current(|tasks| Some((tasks.owner_of(cx.waker())?, Rc::clone(tasks))));
+        match own {
+            None => place(Waiter::of_stranger(cx)),
+            Some((key, tasks)) => {
+                own_step::count_wake(1);
+                place(Waiter::Task(tasks, key))
+            }
+        }
+    }
+
+    /// A foreign combinator has a waker of its own, and may stand for several.
+    #[inline(never)]
+    fn of_stranger(cx: &Context<'_>) -> Waiter {
+        own_step::count_wake(2);
+        Waiter::Other(cx.waker().clone())
     }
 
     /// Wakes whoever polls with `cx`: what `Waiter::of(cx).wake()` does, with nothing cloned.
@@ -88,10 +104,10 @@ impl Waiter {
     /// The same, as something a timer or a socket can call.
     pub(crate) fn callback(cx: &Context<'_>) -> Callback {
         if let Some(key) = with_current(|tasks| tasks.owner_of(cx.waker())) {
-            noted::count_wake(1);
+            own_step::count_wake(1);
             return Callback::Notify(key);
         }
-        noted::count_wake(2);
+        own_step::count_wake(2);
         let waker = cx.waker().clone();
         Callback::new(move || waker.wake())
     }

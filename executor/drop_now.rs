@@ -11,40 +11,53 @@
 //!
 //! Tutorial: chapters 6 and 10. Before this: `step.rs`. After this: `shutdown.rs`.
 
+use std::mem;
+
 use roundelay_runtime::{Failure, FailureKind, Key, contain};
 
 use crate::error::lost_panic;
-use crate::task_table::{Slot, Tasks, who};
+use crate::task_table::{Remains, Tasks, who};
 
 impl Tasks {
     /// Frees the slot of a task that has ended and whose outcome nobody can take.
+    #[inline]
     pub(crate) fn forget(&self, key: Key) {
-        let Some(slot) = self.remove(key) else { return };
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(key) else { return };
         if slot.holds_nothing_of_users() {
-            return;
+            return slots.free(key);
         }
+        drop(slots);
+        self.drop_remains(key);
+    }
+
+    /// There is something to drop in it: mostly the output of a task that nobody waited for.
+    #[inline(never)]
+    fn drop_remains(&self, key: Key) {
+        let Some(remains) = self.slots.borrow_mut().remove(key) else { return };
         match self.is_too_deep() {
-            true => self.forgotten.borrow_mut().push(slot),
-            false => self.go_deeper(|| self.drop_outcome(slot)),
+            true => self.forgotten.borrow_mut().push(remains),
+            false => self.go_deeper(|| self.drop_outcome(remains)),
         }
     }
 
-    fn drop_outcome(&self, slot: Slot) {
+    fn drop_outcome(&self, remains: Remains) {
+        let Remains { id, born, spawned_at, body, mut extras, .. } = remains;
         let tell = |failure: Failure| {
-            let age = self.loop_ref.latest().since(slot.born);
-            self.loop_ref.report(failure.origin(slot.spawned_at).age(age));
+            let age = self.loop_ref.latest().since(born);
+            self.loop_ref.report(failure.origin(spawned_at).age(age));
         };
-        let who = || who(slot.id, slot.extras.as_deref());
-        if let Some(panic) = slot.extras.as_ref().and_then(|extras| extras.panic.as_ref()) {
-            tell(lost_panic(who(), panic));
+        if let Some(panic) = extras.as_ref().and_then(|extras| extras.panic.as_ref()) {
+            tell(lost_panic(who(id, extras.as_deref()), panic));
         }
-        let (body, mut values) = (slot.body, slot.values);
-        let dropped = match values.is_empty() {
-            true => contain(|| drop(body)),
-            false => contain(move || values.run(|| drop(body))),
-        };
+        let mut values = extras.as_mut().map(|extras| mem::take(&mut extras.values));
+        let dropped = contain(|| match &mut values {
+            Some(values) => values.run(|| drop(body)),
+            None => drop(body),
+        });
         if let Err(message) = dropped {
-            tell(Failure::new(FailureKind::DestructorPanicked, who(), message));
+            let who = who(id, extras.as_deref());
+            tell(Failure::new(FailureKind::DestructorPanicked, who, message));
         }
     }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 use roundelay_runtime::{Key, Moment, Stuck};
 
 use crate::current::current_tasks;
-use crate::noted::{self, Note, Readiness, Wait};
+use crate::own_step::{self, Wait};
 use crate::stage::Stage;
 use crate::sync::desk;
 use crate::task_info::TaskState;
@@ -176,12 +176,12 @@ impl Tasks {
         // By the low halves of their numbers, which is how slots name each other.
         let numbers: HashMap<u32, u64> = {
             let slots = self.slots.borrow();
-            slots.iter().map(|(_, slot)| (slot.generation, slot.id)).collect()
+            slots.iter().map(|(key, slot)| (key.generation(), slot.id)).collect()
         };
         let keys: BTreeMap<u64, Key> = {
             let slots = self.slots.borrow();
             let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
-            live.map(|(index, slot)| (slot.id, Key::new(index as u32, slot.generation))).collect()
+            live.map(|(key, slot)| (slot.id, key)).collect()
         };
         let now = self.loop_ref.now();
         for key in keys.into_values() {
@@ -234,14 +234,13 @@ impl Tasks {
                     remaining: if never { Duration::MAX } else { deadline.since(now) },
                 }
             }
-            Wait::Source(_, readiness) => {
-                WaitsFor::Socket { to_write: readiness == Readiness::ToWrite }
-            }
+            Wait::ToRead(_) => WaitsFor::Socket { to_write: false },
+            Wait::ToWrite(_) => WaitsFor::Socket { to_write: true },
             Wait::Task(key) => self.task_name(key).map_or(WaitsFor::Unknown, WaitsFor::Task),
             Wait::Job(number) => WaitsFor::Job(number),
             Wait::Promise => WaitsFor::Promise,
             Wait::Group => WaitsFor::Group,
-            Wait::Sync(number) => {
+            Wait::Lock(number) | Wait::Sync(number) => {
                 let Some(seen) = desk::glance(number, HOLDERS_NAMED) else {
                     return WaitsFor::Unknown;
                 };
@@ -264,13 +263,22 @@ impl Tasks {
 
 impl Slot {
     /// A step has ended without an end of the task: what does it wait for? `shared`: its waker is
-    /// in strange hands.
+    /// in strange hands. Gives that, if the task waits for nothing else.
     #[inline]
-    pub(crate) fn note_wait(&mut self, shared: bool, now: Moment) {
-        let Note { wait, wakes } = noted::read();
-        let alone = wakes == 1 && !shared;
-        self.told_stuck &= alone && self.wait == wait;
+    pub(crate) fn note_wait(&mut self, shared: bool, now: Moment) -> Wait {
+        let (wait, alone) = own_step::awaited();
+        let alone = alone && !shared;
+        if self.told_stuck {
+            self.told_stuck = alone && self.wait == wait;
+        }
         (self.wait, self.waits_alone, self.since) = (wait, alone, now);
+        if alone { wait } else { Wait::Unknown }
+    }
+
+    /// Whether it has come to a stop where others keep what it needs, and needs nothing else.
+    #[inline]
+    pub(crate) fn waits_for_owner(&self) -> bool {
+        self.waits_alone && !self.scheduled && matches!(self.wait, Wait::Task(_) | Wait::Lock(_))
     }
 }
 

@@ -37,11 +37,11 @@
 mod error;
 mod own_step;
 mod waker;
-mod noted;
 mod told;
 mod done_callbacks;
 mod stage;
 mod task_table;
+mod birth;
 mod requests;
 mod step;
 mod drop_now;

@@ -1,4 +1,12 @@
-//! Which waker was lent to the step that is being taken, and whether it was used already.
+//! The note of the step that is being taken: whose it is, what it was lent, what it came to.
+//!
+//! A leaf that cannot go on (a sleep, a lock, the handle of a task) notes what it waits for before
+//! it gives up its step. When the step has ended, that goes into the task's slot. So anybody can be
+//! told at any time who waits for what, and nothing is polled to find out.
+//!
+//! ```text
+//!   step begins --> poll: lock.lock() --"lock 7"--> pending --> slot: waits for lock 7
+//! ```
 //!
 //! A task that gives way wakes itself in the middle of its own step. It need not be looked up
 //! and queued there and then: the step notes that there is to be *another one*, and queues the
@@ -8,70 +16,164 @@
 //!   step begins --> poll --(its own waker is woken: "once more")--> step ends --> queued
 //! ```
 //!
-//! The note is one word per thread, without a destructor, so that reading it costs next to
-//! nothing: most wakers are asked whether they are the step's own. (The simple version woke
+//! The note is five words per thread, without a destructor, so that writing and reading it costs
+//! next to nothing, whether anybody ever reads it or not: most wakers are asked whether they are the step's own. (The simple version woke
 //! itself like anybody else: a look into the table more, and two counts on it.)
 //!
 //! # Invariants
-//! - Steps may lie one inside the other (an eager task's first step): each has its own note.
+//! - Between two steps the note says that there is none.
+//! - Steps may lie one inside the other (an eager task's first step): whoever takes the inner one
+//!   keeps the note of the outer one, and puts it back.
 //! - The pointer is compared, and nothing is ever read through it.
+//! - A task waits for one thing *alone* if nothing else in its step has asked to be woken. Only
+//!   then is it certain that nothing but this can make it go on.
 //!
-//! Tutorial: chapter 6. Before this: `error.rs`. After this: `waker.rs`.
+//! Tutorial: chapters 6 and 19. Before this: `error.rs`. After this: `waker.rs`.
 
 use std::cell::Cell;
 use std::ptr;
 use std::task::Waker;
 
-use roundelay_runtime::Key;
+use roundelay_runtime::{Key, Moment};
+
+/// What a task waits for. Two whole words, so that it is copied as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Wait {
+    /// It did not say: a future from elsewhere, or nothing.
+    Unknown,
+    Until(Moment),
+    ToRead(Key),
+    ToWrite(Key),
+    Task(Key),
+    Job(u64),
+    Promise,
+    Group,
+    /// A lock of any kind, by its number in the book of desks: somebody certain has it.
+    Lock(u64),
+    /// A semaphore, an event, a queue or one of their kind, by the same number.
+    Sync(u64),
+}
+
+/// The key of no task.
+const NOBODY: Key = Key::new(u32::MAX, u32::MAX);
 
 /// The note of one step.
 #[derive(Clone, Copy)]
 pub(crate) struct OwnStep {
     /// [`Waker::data`] of the waker that was lent; null if no step is being taken.
     waker: *const (),
-    once_more: bool,
     /// Whose step it is.
-    task: Option<Key>,
+    task: Key,
+    /// What it waits for. Of several things, the last one counts.
+    wait: Wait,
+    /// How often somebody in this step asked to be woken.
+    wakes: u32,
+    once_more: bool,
 }
 
-const NONE: OwnStep = OwnStep { waker: ptr::null(), once_more: false, task: None };
+/// The same, to be written field by field.
+struct Now {
+    waker: Cell<*const ()>,
+    task: Cell<Key>,
+    wait: Cell<Wait>,
+    wakes: Cell<u32>,
+    once_more: Cell<bool>,
+}
 
 thread_local! {
-    static NOW: Cell<OwnStep> = const { Cell::new(NONE) };
+    static NOW: Now = const {
+        Now {
+            waker: Cell::new(ptr::null()),
+            task: Cell::new(NOBODY),
+            wait: Cell::new(Wait::Unknown),
+            wakes: Cell::new(0),
+            once_more: Cell::new(false),
+        }
+    };
 }
 
-/// A step of `task` begins, with this waker. Gives the note of the step that it lies in, for [`end`].
+/// A step of `task` begins, with this waker.
 #[inline]
-pub(crate) fn begin(waker: &Waker, task: Key) -> OwnStep {
-    NOW.replace(OwnStep { waker: waker.data(), once_more: false, task: Some(task) })
+pub(crate) fn begin(waker: &Waker, task: Key) {
+    let (wait, wakes) = (Wait::Unknown, 0);
+    put(OwnStep { waker: waker.data(), task, wait, wakes, once_more: false });
 }
 
 /// A step has ended. Says whether its task asked for another.
 #[inline]
-pub(crate) fn end(outer: OwnStep) -> bool {
-    NOW.replace(outer).once_more
+pub(crate) fn end() -> bool {
+    NOW.with(|now| {
+        now.waker.set(ptr::null());
+        now.task.set(NOBODY);
+        now.once_more.get()
+    })
+}
+
+/// What the step that is being taken, or has just ended, waits for, and whether for that alone.
+#[inline]
+pub(crate) fn awaited() -> (Wait, bool) {
+    NOW.with(|now| (now.wait.get(), now.wakes.get() == 1))
+}
+
+/// The note of the step that is being taken, for whoever takes another one inside it.
+pub(crate) fn read() -> OwnStep {
+    NOW.with(|now| OwnStep {
+        waker: now.waker.get(),
+        task: now.task.get(),
+        wait: now.wait.get(),
+        wakes: now.wakes.get(),
+        once_more: now.once_more.get(),
+    })
+}
+
+/// Puts a note back after a step inside the step.
+#[inline]
+pub(crate) fn put(note: OwnStep) {
+    NOW.with(|now| {
+        now.waker.set(note.waker);
+        now.task.set(note.task);
+        now.wait.set(note.wait);
+        now.wakes.set(note.wakes);
+        now.once_more.set(note.once_more);
+    });
 }
 
 /// Whose step is being taken.
 #[inline]
 pub(crate) fn task() -> Option<Key> {
-    NOW.get().task
+    let task = NOW.with(|now| now.task.get());
+    (task != NOBODY).then_some(task)
+}
+
+/// The step that is being taken waits for this.
+#[inline]
+pub(crate) fn note(wait: Wait) {
+    NOW.with(|now| now.wait.set(wait));
+}
+
+/// Somebody in this step has asked to be woken; `times` is more than one for a waker that
+/// may stand for several.
+#[inline]
+pub(crate) fn count_wake(times: u32) {
+    NOW.with(|now| now.wakes.set(now.wakes.get().saturating_add(times)));
 }
 
 /// Whether this is the data of the waker that was lent to the step that is being taken.
 #[inline]
 pub(crate) fn is_own(data: *const ()) -> bool {
-    ptr::eq(NOW.get().waker, data)
+    NOW.with(|now| ptr::eq(now.waker.get(), data))
 }
 
 /// If the waker with this data is the step's own: notes that its task is to take another step
 /// after this one. `false` if it is somebody else's.
 #[inline]
 pub(crate) fn ask_for_another(data: *const ()) -> bool {
-    let now = NOW.get();
-    let own = ptr::eq(now.waker, data);
-    if own {
-        NOW.set(OwnStep { once_more: true, ..now });
-    }
-    own
+    NOW.with(|now| {
+        let own = ptr::eq(now.waker.get(), data);
+        if own {
+            now.once_more.set(true);
+        }
+        own
+    })
 }

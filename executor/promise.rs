@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 
 use roundelay_runtime::{Awaited, Event, observe_here};
 
-use crate::noted::Wait;
+use crate::own_step::Wait;
 use crate::task_table::Waiter;
 use crate::told::{Number, awaits};
 
@@ -42,12 +42,9 @@ use crate::told::{Number, awaits};
 #[doc(alias = "create_future")]
 #[doc(alias = "oneshot")]
 pub fn promise<T>() -> (Promise<T>, PromiseFuture<T>) {
-    let meeting = Rc::new(Meeting {
-        state: Cell::new(State::Open),
-        value: Cell::new(None),
-        waiter: Cell::new(None),
-        number: Number::default(),
-    });
+    // `Rc::default` fills the allocation in its place. With `Rc::new` the meeting is first made on
+    // the stack, in pieces, and copied in larger ones, for which the processor has to wait.
+    let meeting = Rc::<Meeting<T>>::default();
     (Promise { meeting: Rc::clone(&meeting) }, PromiseFuture { meeting })
 }
 
@@ -64,7 +61,10 @@ struct Meeting<T> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// Nobody waits yet.
     Open,
+    /// Its waiter is there.
+    Awaited,
     /// The value is there.
     Resolved,
     /// The promise was dropped unset, or the value has been taken.
@@ -73,18 +73,30 @@ enum State {
     Unwanted,
 }
 
+impl<T> Default for Meeting<T> {
+    #[inline]
+    fn default() -> Meeting<T> {
+        Meeting {
+            state: Cell::new(State::Open),
+            value: Cell::new(None),
+            waiter: Cell::new(None),
+            number: Number::default(),
+        }
+    }
+}
+
 impl<T> Meeting<T> {
     fn is_open(&self) -> bool {
-        self.state.get() == State::Open
+        matches!(self.state.get(), State::Open | State::Awaited)
     }
 
     fn settle(&self, state: State) {
-        self.state.set(state);
+        let awaited = self.state.replace(state) == State::Awaited;
         if self.number.is_given() {
             let resolved = state == State::Resolved;
             observe_here(|| Event::PromiseSettled { promise: self.number.get(), resolved });
         }
-        if let Some(waiter) = self.waiter.take() {
+        if awaited && let Some(waiter) = self.waiter.take() {
             waiter.wake();
         }
     }
@@ -208,7 +220,7 @@ impl<T> PromiseFuture<T> {
     /// The answer, if there is one.
     pub(crate) fn take_answer(&self) -> Option<Result<T, Abandoned>> {
         match self.meeting.state.get() {
-            State::Open => None,
+            State::Open | State::Awaited => None,
             State::Resolved => {
                 self.meeting.state.set(State::Abandoned);
                 self.meeting.value.take().map(Ok)
@@ -224,13 +236,18 @@ impl<T> PromiseFuture<T> {
     }
 
     /// Wakes `waiter` when there is an answer.
+    #[inline]
     pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
-        let unused = match self.meeting.is_open() {
-            true => self.meeting.waiter.replace(Some(waiter)),
-            false => Some(waiter),
-        };
-        // Dropping a waker may be foreign code: the new one is noted by then.
-        drop(unused);
+        match self.meeting.state.get() {
+            State::Open => {
+                self.meeting.state.set(State::Awaited);
+                // There is none before the first, so there is nothing to look at and to drop.
+                std::mem::forget(self.meeting.waiter.replace(Some(waiter)));
+            }
+            // Dropping a waker may be foreign code: the new one is noted by then.
+            State::Awaited => drop(self.meeting.waiter.replace(Some(waiter))),
+            State::Resolved | State::Abandoned | State::Unwanted => drop(waiter),
+        }
     }
 }
 
@@ -241,26 +258,24 @@ impl<T> Future for PromiseFuture<T> {
         if let Some(answer) = self.take_answer() {
             return Poll::Ready(answer);
         }
-        // Cloning a waker may be foreign code, and even resolve this very promise.
-        self.wake_when_settled(Waiter::of(cx));
-        match self.take_answer() {
-            Some(answer) => Poll::Ready(answer),
-            None => {
-                self.tell_awaited();
-                Poll::Pending
-            }
+        Waiter::put(cx, |waiter| self.wake_when_settled(waiter));
+        if self.meeting.is_open() {
+            self.tell_awaited();
+            return Poll::Pending;
         }
+        // Cloning a waker may be foreign code, and has resolved this very promise.
+        self.take_answer().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
 impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
         // Taken before it is dropped: dropping is foreign code, and may panic.
-        match self.meeting.state.replace(State::Unwanted) {
-            State::Open => drop(self.meeting.waiter.take()),
-            State::Resolved => drop(self.meeting.value.take()),
-            // Whoever settled it took the waiter, and the value is gone.
-            State::Abandoned | State::Unwanted => {}
+        let state = self.meeting.state.replace(State::Unwanted);
+        if state == State::Awaited {
+            drop(self.meeting.waiter.take());
+        } else if state == State::Resolved {
+            drop(self.meeting.value.take());
         }
     }
 }

@@ -8,18 +8,18 @@
 //!   taking of one outcome.
 //! - What is replaced or taken out is dropped when the table is not borrowed any more.
 //!
-//! Tutorial: chapter 6. Before this: `task_table.rs`. After this: `step.rs`.
+//! Tutorial: chapter 6. Before this: `birth.rs`. After this: `step.rs`.
 
 use std::panic::Location;
 use std::task::Waker;
 
-use roundelay_runtime::{ContextValues, Event, Key};
+use roundelay_runtime::{ContextValues, Event, Key, TaskEnd};
 
 use crate::done_callbacks::{DoneCallback, NO_CALLBACK, TaskEnded};
 use crate::error::TaskError;
 use crate::own_step;
 use crate::stage::{Outcome, Stage};
-use crate::task_table::{Tasks, Waiter};
+use crate::task_table::{Slot, Tasks, Waiter};
 
 impl Tasks {
     /// Asks for a task's end. `false` if it has ended already.
@@ -54,28 +54,60 @@ impl Tasks {
     /// # Panics
     /// If it was taken before.
     pub(crate) fn take_outcome<T: 'static>(&self, key: Key) -> Option<Result<T, TaskError>> {
-        let taken = self.with(key, |slot| (slot.take_outcome(), slot.stage));
-        Some(match taken {
-            // A task that was spawned after its loop was closed never had a slot.
-            None => Err(TaskError::Cancelled),
-            Some((Some(Outcome::Finished(mut body)), _)) => {
+        let mut slots = self.slots.borrow_mut();
+        // A task that was spawned after its loop was closed never had a slot.
+        let Some(slot) = slots.get_mut(key) else { return Some(Err(TaskError::Cancelled)) };
+        match slot.stage {
+            Stage::Waiting | Stage::Out | Stage::Main => None,
+            Stage::Ended(TaskEnd::Finished) => {
+                slot.stage = Stage::Taken(TaskEnd::Finished);
+                let body = slot.body.take();
+                drop(slots);
                 let mut output: Option<T> = None;
-                body.as_mut().swap_output(&mut output);
-                Ok(output.expect("a finished task holds its output until it is taken"))
+                body?.as_mut().take_output(&mut output);
+                Some(Ok(output.expect("a finished task holds its output until it is taken")))
             }
-            Some((Some(Outcome::Failed(error)), _)) => Err(error),
-            Some((None, Stage::Taken(_))) => panic!(
-                "the outcome of {} has been taken; a task gives it once, so keep it, or do not \
-                 poll the handle again",
-                self.who(key)
-            ),
-            Some((None, _)) => return None,
-        })
+            Stage::Ended(_) => {
+                let outcome = slot.take_outcome();
+                drop(slots);
+                let Some(Outcome::Failed(error)) = outcome else { return None };
+                Some(Err(error))
+            }
+            Stage::Taken(_) => {
+                drop(slots);
+                self.refuse_second_taking(key)
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse_second_taking(&self, key: Key) -> ! {
+        panic!(
+            "the outcome of {} has been taken; a task gives it once, so keep it, or do not poll \
+             the handle again",
+            self.who(key)
+        )
     }
 
     /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
-    pub(crate) fn set_joiner(&self, key: Key, waiter: impl Into<Option<Waiter>>) {
-        let mut waiter = waiter.into();
+    #[inline(always)]
+    pub(crate) fn set_joiner(&self, key: Key, waiter: Waiter) {
+        let mut slots = self.slots.borrow_mut();
+        match slots.get_mut(key) {
+            Some(slot) if slot.joiner.is_none() && slot.extras.is_none() => {
+                slot.joiner = Some(waiter);
+            }
+            _ => {
+                drop(slots);
+                self.replace_joiner(key, Some(waiter));
+            }
+        }
+    }
+
+    /// The same where there is one already, or where there are done callbacks; or nobody is to be
+    /// woken any more.
+    #[cold]
+    pub(crate) fn replace_joiner(&self, key: Key, mut waiter: Option<Waiter>) {
         self.with(key, |slot| {
             std::mem::swap(&mut slot.joiner, &mut waiter);
             if let Some(extras) = &mut slot.extras
@@ -91,15 +123,16 @@ impl Tasks {
 
     /// Nobody will take the task's outcome.
     pub(crate) fn detach(&self, key: Key) {
-        let known = self.with(key, |slot| {
-            slot.detached = true;
-            (slot.stage.has_ended(), slot.joiner.take())
-        });
-        let Some((ended, joiner)) = known else { return };
-        drop(joiner);
-        if ended {
-            self.forget(key);
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(key) else { return };
+        if slot.stage.has_ended() {
+            drop(slots);
+            return self.forget(key);
         }
+        slot.detached = true;
+        let joiner = slot.joiner.take();
+        drop(slots);
+        drop(joiner);
     }
 
     /// Registers a callback for the task's end. One that comes too late is queued at once.
@@ -161,7 +194,7 @@ impl Tasks {
     pub(crate) fn values(&self, key: Key) -> ContextValues {
         let copy = self.with(key, |slot| match slot.stage {
             Stage::Out => ContextValues::default(),
-            _ => slot.values.clone(),
+            _ => slot.extras.as_ref().map(|extras| extras.values.clone()).unwrap_or_default(),
         });
         copy.unwrap_or_default()
     }
@@ -172,9 +205,9 @@ impl Tasks {
     }
 
     /// The key of the task that is being polled, if `waker` is the one that was lent to it.
+    #[inline]
     pub(crate) fn owner_of(&self, waker: &Waker) -> Option<Key> {
-        let current = self.current.get()?;
-        own_step::is_own(waker.data()).then_some(current)
+        if own_step::is_own(waker.data()) { self.current.get() } else { None }
     }
 
     /// Counts one more operation of a socket.
@@ -186,5 +219,31 @@ impl Tasks {
     /// How many tasks have not ended.
     pub(crate) fn live(&self) -> usize {
         self.live.get()
+    }
+}
+
+impl Slot {
+    /// Takes the outcome, if there is one.
+    pub(crate) fn take_outcome(&mut self) -> Option<Outcome> {
+        let Stage::Ended(how) = self.stage else { return None };
+        self.stage = Stage::Taken(how);
+        Some(match how {
+            TaskEnd::Finished => Outcome::Finished(self.body.take()?),
+            TaskEnd::Cancelled => Outcome::Failed(TaskError::Cancelled),
+            TaskEnd::Panicked => {
+                Outcome::Failed(TaskError::Panicked(self.extras.as_mut()?.panic.take()?))
+            }
+        })
+    }
+
+    /// Puts an outcome back that was taken.
+    pub(crate) fn put_back(&mut self, outcome: Outcome) {
+        let Stage::Taken(how) = self.stage else { return };
+        self.stage = Stage::Ended(how);
+        match outcome {
+            Outcome::Finished(body) => self.body = Some(body),
+            Outcome::Failed(TaskError::Cancelled) => {}
+            Outcome::Failed(TaskError::Panicked(panic)) => self.set_panic(panic),
+        }
     }
 }

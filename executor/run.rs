@@ -163,7 +163,6 @@ impl Runner {
         let mut end = None;
         // The loop ends one turn after main has: in that turn asyncio calls the done
         // callbacks, and what was scheduled together with them still runs.
-        let over = Cell::new(false);
         let key = tasks.spawn_main(at, self.values.take());
         let (interrupt, refused) = match Interrupt::watch(self.watched.ctrl_c, tasks, key) {
             Ok(interrupt) => (interrupt, None),
@@ -175,7 +174,7 @@ impl Runner {
         };
         let mut step = || {
             if end.is_some() {
-                return over.set(true);
+                return self.event_loop.stop();
             }
             let ended = if tasks.main_begins_step(key) {
                 MainEnd::Cancelled
@@ -195,7 +194,7 @@ impl Runner {
         };
         // Not in a closure: the caller's line would be lost.
         let outcome = match refused {
-            None => self.event_loop.run_with(&mut step, &mut || over.get()),
+            None => self.event_loop.run_with(&mut step),
             Some(error) => Err(error.into()),
         };
         let interrupted = interrupt.is_some_and(|interrupt| interrupt.came());

@@ -13,7 +13,6 @@
 //!
 //! Tutorial: chapter 8. Before this: `drop_now.rs`. After this: `current.rs`.
 
-use std::mem;
 use std::rc::Rc;
 
 use roundelay_runtime::{
@@ -41,14 +40,16 @@ impl Tasks {
         how: TaskEnd,
         drop_main: impl FnOnce(),
     ) -> ContextValues {
-        let mut values = self.with(key, |slot| mem::take(&mut slot.values)).unwrap_or_default();
+        let mut values = self.with(key, Slot::take_values).unwrap_or_default();
         if let Err(message) = contain(|| values.run(drop_main)) {
             let kind = FailureKind::DestructorPanicked;
             self.loop_ref.report(Failure::new(kind, self.who(key), message));
         }
-        if let Some(slot) = self.remove(key) {
+        if let Some(task) = self.id(key) {
+            let remains = self.slots.borrow_mut().remove(key);
+            drop(remains);
             self.live.set(self.live.get() - 1);
-            self.loop_ref.observe(|| Event::TaskEnded { task: slot.id, how });
+            self.loop_ref.observe(|| Event::TaskEnded { task, how });
         }
         values
     }
@@ -61,7 +62,7 @@ impl Tasks {
             let slots = self.slots.borrow();
             let is_asked = |slot: &Slot| !slot.stage.has_ended() && (!spared || !slot.cleanup);
             let live = slots.iter().filter(|(_, slot)| is_asked(slot));
-            live.map(|(index, slot)| (slot.id, Key::new(index as u32, slot.generation))).collect()
+            live.map(|(key, slot)| (slot.id, key)).collect()
         };
         keys.sort_unstable_by_key(|&(id, _)| id);
         for &(_, key) in &keys {
@@ -77,7 +78,7 @@ impl Tasks {
             let next = {
                 let slots = self.slots.borrow();
                 let mut waiting = slots.iter().filter(|(_, slot)| slot.stage == Stage::Waiting);
-                waiting.next().map(|(index, slot)| Key::new(index as u32, slot.generation))
+                waiting.next().map(|(key, _)| key)
             };
             let Some(key) = next else { break };
             self.drop_now(key);

@@ -62,6 +62,9 @@ pub(crate) trait Body {
     /// Polls the future; when it is done, keeps the output in its place.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
+    /// Moves the output into `into`, an `Option` of the output's type that is `None`.
+    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any);
+
     /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
     /// output can be taken, and put back.
     fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);

@@ -28,8 +28,7 @@ use roundelay_runtime::{
 
 use crate::done_callbacks::{DoneCallbacks, TaskEnded};
 use crate::error::TaskPanic;
-use crate::noted::{self, Wait};
-use crate::own_step;
+use crate::own_step::{self, Wait};
 use crate::stage::{BoxedBody, Stage};
 use crate::task_table::{Begun, Slot, Tasks, Waiter};
 use crate::waker::LentWaker;
@@ -48,7 +47,10 @@ struct Taken<T> {
 
 impl Target for Tasks {
     fn run(&self, key: Key) {
-        self.step(key);
+        match self.loop_ref.is_observed() {
+            true => self.step::<true>(key),
+            false => self.step_by_step(key),
+        }
     }
 
     fn notify(&self, key: Key) {
@@ -73,9 +75,18 @@ impl Target for Tasks {
 }
 
 impl Tasks {
-    /// One step of a task.
-    #[inline]
-    fn step(&self, key: Key) {
+    /// Steps of one task after the other, as long as nothing else is next in line.
+    fn step_by_step(&self, first: Key) {
+        let mut next = Some(first);
+        while let Some(key) = next {
+            self.step::<false>(key);
+            next = self.loop_ref.next_key();
+        }
+    }
+
+    /// One step of a task. Whether it is observed is asked once: the compiler makes two of it.
+    #[inline(always)]
+    fn step<const OBSERVED: bool>(&self, key: Key) {
         let taken = self.with(key, |slot| {
             slot.scheduled = false;
             let body = slot.take_future()?;
@@ -84,55 +95,55 @@ impl Tasks {
         });
         let Some(Some((mut body, begun))) = taken else { return };
         let Some(begun) = begun else { return self.unwind(key, body) };
-        let Taken { outcome, kept, once_more } = self.poll(key, begun, |cx| body.as_mut().poll(cx));
+        let Taken { outcome, kept, once_more } =
+            self.poll::<_, OBSERVED>(key, begun, |cx| body.as_mut().poll(cx));
         match outcome {
-            Ok(Poll::Pending) => self.go_on_waiting(key, body, kept, once_more),
-            // The value of a task that was cancelled while it took its last step is lost,
-            // as in asyncio: whoever cancelled it was told that it would not finish.
-            Ok(Poll::Ready(())) if self.is_cancel_requested(key) => self.unwind(key, body),
-            Ok(Poll::Ready(())) => {
-                self.end(key, TaskEnd::Finished, |slot| slot.body = Some(body));
-            }
-            Err(payload) => {
-                self.drop_contained(key, body);
-                let panic = TaskPanic::new(payload);
-                self.end(key, TaskEnd::Panicked, |slot| slot.set_panic(panic));
-            }
+            Ok(Poll::Pending) => self.go_on_waiting::<OBSERVED>(key, body, kept, once_more),
+            Ok(Poll::Ready(())) => self.finish(key, body),
+            Err(payload) => self.end_by_panic(key, body, payload),
         }
     }
 
     /// After a poll: the future goes back into its slot, and so does a waker that was kept.
-    #[inline]
-    fn go_on_waiting(
+    #[inline(always)]
+    fn go_on_waiting<const OBSERVED: bool>(
         &self,
         key: Key,
         body: BoxedBody,
         kept: Option<Box<LentWaker>>,
         once_more: bool,
     ) {
-        let (mut body, mut kept) = (Some(body), kept);
-        let woken = self.with(key, |slot| {
-            slot.stage = Stage::Waiting;
-            slot.body = body.take();
-            slot.note_wait(kept.is_some(), self.loop_ref.latest());
-            if kept.is_some() {
-                slot.waker = kept.take();
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(key) else {
+            drop(slots);
+            return drop_orphan(body, kept);
+        };
+        slot.stage = Stage::Waiting;
+        slot.body = Some(body);
+        let shared = match kept {
+            None => false,
+            Some(waker) => {
+                slot.waker = Some(waker);
+                true
             }
-            // Also if its end was asked for in this step: so it stands behind those it has woken.
-            (once_more || slot.cancel_requested) && !mem::replace(&mut slot.scheduled, true)
-        });
-        // Left over only if the slot is gone, swept away while its future was out.
-        drop((body, kept));
-        match woken {
-            Some(true) => self.queue(key),
-            _ => self.look_out(key),
+        };
+        // Also if its end was asked for in this step: so it stands behind those it has woken.
+        if once_more || slot.cancel_requested {
+            let scheduled = mem::replace(&mut slot.scheduled, true);
+            drop(slots);
+            if !scheduled {
+                self.queue::<OBSERVED>(key);
+            }
+            return;
         }
-    }
-
-    /// A task has begun to wait: if that is for somebody who waits, too, is it for ever?
-    #[inline]
-    fn look_out(&self, key: Key) {
-        if let Wait::Task(_) | Wait::Sync(_) = noted::read().wait {
+        let blocker = slot.note_wait(shared, self.loop_ref.latest());
+        let suspect = match blocker {
+            Wait::Task(other) => slots.get_mut(other).is_some_and(|other| other.waits_for_owner()),
+            Wait::Lock(_) => true,
+            _ => false,
+        };
+        drop(slots);
+        if suspect {
             self.look_for_circle(key);
         }
     }
@@ -145,25 +156,28 @@ impl Tasks {
     ) -> Polled<T> {
         let Some(begun) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
         self.main_is_out.set(true);
-        let Taken { outcome, kept, once_more } = self.poll(key, begun, poll_main);
+        let Taken { outcome, kept, once_more } = self.poll::<_, true>(key, begun, poll_main);
         let latest = self.loop_ref.latest();
-        self.with(key, |slot| {
-            slot.note_wait(kept.is_some(), latest);
+        let blocker = self.with(key, |slot| {
+            let blocker = slot.note_wait(kept.is_some(), latest);
             slot.waker = kept;
+            blocker
         });
         self.main_is_out.set(false);
         if once_more {
             self.wake(key);
-        } else if matches!(outcome, Ok(Poll::Pending)) {
-            self.look_out(key);
+        } else if matches!(outcome, Ok(Poll::Pending))
+            && let Some(Wait::Task(_) | Wait::Lock(_)) = blocker
+        {
+            self.look_for_circle(key);
         }
         outcome
     }
 
     /// A task that has woken itself, or was asked to end, in its own step.
     #[inline]
-    fn queue(&self, key: Key) {
-        if self.loop_ref.is_observed() {
+    fn queue<const OBSERVED: bool>(&self, key: Key) {
+        if OBSERVED {
             self.tell_woken(key);
         }
         self.loop_ref.run_soon(key);
@@ -187,30 +201,34 @@ impl Tasks {
             return self.loop_ref.run_soon(key);
         }
         self.eager_depth.set(depth + 1);
-        let outer = noted::read();
-        self.run(key);
-        noted::put(outer);
+        let (outer, task) = (own_step::read(), self.current.get());
+        match self.loop_ref.is_observed() {
+            false => self.step::<false>(key),
+            true => self.step::<true>(key),
+        }
+        own_step::put(outer);
+        self.current.set(task);
         self.eager_depth.set(depth);
     }
 
     /// The one place where futures are polled: as the task `key`, with a waker lent to it.
-    fn poll<T>(
+    #[inline(always)]
+    fn poll<T, const OBSERVED: bool>(
         &self,
         key: Key,
         begun: Begun,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Taken<T> {
         let Begun { id, waker, has_values } = begun;
-        let lent = waker.unwrap_or_else(|| {
-            let spare = self.spare_waker.take();
-            let spare = spare.unwrap_or_else(|| LentWaker::new(self.loop_ref.proxy()));
-            spare.lend_to(key);
-            spare
-        });
-        self.loop_ref.observe(|| Event::TaskPolled { task: id });
-        let outer = self.current.replace(Some(key));
-        let outer_step = own_step::begin(lent.waker(), key);
-        noted::begin();
+        let lent = match waker {
+            Some(own) => own,
+            None => self.lend_spare(key),
+        };
+        if OBSERVED {
+            self.loop_ref.observe(|| Event::TaskPolled { task: id });
+        }
+        self.current.set(Some(key));
+        own_step::begin(lent.waker(), key);
         // Mostly nobody has any context variables, and nothing is exchanged.
         let exchanged = has_values || ContextValues::any_here();
         if exchanged {
@@ -223,9 +241,9 @@ impl Tasks {
         if exchanged || ContextValues::any_here() {
             self.exchange_values(key);
         }
-        let once_more = own_step::end(outer_step);
-        self.current.set(outer);
-        if matches!(outcome, Ok(Poll::Pending)) {
+        let once_more = own_step::end();
+        self.current.set(None);
+        if OBSERVED && matches!(outcome, Ok(Poll::Pending)) {
             self.loop_ref.observe(|| Event::TaskPending { task: id });
         }
         if lent.was_kept() {
@@ -235,26 +253,56 @@ impl Tasks {
         Taken { outcome, kept: None, once_more }
     }
 
+    #[inline(always)]
+    fn lend_spare(&self, key: Key) -> Box<LentWaker> {
+        let spare = match self.spare_waker.take() {
+            Some(spare) => spare,
+            None => LentWaker::new(self.loop_ref.proxy()),
+        };
+        spare.lend_to(key);
+        spare
+    }
+
     /// Puts a task's context variables in the place of the present ones, or takes them back.
     #[cold]
     fn exchange_values(&self, key: Key) {
-        self.with(key, |slot| slot.values.swap());
+        self.with(key, |slot| slot.extras.get_or_insert_default().values.swap());
     }
 
     /// Drops a cancelled task's future, then ends the task.
+    #[cold]
     pub(crate) fn unwind(&self, key: Key, body: BoxedBody) {
         self.drop_contained(key, body);
-        self.end(key, TaskEnd::Cancelled, |_| ());
+        self.end(key, TaskEnd::Cancelled, None);
     }
 
-    /// Notes how a task ended, and tells who waits for it.
-    fn end(&self, key: Key, how: TaskEnd, leave_outcome: impl FnOnce(&mut Slot)) {
+    /// The future has come to its end.
+    #[inline]
+    fn finish(&self, key: Key, body: BoxedBody) {
+        // The value of a task that was cancelled while it took its last step is lost, as in
+        // asyncio: whoever cancelled it was told that it would not finish.
+        match self.is_cancel_requested(key) {
+            true => self.unwind(key, body),
+            false => self.end(key, TaskEnd::Finished, Some(body)),
+        }
+    }
+
+    #[cold]
+    fn end_by_panic(&self, key: Key, body: BoxedBody, payload: Box<dyn Any + Send>) {
+        self.drop_contained(key, body);
+        let panic = TaskPanic::new(payload);
+        self.with(key, |slot| slot.set_panic(panic));
+        self.end(key, TaskEnd::Panicked, None);
+    }
+
+    /// Notes how a task ended, and tells who waits for it. `output` is the body that holds it.
+    fn end(&self, key: Key, how: TaskEnd, mut output: Option<BoxedBody>) {
         let order = self.ended.get();
         self.ended.set(order.wrapping_add(1));
         let ended = self.with(key, |slot| {
             slot.stage = Stage::Ended(how);
             slot.order = order;
-            leave_outcome(slot);
+            slot.body = output.take();
             let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
             (slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done)
         });
@@ -297,15 +345,25 @@ impl Tasks {
     }
 
     fn drop_contained(&self, key: Key, body: BoxedBody) {
-        let mut values = self.with(key, |slot| mem::take(&mut slot.values)).unwrap_or_default();
+        let mut values = self.with(key, Slot::take_values).unwrap_or_default();
         let dropped = contain(|| values.run(|| drop(body)));
-        self.with(key, |slot| slot.values = mem::take(&mut values));
+        if !values.is_empty() {
+            self.with(key, |slot| {
+                slot.extras.get_or_insert_default().values = mem::take(&mut values)
+            });
+        }
         let Err(message) = dropped else { return };
         let known = self.with(key, |slot| (slot.who(), slot.spawned_at));
         let Some((who, at)) = known else { return };
         self.loop_ref
             .report(Failure::new(FailureKind::DestructorPanicked, who, message).origin(at));
     }
+}
+
+/// The slot is gone, swept away while its future was out.
+#[cold]
+fn drop_orphan(body: BoxedBody, kept: Option<Box<LentWaker>>) {
+    drop((body, kept));
 }
 
 /// How many eager first steps may be taken one inside the other.

@@ -29,11 +29,12 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use roundelay_runtime::{Awaited, ContextValues, Failure, FailureKind, Key};
 
+use crate::birth::Birth;
 use crate::current::expect_tasks;
 use crate::error::{TaskError, lost_panic};
-use crate::noted::Wait;
+use crate::own_step::Wait;
 use crate::stage::Body;
-use crate::task_table::{Birth, Tasks, Waiter};
+use crate::task_table::{Tasks, Waiter};
 use crate::told::awaits;
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
@@ -256,7 +257,7 @@ impl<T> Task<T> {
 
     /// Wakes `waiter` when the task has ended; with `None`, nobody.
     pub(crate) fn wake_when_over(&self, waiter: impl Into<Option<Waiter>>) {
-        self.tasks.set_joiner(self.key, waiter);
+        self.tasks.replace_joiner(self.key, waiter.into());
     }
 
     pub(crate) fn drop_now(&self) {
@@ -327,7 +328,7 @@ impl<T: 'static> Future for Task<T> {
         match self.tasks.take_outcome(self.key) {
             Some(outcome) => Poll::Ready(outcome),
             None => {
-                self.tasks.set_joiner(self.key, Waiter::of(cx));
+                Waiter::put(cx, |waiter| self.tasks.set_joiner(self.key, waiter));
                 awaits(Wait::Task(self.key), || Awaited::Task(self.id()));
                 Poll::Pending
             }
@@ -372,6 +373,13 @@ where
         // The future is dropped here, before anybody hears that the task has ended.
         self.set(TaskBody::Done { output: Some(output) });
         Poll::Ready(())
+    }
+
+    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any) {
+        let into = into.downcast_mut::<Option<F::Output>>();
+        if let (Some(into), TaskBodyProjection::Done { output }) = (into, self.project()) {
+            *into = output.take();
+        }
     }
 
     fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any) {

@@ -114,8 +114,7 @@ impl Tasks {
         let mut found: Vec<TaskInfo> = {
             let slots = self.slots.borrow();
             let live = slots.iter().filter(|(_, slot)| !slot.stage.has_ended());
-            let key = |index, slot: &Slot| Key::new(index as u32, slot.generation);
-            live.map(|(index, slot)| self.info(slot, key(index, slot))).collect()
+            live.map(|(key, slot)| self.info(slot, key)).collect()
         };
         found.sort_unstable_by_key(|task| task.id);
         found

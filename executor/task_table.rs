@@ -17,7 +17,7 @@
 //! - A task is in the ready queue at most once: its `scheduled` flag says whether it is.
 //! - A slot is freed when its task has ended *and* nobody can take the outcome any more.
 //!
-//! Tutorial: chapter 6. Before this: `stage.rs`. After this: `requests.rs`.
+//! Tutorial: chapter 6. Before this: `stage.rs`. After this: `birth.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -25,15 +25,14 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use roundelay_runtime::{
-    ContextValues, Event, Failure, FailureKind, Key, LoopRef, Moment, TaskEnd, contain, report_here,
+    ContextValues, Event, Failure, FailureKind, Key, LoopRef, Moment, contain, report_here,
 };
-use slab::Slab;
 
 use crate::blocking::BlockingPool;
 use crate::done_callbacks::DoneCallbacks;
-use crate::error::{TaskError, TaskPanic};
-use crate::noted::Wait;
-use crate::stage::{BoxedBody, Outcome, Stage};
+use crate::error::TaskPanic;
+use crate::own_step::Wait;
+use crate::stage::{BoxedBody, Stage};
 use crate::waker::LentWaker;
 
 /// All tasks of one loop.
@@ -41,8 +40,8 @@ pub(crate) struct Tasks {
     pub(crate) loop_ref: LoopRef,
     /// The threads that `to_thread` uses.
     pub(crate) blocking: BlockingPool,
-    pub(crate) slots: RefCell<Slab<Slot>>,
-    next_id: Cell<u64>,
+    pub(crate) slots: RefCell<Slots>,
+    pub(crate) next_id: Cell<u64>,
     pub(crate) spare_waker: Cell<Option<Box<LentWaker>>>,
     /// Whose future is being polled.
     pub(crate) current: Cell<Option<Key>>,
@@ -65,7 +64,7 @@ pub(crate) struct Tasks {
     /// Tasks to drop as soon as the stack is shallow again.
     pub(crate) too_deep: RefCell<Vec<Key>>,
     /// Outcomes that nobody takes, to be dropped as soon as the stack is shallow again.
-    pub(crate) forgotten: RefCell<Vec<Slot>>,
+    pub(crate) forgotten: RefCell<Vec<Remains>>,
     /// Futures that were spawned after the end, waiting to be dropped.
     pub(crate) graveyard: RefCell<Vec<BoxedBody>>,
     pub(crate) burying: Cell<bool>,
@@ -73,8 +72,11 @@ pub(crate) struct Tasks {
     pub(crate) closed: Cell<bool>,
 }
 
+/// One task, in 128 bytes: a million waiting tasks need a slot each. The first half is what a
+/// step touches; the second is for those who ask (`noted.rs`), and for the end.
 pub(crate) struct Slot {
-    pub(crate) generation: u32,
+    /// The task's number; zero if the slot is free.
+    pub(crate) id: u64,
     /// It is in the ready queue.
     pub(crate) scheduled: bool,
     pub(crate) cancel_requested: bool,
@@ -83,34 +85,30 @@ pub(crate) struct Slot {
     /// It is a cleanup, or was spawned by one: a closing loop leaves it time.
     pub(crate) cleanup: bool,
     pub(crate) stage: Stage,
-    /// The [`Tasks::ended`] of the moment in which it ended.
-    pub(crate) order: u32,
+    /// Nothing but what it waits for can make it go on.
+    pub(crate) waits_alone: bool,
+    /// It has been reported that it will wait for ever.
+    pub(crate) told_stuck: bool,
     /// Its future while it waits; its output when it has finished.
     pub(crate) body: Option<BoxedBody>,
     /// Who waits for its end.
     pub(crate) joiner: Option<Waiter>,
     pub(crate) waker: Option<Box<LentWaker>>,
-    pub(crate) id: u64,
-    pub(crate) spawned_at: &'static Location<'static>,
-    pub(crate) born: Moment,
-    /// Its context variables. While its future is polled they are in force, and those of
-    /// whoever runs it lie here: see [`Tasks::exchange_values`].
-    pub(crate) values: ContextValues,
+    /// Boxed, because few tasks have any.
+    pub(crate) extras: Option<Box<Extras>>,
     /// What it came to wait for in its last step, and when; over once it is scheduled.
     pub(crate) wait: Wait,
     pub(crate) since: Moment,
-    /// Nothing else can make it go on.
-    pub(crate) waits_alone: bool,
-    /// It has been reported that it will wait for ever.
-    pub(crate) told_stuck: bool,
     /// How many steps it has taken, counted round and round.
     pub(crate) polls: u32,
     /// Low half of the number of the task that woke it last; zero if none did.
     pub(crate) woken_by: u32,
     /// The same of the task that spawned it.
     pub(crate) parent: u32,
-    /// Boxed, because few tasks have any: a million waiting tasks need a slot each.
-    pub(crate) extras: Option<Box<Extras>>,
+    /// The [`Tasks::ended`] of the moment in which it ended.
+    pub(crate) order: u32,
+    pub(crate) born: Moment,
+    pub(crate) spawned_at: &'static Location<'static>,
 }
 
 /// What few tasks have.
@@ -120,15 +118,118 @@ pub(crate) struct Extras {
     pub(crate) done: Option<Box<DoneCallbacks>>,
     /// What it panicked with.
     pub(crate) panic: Option<TaskPanic>,
+    /// Its context variables. While its future is polled they are in force, and those of
+    /// whoever runs it lie here: see [`Tasks::exchange_values`].
+    pub(crate) values: ContextValues,
+}
+
+/// What a task left in its slot, to be dropped when nothing is borrowed.
+pub(crate) struct Remains {
+    pub(crate) id: u64,
+    pub(crate) born: Moment,
+    pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) body: Option<BoxedBody>,
+    pub(crate) extras: Option<Box<Extras>>,
+    _wakers: (Option<Waiter>, Option<Box<LentWaker>>),
+}
+
+/// The slots, those in use and those that are free.
+///
+/// A slot stays where it is and is filled and emptied in place. (A `Slab` did the same with less
+/// code of ours, and moved each slot in and out as a whole: 250 instructions for each task.)
+#[derive(Default)]
+pub(crate) struct Slots {
+    all: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+impl Slots {
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
+        // A free slot has the number zero, and no key has.
+        self.all.get_mut(key.index()).filter(|slot| slot.generation() == key.generation())
+    }
+
+    /// A free slot, to be filled at once, and its index.
+    pub(crate) fn take_free(&mut self) -> (u32, &mut Slot) {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.all.push(Slot::free());
+            u32::try_from(self.all.len() - 1).expect("a loop holds fewer than 2^32 tasks")
+        });
+        (index, &mut self.all[index as usize])
+    }
+
+    /// Frees a slot in use, and gives what was left in it.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Remains> {
+        let remains = self.get_mut(key)?.take_remains();
+        self.free(key);
+        Some(remains)
+    }
+
+    /// Frees a slot in use that [holds nothing of users](Slot::holds_nothing_of_users).
+    #[inline]
+    pub(crate) fn free(&mut self, key: Key) {
+        if let Some(slot) = self.get_mut(key) {
+            slot.id = 0;
+            self.free.push(key.index() as u32);
+        }
+    }
+
+    /// All in use, with their keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Slot)> {
+        let used = self.all.iter().enumerate().filter(|(_, slot)| slot.id != 0);
+        used.map(|(index, slot)| (Key::new(index as u32, slot.generation()), slot))
+    }
 }
 
 impl Slot {
+    fn free() -> Slot {
+        Slot {
+            id: 0,
+            scheduled: false,
+            cancel_requested: false,
+            detached: false,
+            cleanup: false,
+            stage: Stage::Out,
+            waits_alone: false,
+            told_stuck: false,
+            body: None,
+            joiner: None,
+            waker: None,
+            extras: None,
+            wait: Wait::Unknown,
+            since: Moment::START,
+            polls: 0,
+            woken_by: 0,
+            parent: 0,
+            order: 0,
+            born: Moment::START,
+            spawned_at: Location::caller(),
+        }
+    }
+
+    /// The low half of the task's number: a generation that comes again only after four
+    /// thousand million tasks, and then causes no more than a useless poll.
+    #[inline]
+    pub(crate) fn generation(&self) -> u32 {
+        self.id as u32
+    }
+
     /// What a poll needs of its task.
     #[inline]
     pub(crate) fn begin_poll(&mut self) -> Begun {
-        let has_values = !self.values.is_empty();
         self.polls = self.polls.wrapping_add(1);
-        Begun { id: self.id, waker: self.waker.take(), has_values }
+        Begun { id: self.id, waker: self.waker.take(), has_values: self.has_values() }
+    }
+
+    #[inline]
+    fn has_values(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| !extras.values.is_empty())
+    }
+
+    /// Takes its context variables out, to drop something of the task's with them in force.
+    pub(crate) fn take_values(&mut self) -> ContextValues {
+        self.extras.as_mut().map(|extras| std::mem::take(&mut extras.values)).unwrap_or_default()
     }
 
     /// Takes its future out, to poll or to drop it, unless it is out or the task has ended.
@@ -141,30 +242,6 @@ impl Slot {
         self.body.take()
     }
 
-    /// Takes the outcome, if there is one.
-    pub(crate) fn take_outcome(&mut self) -> Option<Outcome> {
-        let Stage::Ended(how) = self.stage else { return None };
-        self.stage = Stage::Taken(how);
-        Some(match how {
-            TaskEnd::Finished => Outcome::Finished(self.body.take()?),
-            TaskEnd::Cancelled => Outcome::Failed(TaskError::Cancelled),
-            TaskEnd::Panicked => {
-                Outcome::Failed(TaskError::Panicked(self.extras.as_mut()?.panic.take()?))
-            }
-        })
-    }
-
-    /// Puts an outcome back that was taken.
-    pub(crate) fn put_back(&mut self, outcome: Outcome) {
-        let Stage::Taken(how) = self.stage else { return };
-        self.stage = Stage::Ended(how);
-        match outcome {
-            Outcome::Finished(body) => self.body = Some(body),
-            Outcome::Failed(TaskError::Cancelled) => {}
-            Outcome::Failed(TaskError::Panicked(panic)) => self.set_panic(panic),
-        }
-    }
-
     pub(crate) fn set_panic(&mut self, panic: TaskPanic) {
         self.extras.get_or_insert_default().panic = Some(panic);
     }
@@ -172,7 +249,21 @@ impl Slot {
     /// Whether dropping it can neither run a user's destructor nor hide a panic.
     #[inline]
     pub(crate) fn holds_nothing_of_users(&self) -> bool {
-        self.body.is_none() && self.extras.is_none() && self.values.is_empty()
+        self.body.is_none()
+            && self.extras.is_none()
+            && self.joiner.is_none()
+            && self.waker.is_none()
+    }
+
+    fn take_remains(&mut self) -> Remains {
+        Remains {
+            id: self.id,
+            born: self.born,
+            spawned_at: self.spawned_at,
+            body: self.body.take(),
+            extras: self.extras.take(),
+            _wakers: (self.joiner.take(), self.waker.take()),
+        }
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -197,15 +288,6 @@ pub(crate) struct Begun {
     pub(crate) has_values: bool,
 }
 
-/// What is known of a task besides its future.
-pub(crate) struct Birth {
-    pub(crate) name: Option<Rc<str>>,
-    pub(crate) at: &'static Location<'static>,
-    pub(crate) values: ContextValues,
-    /// Its first step is taken at once.
-    pub(crate) eager: bool,
-}
-
 /// Somebody to be woken: a task of ours by its key, or whatever a waker stands for.
 ///
 /// A task that polls a leaf directly is noted by its key, and no waker is cloned. A leaf
@@ -226,8 +308,16 @@ pub(crate) trait Listener {
 impl Waiter {
     /// Wakes it. A foreign waker is foreign code: its panic is reported, and is no business
     /// of whoever wakes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wake(self) {
+        match self {
+            Waiter::Task(tasks, key) => tasks.wake(key),
+            other => other.wake_another(),
+        }
+    }
+
+    #[cold]
+    fn wake_another(self) {
         match self {
             Waiter::Task(tasks, key) => tasks.wake(key),
             Waiter::Listener(listener) => listener.hear(),
@@ -268,83 +358,6 @@ impl Tasks {
         }
     }
 
-    /// Adds a task and schedules its first step. The table owns it from now on.
-    ///
-    /// A closed table drops the body and gives a key that leads nowhere.
-    pub(crate) fn spawn(&self, body: BoxedBody, birth: Birth) -> Key {
-        if self.closed.get() {
-            self.bury(body);
-            return Key::new(u32::MAX, u32::MAX);
-        }
-        let eager = birth.eager;
-        let key = self.add(Stage::Waiting, Some(body), birth);
-        match eager {
-            true => self.first_step(key),
-            false => self.loop_ref.run_soon(key),
-        }
-        key
-    }
-
-    /// Adds the main task, whose future somebody else holds and polls through
-    /// [`Tasks::step_main`] when the loop's main callback is called.
-    pub(crate) fn spawn_main(&self, at: &'static Location<'static>, values: ContextValues) -> Key {
-        let birth = Birth { name: Some("main".into()), at, values, eager: false };
-        let key = self.add(Stage::Main, None, birth);
-        self.loop_ref.call_main_soon();
-        key
-    }
-
-    fn add(&self, stage: Stage, body: Option<BoxedBody>, birth: Birth) -> Key {
-        let id = self.next_id.get();
-        self.next_id.set(id + 1);
-        // The number of the task in its low half: a generation that comes again only after
-        // four thousand million tasks, and then causes no more than a useless poll.
-        let generation = id as u32;
-        let name = self.loop_ref.is_observed().then(|| display_name(birth.name.as_deref(), id));
-        let (at, is_main) = (birth.at, matches!(stage, Stage::Main));
-        let extras =
-            birth.name.map(|name| Box::new(Extras { name: Some(name), ..Extras::default() }));
-        let cleanup = self.is_born_of_cleanup();
-        let index = self.slots.borrow_mut().insert(Slot {
-            generation,
-            scheduled: true,
-            cancel_requested: false,
-            detached: false,
-            cleanup,
-            stage,
-            order: 0,
-            body,
-            joiner: None,
-            waker: None,
-            id,
-            spawned_at: at,
-            born: self.loop_ref.latest(),
-            values: birth.values,
-            wait: Wait::Unknown,
-            since: self.loop_ref.latest(),
-            waits_alone: false,
-            told_stuck: false,
-            polls: 0,
-            woken_by: 0,
-            parent: self.current.get().map_or(0, Key::generation),
-            extras,
-        });
-        self.live.set(self.live.get() + 1);
-        let key = Key::new(index as u32, generation);
-        if let Some(name) = name {
-            let parent = self.current.get().and_then(|parent| self.id(parent));
-            self.loop_ref.observe(|| Event::TaskSpawned {
-                task: id,
-                key,
-                name,
-                is_main,
-                parent,
-                at,
-            });
-        }
-        key
-    }
-
     /// Puts a task into the ready queue, unless it is there or has ended.
     #[inline]
     pub(crate) fn wake(&self, key: Key) {
@@ -367,15 +380,7 @@ impl Tasks {
     /// Runs `f` on a slot, if the key is not stale. `f` must not call user code.
     #[inline]
     pub(crate) fn with<R>(&self, key: Key, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
-        let mut slots = self.slots.borrow_mut();
-        let slot = slots.get_mut(key.index())?;
-        (slot.generation == key.generation()).then(|| f(slot))
-    }
-
-    pub(crate) fn remove(&self, key: Key) -> Option<Slot> {
-        let mut slots = self.slots.borrow_mut();
-        let slot = slots.get(key.index())?;
-        (slot.generation == key.generation()).then(|| slots.remove(key.index()))
+        self.slots.borrow_mut().get_mut(key).map(f)
     }
 }
 

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use roundelay_runtime::{Awaited, Event, SyncDeed, current_loop, observe_here};
 
-use crate::noted::{self, Wait};
+use crate::own_step::{self, Wait};
 
 /// A number that is given at the first asking, by the loop that runs then. Another loop gives
 /// another: so a run numbers alike whatever ran before it.
@@ -102,6 +102,6 @@ pub(crate) fn made(kind: &'static str) {
 /// Notes what the task that is being polled waits for, and tells it.
 #[inline]
 pub(crate) fn awaits(wait: Wait, what: impl FnOnce() -> Awaited) {
-    noted::note(wait);
+    own_step::note(wait);
     observe_here(|| Event::Awaits(what()));
 }

@@ -9,11 +9,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use roundelay_runtime::Awaited;
+use roundelay_runtime::{Awaited, Event, observe_here};
 
-use crate::noted::Wait;
 use crate::task_table::Waiter;
-use crate::told::awaits;
 
 /// Lets every other ready task take one step, then goes on: one turn of the loop.
 ///
@@ -52,7 +50,7 @@ impl Future for YieldNow {
         }
         self.yielded = true;
         Waiter::wake_poller(cx);
-        awaits(Wait::Unknown, || Awaited::NextTurn);
+        observe_here(|| Event::Awaits(Awaited::NextTurn));
         Poll::Pending
     }
 }

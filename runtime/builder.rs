@@ -203,6 +203,7 @@ impl EventLoopBuilder {
         if debug {
             observers.push(Rc::new(SlowWatch::new(self.slow_limit)));
         }
+        let observer = together(observers);
         let core = Core {
             ready: RefCell::new(ReadyQueue::default()),
             timers: RefCell::new(Timers::new()),
@@ -210,7 +211,9 @@ impl EventLoopBuilder {
             clock: if self.virtual_clock { Clock::virtual_time() } else { Clock::real() },
             inbox: Arc::new(Inbox::new(id, bell)),
             target: RefCell::new(None),
-            observer: together(observers),
+            is_attended: observer.is_some() || self.scheduler.is_some() || self.virtual_clock,
+            is_plain: Cell::new(observer.is_none()),
+            observer,
             script: self.script.map(RefCell::new),
             scheduler: self.scheduler,
             isolated: self.isolated,

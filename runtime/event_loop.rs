@@ -82,7 +82,7 @@ impl EventLoop {
     pub fn run_once(&self) -> Result<(), RunError> {
         let _running = running::enter(&self.loop_ref, Location::caller())?;
         let mut begun = false;
-        self.turn_until(&mut || (), &mut || mem::replace(&mut begun, true))
+        self.turn_until(&mut || (), Some(&mut || mem::replace(&mut begun, true)))
     }
 
     /// Turns until somebody calls [`stop`](LoopRef::stop).
@@ -94,7 +94,7 @@ impl EventLoop {
     /// or a failure was met and the policy is to stop.
     #[track_caller]
     pub fn run_forever(&self) -> Result<(), RunError> {
-        match self.run_with(&mut || (), &mut || false) {
+        match self.run_with(&mut || ()) {
             Err(RunError::Stopped) => Ok(()),
             outcome => outcome,
         }
@@ -120,20 +120,25 @@ impl EventLoop {
     pub fn run_until(&self, mut done: impl FnMut() -> bool) -> Result<(), RunError> {
         // The question is asked in the middle of a run, and in the name of whoever runs.
         let mut values = ContextValues::current();
-        self.run_with(&mut || (), &mut || values.run(&mut done))
+        self.run_and_ask(&mut || (), Some(&mut || values.run(&mut done)))
     }
 
-    /// Turns until `done` says yes, with a callback that is lent and not given: `main` may
-    /// borrow from whoever runs the loop. It is called once for each
+    /// Turns until somebody calls [`stop`](LoopRef::stop), with a callback that is lent and not
+    /// given: `main` may borrow from whoever runs the loop. It is called once for each
     /// [`LoopRef::call_main_soon`]. It must contain its own panics.
     ///
     /// # Errors
-    /// As [`EventLoop::run_until`].
+    /// [`RunError::Stopped`]; and as [`EventLoop::run_forever`].
     #[track_caller]
-    pub fn run_with(
+    pub fn run_with(&self, main: &mut dyn FnMut()) -> Result<(), RunError> {
+        self.run_and_ask(main, None)
+    }
+
+    #[track_caller]
+    fn run_and_ask(
         &self,
         main: &mut dyn FnMut(),
-        done: &mut dyn FnMut() -> bool,
+        done: Option<&mut dyn FnMut() -> bool>,
     ) -> Result<(), RunError> {
         let _running = running::enter(&self.loop_ref, Location::caller())?;
         self.observe(|| Event::RunBegins);
@@ -169,17 +174,18 @@ impl EventLoop {
     fn turn_until(
         &self,
         main: &mut dyn FnMut(),
-        done: &mut dyn FnMut() -> bool,
+        mut done: Option<&mut dyn FnMut() -> bool>,
     ) -> Result<(), RunError> {
         let core = &self.core;
         let target = core.target.borrow().clone();
         let target = target.as_deref();
-        while !done() {
+        let mut is_done = || done.as_mut().is_some_and(|done| done());
+        while !is_done() {
             self.turn(target, main)?;
             // A failure that ends the run has asked for the end as well.
             if core.stopping.get() {
                 self.fatal_failure()?;
-                if core.stopping.take() && !done() {
+                if core.stopping.take() && !is_done() {
                     return Err(RunError::Stopped);
                 }
             }
@@ -220,7 +226,7 @@ impl EventLoop {
         let waiting = core.reactor.borrow_mut().take_all();
         leftovers.extend(waiting);
         let ready = mem::take(&mut *core.ready.borrow_mut());
-        leftovers.extend(ready.into_callbacks());
+        leftovers.extend(ready.into_closures().map(Callback::Once));
         for callback in leftovers {
             self.contain_drop(|| drop(callback));
         }
@@ -250,6 +256,7 @@ impl Drop for EventLoop {
         let _closing = running::enter_to_close(&self.loop_ref);
         self.begin_closing();
         self.core.closed.set(true);
+        self.core.is_plain.set(false);
         doors::strike_out(self.id());
         self.close_door();
         self.drop_everything();

@@ -50,6 +50,9 @@ pub(crate) struct Core {
     /// What says in the system's place which source is ready.
     pub(crate) script: Option<RefCell<ReadinessScript>>,
     /// Who decides the order where none is promised; `None` is first in, first out.
+    /// Somebody observes it, arranges what is ready, or moves its clock by hand: then each turn
+    /// goes through all its steps.
+    pub(crate) is_attended: bool,
     pub(crate) scheduler: Option<Rc<dyn Scheduler>>,
     /// Nothing outside will ever wake this loop: its builder has said so.
     pub(crate) isolated: bool,
@@ -59,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) fatal: RefCell<Option<Failure>>,
     pub(crate) stopping: Cell<bool>,
     pub(crate) closed: Cell<bool>,
+    /// Neither closed nor observed: asked at each push.
+    pub(crate) is_plain: Cell<bool>,
     /// The last run is over: from now on a failure cannot stop anything, only be told.
     pub(crate) closing: Cell<bool>,
     /// The observer is being told of an event.
@@ -237,11 +242,18 @@ impl LoopRef {
     /// turn. A closed loop forgets it.
     #[inline]
     pub fn run_soon(&self, key: Key) {
-        // The most frequent push of all, so it goes its own way: the entry is made in its place.
-        match self.is_closed() || self.is_observed() {
-            false => self.core.ready.borrow_mut().push_run(key),
-            true => drop(self.push(Entry::Run(key))),
+        self.push(Entry::Run(key));
+    }
+
+    /// The next entry of this turn, if it is a key to run: so a target whose `run` was called can
+    /// go on with its next key, and a thousand tasks that are ready cost one call. An observer is
+    /// told of every call, so where there is one this is always `None`.
+    #[inline]
+    pub fn next_key(&self) -> Option<Key> {
+        if self.is_observed() {
+            return None;
         }
+        self.core.ready.borrow_mut().pop_run()
     }
 
     /// Puts the main callback at the back of the ready queue: see
@@ -322,30 +334,41 @@ impl LoopRef {
     /// The one way into the ready queue. A closed loop drops what comes.
     #[inline]
     pub(crate) fn push(&self, entry: Entry) -> Option<u64> {
+        if self.core.is_plain.get() {
+            return Some(self.core.ready.borrow_mut().push(entry));
+        }
+        (!self.is_closed()).then(|| self.push_and_tell(entry))
+    }
+
+    /// The same for a callback, which is dropped if the loop is closed.
+    pub(crate) fn push_callback(&self, callback: Callback) -> Option<u64> {
         if self.is_closed() {
             return None;
         }
-        if self.is_observed() {
-            return Some(self.push_and_tell(entry));
-        }
-        Some(self.core.ready.borrow_mut().push(entry))
+        let what = match callback {
+            Callback::Once(_) => Work::Callback,
+            Callback::Notify(key) => Work::Notify(key),
+        };
+        let place = self.core.ready.borrow_mut().push_callback(callback);
+        self.observe(|| Event::ReadyPushed { place, what });
+        Some(place)
     }
 
     #[cold]
     fn push_and_tell(&self, entry: Entry) -> u64 {
-        let what = work(&entry);
         let place = self.core.ready.borrow_mut().push(entry);
-        self.tell(&Event::ReadyPushed { place, what });
+        self.tell(&Event::ReadyPushed { place, what: work(entry) });
         place
     }
 }
 
 /// How the observer is told what an entry is.
-pub(crate) fn work(entry: &Entry) -> Work {
-    match *entry {
-        Entry::Call(Callback::Once(_)) => Work::Callback,
-        Entry::Call(Callback::Notify(key)) => Work::Notify(key),
-        Entry::Timer(timer) => Work::Timer(timer.number()),
+pub(crate) fn work(entry: Entry) -> Work {
+    match entry {
+        Entry::Call(_) => Work::Callback,
+        Entry::Notify(key) => Work::Notify(key),
+        // The number's low half: all of it in any run that somebody looks at.
+        Entry::Timer(timer) => Work::Timer(u64::from(timer.generation())),
         Entry::Run(key) => Work::Run(key),
         Entry::Main => Work::Main,
         Entry::Cancelled => Work::Cancelled,

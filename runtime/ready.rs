@@ -13,29 +13,40 @@
 //! all a handle needs to find its entry again and to cancel it, without a search and
 //! without a cell shared between the two.
 //!
+//! The places are counted on and on, and the queue lies in a ring of a power of two: a place is
+//! also the index, if one leaves out its upper bits. Entries are two words, so they are copied in
+//! and out. A closure is more than that, and has a destructor: closures lie in a table beside the
+//! ring, and the entry is the number of one. (The simple version was one `VecDeque` of entries that
+//! held their closures: half as many words again to move, and each was asked what it has to drop.)
+//!
 //! # Invariants
 //! - First in, first out. Nothing overtakes, except where a test has asked for it: see
 //!   `scheduler.rs`.
-//! - A turn runs only what is here when it starts to call (its step 5, in `turn.rs`): it
-//!   counts first, then takes that many. What the same turn collected just before is
-//!   counted: readiness, messages, due timers. What a callback adds waits for the next turn.
+//! - A turn runs only what is here when it starts to call (its step 5, in `turn.rs`): it notes
+//!   where the line ends, then takes what stands before. What the same turn collected just
+//!   before is in it: readiness, messages, due timers. What a callback adds waits for the next.
 //! - A cancelled entry stays as an empty one, so the places behind it do not change.
 //!
 //! Tutorial: chapter 2. Before this: `timers.rs`. After this: `observer.rs`.
 
-use std::collections::VecDeque;
+use slab::Slab;
 
 use crate::callback::{Callback, Key};
-use crate::timers::TimerKey;
 
-/// One entry of the ready queue.
-#[derive(Debug)]
+/// A boxed closure, to be called once.
+pub(crate) type Closure = Box<dyn FnOnce()>;
+
+/// One entry of the ready queue: two whole words.
+#[derive(Clone, Copy, Debug)]
+#[repr(u64)]
 pub(crate) enum Entry {
-    /// Call it.
-    Call(Callback),
-    /// A timer that is due. Its callback stays in the timer table until it is called, so
-    /// that it can still be cancelled; then this entry finds nothing to call.
-    Timer(TimerKey),
+    /// Call the closure with this number: see [`ReadyQueue::take_closure`].
+    Call(usize),
+    /// Tell the target that what this key waited for has happened.
+    Notify(Key),
+    /// A timer that is due. Its callback stays in the timer table until it is called, so that it
+    /// can still be cancelled; then this entry finds nothing to call.
+    Timer(Key),
     /// Call the target's `run` with this key.
     Run(Key),
     /// Call the main callback of the run (`EventLoop::run_with`). It may borrow from its
@@ -46,90 +57,118 @@ pub(crate) enum Entry {
 }
 
 /// Entries waiting to be called, oldest first.
-#[derive(Default)]
 pub(crate) struct ReadyQueue {
-    entries: VecDeque<Entry>,
-    /// How many have left the queue: the place of the one at the front.
+    /// The entry of place `p` lies at `p`, modulo the length: a power of two.
+    ring: Vec<Entry>,
+    /// The place of the oldest entry, and the place that the next one gets.
     front: u64,
+    back: u64,
+    /// The place behind the last entry of this turn.
+    turn_end: u64,
+    /// The closures of all [`Entry::Call`].
+    closures: Slab<Closure>,
 }
 
 impl ReadyQueue {
     /// Adds at the back. Returns the entry's place in the line.
     #[inline]
     pub(crate) fn push(&mut self, entry: Entry) -> u64 {
-        self.entries.push_back(entry);
-        self.front + self.entries.len() as u64 - 1
-    }
-
-    /// Adds a key at the back: the most frequent push of all.
-    #[inline(always)]
-    pub(crate) fn push_run(&mut self, key: Key) {
-        // Where there is room for certain, the entry is written into its place. Otherwise it
-        // would be made first, kept while room is made, and then copied.
-        match self.entries.len() == self.entries.capacity() {
-            false => self.entries.push_back(Entry::Run(key)),
-            true => self.make_room_and_push(key),
+        if self.len() == self.ring.len() {
+            self.make_room();
         }
+        let (place, index) = (self.back, self.index(self.back));
+        self.ring[index] = entry;
+        self.back += 1;
+        place
     }
 
-    #[cold]
-    #[inline(never)]
-    fn make_room_and_push(&mut self, key: Key) {
-        self.entries.push_back(Entry::Run(key));
-    }
-
-    /// Takes the front entry, and its place.
+    /// Adds what is to be called.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<(u64, Entry)> {
-        let entry = self.entries.pop_front()?;
-        self.front += 1;
-        Some((self.front - 1, entry))
+    pub(crate) fn push_callback(&mut self, callback: Callback) -> u64 {
+        match callback {
+            Callback::Notify(key) => self.push(Entry::Notify(key)),
+            Callback::Once(closure) => {
+                let number = self.closures.insert(closure);
+                self.push(Entry::Call(number))
+            }
+        }
     }
 
-    /// Empties the entry at `place`, if it still waits.
-    ///
-    /// The callback is handed out: its destructor is user code, which may call the loop, and
-    /// the loop keeps this queue in a `RefCell` that must not be borrowed then.
-    pub(crate) fn cancel(&mut self, place: u64) -> Option<Entry> {
-        let entry = self.entry_mut(place)?;
-        match entry {
-            Entry::Cancelled => None,
-            entry => Some(std::mem::replace(entry, Entry::Cancelled)),
+    /// From now on [`ReadyQueue::pop`] gives what is here now, and no more. Says how much it is.
+    pub(crate) fn begin_turn(&mut self) -> usize {
+        self.turn_end = self.back;
+        self.len()
+    }
+
+    /// Takes the front entry, if it is one of this turn's. Its place was [`ReadyQueue::front`].
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        if self.front == self.turn_end {
+            return None;
         }
+        let entry = self.ring[self.index(self.front)];
+        self.front += 1;
+        Some(entry)
+    }
+
+    /// The same for an entry that is a key to run.
+    #[inline]
+    pub(crate) fn pop_run(&mut self) -> Option<Key> {
+        if self.front == self.turn_end {
+            return None;
+        }
+        let Entry::Run(key) = self.ring[self.index(self.front)] else { return None };
+        self.front += 1;
+        Some(key)
+    }
+
+    /// The closure of an entry that was popped. Each is taken once.
+    #[inline]
+    pub(crate) fn take_closure(&mut self, number: usize) -> Closure {
+        self.closures.remove(number)
+    }
+
+    /// Empties the entry at `place`, if it still waits and is a closure's: others are not
+    /// cancelled here.
+    ///
+    /// The closure is handed out: its destructor is user code, which may call the loop, and
+    /// the loop keeps this queue in a `RefCell` that must not be borrowed then.
+    pub(crate) fn cancel(&mut self, place: u64) -> Option<Closure> {
+        let entry = self.entry_mut(place)?;
+        let Entry::Call(number) = *entry else { return None };
+        *entry = Entry::Cancelled;
+        Some(self.take_closure(number))
     }
 
     /// Whether the entry at `place` still waits.
     pub(crate) fn is_waiting(&self, place: u64) -> bool {
-        let index = place.checked_sub(self.front).map(|index| index as usize);
-        let entry = index.and_then(|index| self.entries.get(index));
-        entry.is_some_and(|entry| !matches!(entry, Entry::Cancelled))
+        self.peek(place).is_some_and(|entry| !matches!(entry, Entry::Cancelled))
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        (self.back - self.front) as usize
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.back == self.front
     }
 
     /// The entry at `place`, if it is still here.
-    pub(crate) fn peek(&self, place: u64) -> Option<&Entry> {
-        self.entries.get(place.checked_sub(self.front)? as usize)
+    pub(crate) fn peek(&self, place: u64) -> Option<Entry> {
+        (self.front..self.back).contains(&place).then(|| self.ring[self.index(place)])
     }
 
-    /// The place of the entry at the front, if there is one.
+    /// The place of the entry at the front, if there is one; else of the next that comes.
+    #[inline]
     pub(crate) fn front(&self) -> u64 {
         self.front
     }
 
     /// Puts the entries from place `first` on into another order; `order` has the place of each.
     pub(crate) fn rearrange(&mut self, first: u64, order: impl Iterator<Item = u64>) {
-        let mut taken = Vec::new();
-        for place in order {
-            let entry = self.entry_mut(place);
-            taken.extend(entry.map(|entry| std::mem::replace(entry, Entry::Cancelled)));
-        }
+        let taken: Vec<Entry> = order.filter_map(|place| self.peek(place)).collect();
         for (place, entry) in (first..).zip(taken) {
             if let Some(spot) = self.entry_mut(place) {
                 *spot = entry;
@@ -140,24 +179,58 @@ impl ReadyQueue {
     /// Empties every entry that is the main callback's: its lender takes it back. Says at
     /// which places they stood.
     pub(crate) fn cancel_main(&mut self) -> Vec<u64> {
-        let places = (self.front..).zip(&mut self.entries);
-        let mains = places.filter(|(_, entry)| matches!(entry, Entry::Main));
-        mains.map(|(place, entry)| (*entry = Entry::Cancelled, place).1).collect()
+        let is_main = |place: &u64| matches!(self.peek(*place), Some(Entry::Main));
+        let mains: Vec<u64> = (self.front..self.back).filter(is_main).collect();
+        for &place in &mains {
+            if let Some(entry) = self.entry_mut(place) {
+                *entry = Entry::Cancelled;
+            }
+        }
+        mains
     }
 
     /// Everything that was to be called, for closing the loop.
-    pub(crate) fn into_callbacks(self) -> impl Iterator<Item = Callback> {
-        self.entries.into_iter().filter_map(|entry| match entry {
-            Entry::Call(callback) => Some(callback),
-            _ => None,
-        })
+    pub(crate) fn into_closures(self) -> impl Iterator<Item = Closure> {
+        self.closures.into_iter().map(|(_, closure)| closure)
+    }
+
+    #[inline]
+    fn index(&self, place: u64) -> usize {
+        place as usize & (self.ring.len() - 1)
     }
 
     fn entry_mut(&mut self, place: u64) -> Option<&mut Entry> {
-        let index = place.checked_sub(self.front)?;
-        self.entries.get_mut(index as usize)
+        let index = self.index(place);
+        (self.front..self.back).contains(&place).then(|| &mut self.ring[index])
+    }
+
+    /// Twice as long a ring: each place has another index there.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        let longer = vec![Entry::Cancelled; self.ring.len() * 2];
+        let shorter = std::mem::replace(&mut self.ring, longer);
+        for place in self.front..self.back {
+            let index = self.index(place);
+            self.ring[index] = shorter[place as usize & (shorter.len() - 1)];
+        }
     }
 }
+
+impl Default for ReadyQueue {
+    fn default() -> ReadyQueue {
+        ReadyQueue {
+            ring: vec![Entry::Cancelled; FIRST_RING],
+            front: 0,
+            back: 0,
+            turn_end: 0,
+            closures: Slab::new(),
+        }
+    }
+}
+
+/// The length of the first ring.
+const FIRST_RING: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -167,32 +240,54 @@ mod tests {
         Entry::Run(Key::new(n, 0))
     }
 
+    fn all(ready: &mut ReadyQueue) -> Vec<(u64, Entry)> {
+        ready.begin_turn();
+        std::iter::from_fn(|| Some((ready.front(), ready.pop()?))).collect()
+    }
+
     #[test]
     fn entries_leave_in_the_order_in_which_they_came() {
         let mut ready = ReadyQueue::default();
         let places: Vec<u64> = (0..3).map(|n| ready.push(key(n))).collect();
         assert_eq!(places, [0, 1, 2]);
-        let order: Vec<u64> = std::iter::from_fn(|| ready.pop().map(|(place, _)| place)).collect();
+        let order: Vec<u64> = all(&mut ready).into_iter().map(|(place, _)| place).collect();
         assert_eq!(order, [0, 1, 2]);
     }
 
     #[test]
-    fn a_cancelled_entry_is_handed_out_once_and_leaves_its_place() {
+    fn a_ring_that_is_full_in_the_middle_of_its_round_grows_without_losing_the_order() {
+        let mut ready = ReadyQueue::default();
+        (0..10).for_each(|n| assert_eq!(ready.push(key(n)), u64::from(n)));
+        assert_eq!(all(&mut ready).len(), 10);
+        (10..210).for_each(|n| assert_eq!(ready.push(key(n)), u64::from(n)));
+        let left = all(&mut ready).into_iter();
+        let numbers = left.map(|(place, entry)| match entry {
+            Entry::Run(key) => (place, key.index() as u64),
+            other => panic!("{other:?} was not pushed"),
+        });
+        assert_eq!(numbers.collect::<Vec<_>>(), (10..210).map(|n| (n, n)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_cancelled_closure_is_handed_out_once_and_leaves_its_place() {
         let mut ready = ReadyQueue::default();
         ready.push(key(0));
-        let place = ready.push(key(1));
-        ready.push(key(2));
+        let place = ready.push_callback(Callback::new(|| ()));
+        let behind = ready.push_callback(Callback::new(|| ()));
         assert!(ready.is_waiting(place));
-        assert!(matches!(ready.cancel(place), Some(Entry::Run(_))));
+        assert!(ready.cancel(place).is_some());
         assert!(!ready.is_waiting(place) && ready.cancel(place).is_none());
         assert_eq!(ready.len(), 3);
+        let Some((last, Entry::Call(number))) = all(&mut ready).pop() else { panic!("a closure") };
+        drop(ready.take_closure(number));
+        assert!(last == behind && ready.closures.is_empty());
     }
 
     #[test]
     fn an_entry_that_has_left_cannot_be_cancelled() {
         let mut ready = ReadyQueue::default();
-        let place = ready.push(key(0));
-        ready.pop();
+        let place = ready.push_callback(Callback::new(|| ()));
+        all(&mut ready);
         ready.push(key(1));
         assert!(ready.cancel(place).is_none() && !ready.is_waiting(place));
         assert!(ready.cancel(99).is_none());

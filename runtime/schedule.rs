@@ -20,7 +20,6 @@ use crate::context::ContextValues;
 use crate::error::LoopClosed;
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
-use crate::ready::Entry;
 use crate::timers::TimerKey;
 
 impl LoopRef {
@@ -48,7 +47,7 @@ impl LoopRef {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Result<CallHandle, LoopClosed> {
-        self.push_callback(with_values(callback))
+        self.schedule(with_values(callback))
     }
 
     /// Calls `callback` once `delay` has passed, never earlier.
@@ -116,8 +115,8 @@ impl LoopRef {
         Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForTime(timer) })
     }
 
-    pub(crate) fn push_callback(&self, callback: Callback) -> Result<CallHandle, LoopClosed> {
-        let place = self.push(Entry::Call(callback)).ok_or(LoopClosed)?;
+    pub(crate) fn schedule(&self, callback: Callback) -> Result<CallHandle, LoopClosed> {
+        let place = self.push_callback(callback).ok_or(LoopClosed)?;
         Ok(CallHandle { loop_ref: self.clone(), waits: Waits::ForItsTurn(place) })
     }
 }
@@ -167,11 +166,11 @@ impl CallHandle {
         match self.waits {
             Waits::ForTime(timer) => self.loop_ref.cancel_timer(timer),
             Waits::ForItsTurn(place) => {
-                let entry = self.loop_ref.core.ready.borrow_mut().cancel(place);
-                if entry.is_some() {
+                let closure = self.loop_ref.core.ready.borrow_mut().cancel(place);
+                if closure.is_some() {
                     self.loop_ref.observe(|| Event::CallCancelled { place });
                 }
-                entry.is_some()
+                closure.is_some()
             }
         }
     }

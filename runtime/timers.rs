@@ -32,7 +32,7 @@ use std::collections::BinaryHeap;
 
 use slab::Slab;
 
-use crate::callback::Callback;
+use crate::callback::{Callback, Key};
 use crate::clock::Moment;
 use crate::far_timers::{FarTimers, Node, Spot};
 
@@ -47,6 +47,13 @@ impl TimerKey {
     /// The timer's number: counted up with each timer of a loop, never used again.
     pub fn number(self) -> u64 {
         self.number
+    }
+
+    /// The slot, and the low half of the number: enough to find a timer again that is due, for
+    /// it is called before four thousand million others are set.
+    #[inline]
+    pub(crate) fn to_key(self) -> Key {
+        Key::new(self.slot, self.number as u32)
     }
 }
 
@@ -199,9 +206,9 @@ impl Timers {
     }
 
     /// The callback of a due timer, unless it was cancelled while it waited its turn.
-    pub(crate) fn take_due(&mut self, key: TimerKey) -> Option<Callback> {
-        self.slot(key)?;
-        Some(self.table.remove(key.slot as usize).callback)
+    pub(crate) fn take_due(&mut self, key: Key) -> Option<Callback> {
+        let slot = self.table.get(key.index())?;
+        (slot.number as u32 == key.generation()).then(|| self.table.remove(key.index()).callback)
     }
 
     /// Takes everything out, for closing the loop.
@@ -285,7 +292,7 @@ mod tests {
         assert_eq!(timers.pop_due(at(1)), Some(key));
         assert!(timers.is_set(key));
         assert!(timers.cancel(key).is_some());
-        assert!(timers.take_due(key).is_none() && !timers.is_set(key));
+        assert!(timers.take_due(key.to_key()).is_none() && !timers.is_set(key));
     }
 
     #[test]
@@ -381,7 +388,7 @@ mod tests {
                     }
                     Command::Call => {
                         if let Some(key) = due.pop_front() {
-                            prop_assert!(timers.take_due(key).is_some());
+                            prop_assert!(timers.take_due(key.to_key()).is_some());
                         }
                     }
                 }

@@ -28,9 +28,10 @@ use std::time::Duration;
 
 use roundelay_runtime::{ContextValues, Failure, FailureKind};
 
+use crate::birth::Birth;
 use crate::current::expect_tasks;
 use crate::task::start;
-use crate::task_table::{Birth, Tasks};
+use crate::task_table::Tasks;
 use crate::time::timeout::timeout;
 
 /// Awaits `work`, then `cleanup`, and gives the work's output. If it is dropped in between,

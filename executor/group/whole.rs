@@ -34,7 +34,7 @@ use crate::group::error::{GroupCause, GroupError, GroupFailure};
 use crate::group::handle::{CancellableGroup, TaskGroup};
 use crate::group::stage::{Happening, Stage};
 use crate::group::state::Shared;
-use crate::noted::Wait;
+use crate::own_step::Wait;
 use crate::task::TaskBuilder;
 use crate::told::awaits;
 

@@ -21,7 +21,7 @@ use std::task::{Context, Poll, ready};
 use roundelay_runtime::{Awaited, Direction, Source, WaitKey, current_loop};
 
 use crate::current::current_tasks;
-use crate::noted::{Readiness, Wait};
+use crate::own_step::Wait;
 use crate::task_table::Waiter;
 use crate::told::awaits;
 
@@ -112,11 +112,12 @@ impl<T: AsFd> Watched<T> {
             }
         }
         *wait = self.source.wait(direction, wait.take(), Waiter::callback(cx))?;
-        let readiness = match direction {
-            Direction::Read => Readiness::ToRead,
-            Direction::Write => Readiness::ToWrite,
+        let source = self.source.key();
+        let wait = match direction {
+            Direction::Read => Wait::ToRead(source),
+            Direction::Write => Wait::ToWrite(source),
         };
-        awaits(Wait::Source(self.source.key(), readiness), || Awaited::Source(self.source.key()));
+        awaits(wait, || Awaited::Source(source));
         Poll::Pending
     }
 

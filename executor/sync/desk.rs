@@ -23,6 +23,7 @@ use std::rc::{Rc, Weak};
 use roundelay_runtime::Key;
 
 use crate::own_step;
+use crate::own_step::Wait;
 use crate::task_table::Waiter;
 
 /// A place in the line.
@@ -40,6 +41,10 @@ pub(crate) struct Desk<Asked> {
     kind: &'static str,
     /// How much there is to give out; `None` where nothing comes back (an event, a queue).
     total: Cell<Option<usize>>,
+    /// Whoever takes something keeps it until it comes back. Not so with permits, which are taken
+    /// by one task and given to another as a matter of course: whoever accepts connections takes
+    /// one for each, and waits for the next.
+    is_lock: bool,
     holders: RefCell<Vec<Holding>>,
     travels: Cell<bool>,
     /// Its number in the book; zero before the first wait.
@@ -97,24 +102,33 @@ impl<Asked: Count> Desk<Asked> {
             line: RefCell::default(),
             kind,
             total: Cell::new(total),
+            is_lock: total.is_some() && !kind.ends_with("semaphore"),
             holders: RefCell::default(),
             travels: Cell::new(false),
             number: Cell::new(0),
         })
     }
 
-    /// Its number in the book, where it is entered if it is not yet there.
-    pub(crate) fn enter(self: &Rc<Desk<Asked>>) -> u64 {
+    /// What somebody waits for who waits here. The desk is entered in the book, if it is not yet
+    /// there.
+    #[inline]
+    pub(crate) fn awaited(self: &Rc<Desk<Asked>>) -> Wait {
         if self.number.get() == 0 {
-            let number = LAST.get() + 1;
-            LAST.set(number);
-            self.number.set(number);
-            let desk = Rc::downgrade(self);
-            let _ = BOOK.try_with(|book| {
-                book.borrow_mut().insert(number, desk);
-            });
+            self.enter();
         }
-        self.number.get()
+        let number = self.number.get();
+        if self.is_lock { Wait::Lock(number) } else { Wait::Sync(number) }
+    }
+
+    #[cold]
+    fn enter(self: &Rc<Desk<Asked>>) {
+        let number = LAST.get() + 1;
+        LAST.set(number);
+        self.number.set(number);
+        let desk = Rc::downgrade(self);
+        let _ = BOOK.try_with(|book| {
+            book.borrow_mut().insert(number, desk);
+        });
     }
 
     pub(crate) fn set_total(&self, total: usize) {
@@ -212,9 +226,7 @@ impl<Asked: Count> Entered for Desk<Asked> {
 
     fn holders(&self) -> Option<(usize, Vec<Holding>)> {
         let (holders, total) = (self.holders.borrow(), self.total.get()?);
-        // Permits are taken by one task and given to another as a matter of course: whoever accepts
-        // connections takes one for each, and waits for the next.
-        let sure = !self.travels.get() && !self.kind.ends_with("semaphore");
+        let sure = self.is_lock && !self.travels.get();
         (sure && holders.len() <= MOST_HOLDERS && self.line.borrow().len() <= LONGEST_LINE)
             .then(|| (total, holders.clone()))
     }

@@ -31,7 +31,6 @@ use std::task::{Context, Poll};
 
 use roundelay_runtime::{Failure, FailureKind, Key, SyncDeed, contain, report_here};
 
-use crate::noted::Wait;
 pub(crate) use crate::sync::desk::Ticket;
 use crate::sync::desk::{Count, Desk, Standing};
 use crate::task_table::Waiter;
@@ -127,7 +126,7 @@ impl<T, Asked: Count> WaitQueue<T, Asked> {
 
     /// The task that is being polled waits here, in line or beside it.
     pub(crate) fn tell_awaited(&self) {
-        self.name.tell_awaited(Wait::Sync(self.desk.enter()));
+        self.name.tell_awaited(self.desk.awaited());
     }
 
     /// Grants `thing` to the first in line and wakes it.

@@ -23,7 +23,7 @@ use std::time::Duration;
 use roundelay_runtime::{Awaited, HomeTimer, Instant, LoopRef, Moment, current_loop};
 
 use crate::current::expect_tasks;
-use crate::noted::Wait;
+use crate::own_step::Wait;
 use crate::task_table::Waiter;
 use crate::told::{awaits, made};
 
