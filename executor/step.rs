@@ -19,7 +19,7 @@
 
 use std::any::Any;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::task::{Context, Poll};
 
 use roundelay_runtime::{
@@ -65,6 +65,11 @@ impl Target for Tasks {
         // One clone in strange hands is enough to know that the loop can be called.
         let unshared = in_slots.try_fold(0, |count, lent| (!lent.was_kept()).then_some(count + 1));
         unshared.map_or(0, |count| spares + count + self.own_doors.get())
+    }
+
+    fn who(&self, key: Key) -> Option<(String, Option<&'static Location<'static>>)> {
+        let known = self.with(key, |slot| (slot.named(), Some(slot.spawned_at)));
+        Some(known.unwrap_or_else(|| ("a task that has ended".to_owned(), None)))
     }
 
     fn stuck(&self) -> Vec<Stuck> {

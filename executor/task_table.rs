@@ -184,6 +184,11 @@ impl Slot {
         who(self.id, self.extras.as_deref())
     }
 
+    /// How those name it who always name one.
+    pub(crate) fn named(&self) -> String {
+        format!("task {} ({})", self.id, self.display_name())
+    }
+
     /// The task's name, or the number that stands for one.
     pub(crate) fn display_name(&self) -> String {
         display_name(self.name(), self.id)

@@ -14,6 +14,7 @@ use crate::doors;
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailurePolicy, contain, tell_stderr};
+use crate::held_up::HeldUp;
 use crate::inbox::Inbox;
 use crate::loop_ref::Core;
 use crate::observer::{Event, Observer};
@@ -120,6 +121,10 @@ impl EventLoopBuilder {
     /// Readiness comes from a script instead of the operating system. With the virtual clock as
     /// well, and [`isolated`](EventLoopBuilder::isolated), every run is like the last, event for
     /// event.
+    ///
+    /// When the script has run out and nothing else can happen, whoever still waits for a source
+    /// waits in vain: that is a [`RunError::Deadlock`]. Who expects another thread to call the loop
+    /// then holds the [clock](crate::LoopProxy::hold_clock).
     pub fn scripted_selector(mut self, script: ReadinessScript) -> Self {
         self.script = Some(script);
         self
@@ -151,8 +156,10 @@ impl EventLoopBuilder {
         self
     }
 
-    /// How long a callback or a step may take before debug mode warns; 100 ms by default, as in
-    /// asyncio. It is measured by the loop's clock: on the virtual clock no step takes time.
+    /// How long a callback or a step may take before debug mode warns, and the calls between two
+    /// looks outside before the loop counts itself as [held up](crate::LoopRef::held_up); 100 ms by
+    /// default, as in asyncio. It is measured by the loop's clock: on the virtual clock no step takes
+    /// time.
     #[doc(alias = "slow_callback_duration")]
     pub fn slow_limit(mut self, limit: Duration) -> Self {
         self.slow_limit = limit;
@@ -222,6 +229,7 @@ impl EventLoopBuilder {
             closing: Cell::new(false),
             observing: Cell::new(false),
             turn: Cell::new(0),
+            held_up: RefCell::new(HeldUp::with_limit(self.slow_limit)),
             things: Cell::new(0),
         };
         doors::list(&core.inbox);

@@ -29,6 +29,7 @@ use crate::callback::{Callback, Key, Target};
 use crate::clock::{Clock, Instant, Moment};
 use crate::error::LoopClosed;
 use crate::failure::{Failure, FailurePolicy, contain, report};
+use crate::held_up::HeldUp;
 use crate::inbox::Inbox;
 use crate::observer::{Event, Observer, Work};
 use crate::reactor::Reactor;
@@ -64,6 +65,8 @@ pub(crate) struct Core {
     /// The observer is being told of an event.
     pub(crate) observing: Cell<bool>,
     pub(crate) turn: Cell<u64>,
+    /// How often the loop was held up: see `span_watch.rs`.
+    pub(crate) held_up: RefCell<HeldUp>,
     /// How many things were given a number: see [`LoopRef::count_thing`].
     pub(crate) things: Cell<u64>,
 }
@@ -114,6 +117,12 @@ impl LoopRef {
     #[must_use]
     pub fn has_virtual_clock(&self) -> bool {
         self.core.clock.is_virtual()
+    }
+
+    /// Whether a [script](crate::EventLoopBuilder::scripted_selector) says which sources are ready.
+    #[must_use]
+    pub fn has_scripted_selector(&self) -> bool {
+        self.core.script.is_some()
     }
 
     /// The time on the loop's clock, as the loop itself counts it.

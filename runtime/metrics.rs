@@ -77,6 +77,11 @@ pub struct MetricsSnapshot {
     /// The time that the loop waited for events, on its clock. (Jumps of a virtual clock count as
     /// waiting.)
     pub idle: Duration,
+    /// How often the loop was [held up](crate::LoopRef::held_up): slow spans between two looks
+    /// outside.
+    pub slow_spans: u64,
+    /// The longest of them; if it is known which call it was, then how long that one took.
+    pub longest_span: Duration,
     /// The longest ready queue at the beginning of a turn.
     pub longest_queue: usize,
     /// The ready queue at the beginning of the last turn.
@@ -125,6 +130,10 @@ impl Observer for Metrics {
                 let lag = deadlines.remove(timer).map_or(Duration::ZERO, |due| now.since(due));
                 so_far.longest_timer_lag = so_far.longest_timer_lag.max(lag);
                 so_far.timer_lag += lag;
+            }
+            Event::HeldUp(span) => {
+                so_far.slow_spans += 1;
+                so_far.longest_span = so_far.longest_span.max(span.took);
             }
             Event::TaskWoken { .. } => so_far.wakes += 1,
             Event::JobSubmitted { .. } => so_far.jobs_submitted += 1,

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use crate::callback::Key;
 use crate::clock::Moment;
+use crate::held_up::SlowSpan;
 
 /// One thing that happened in a loop.
 ///
@@ -153,6 +154,9 @@ pub enum Event {
         /// For reading, else for writing.
         to_read: bool,
     },
+    /// The calls since the loop last looked outside, or one of them, took longer than the
+    /// [limit](crate::EventLoopBuilder::slow_limit). Told when the loop looks outside again.
+    HeldUp(SlowSpan),
     /// What other threads had left was collected.
     InboxCollected {
         /// How many messages.

@@ -204,6 +204,12 @@ impl Timers {
         Some(self.table.remove(key.slot as usize).callback)
     }
 
+    /// Whether its callback only tells the target some news.
+    pub(crate) fn is_news(&self, key: TimerKey) -> bool {
+        let slot = self.table.get(key.slot as usize).filter(|slot| slot.number == key.number);
+        slot.is_some_and(|slot| matches!(slot.callback, Callback::Notify(_)))
+    }
+
     /// Takes everything out, for closing the loop.
     pub(crate) fn take_all(&mut self) -> Vec<Callback> {
         self.near.clear();
