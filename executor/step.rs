@@ -177,7 +177,8 @@ impl Tasks {
     #[cold]
     fn tell_woken(&self, key: Key) {
         if let Some(task) = self.id(key) {
-            self.loop_ref.observe(|| Event::TaskWoken { task });
+            // Right after the end of its step.
+            self.loop_ref.observe_at_once(|| Event::TaskWoken { task });
         }
     }
 
@@ -212,7 +213,7 @@ impl Tasks {
             spare.lend_to(key);
             spare
         });
-        self.loop_ref.observe(|| Event::TaskPolled { task: id });
+        self.loop_ref.observe_at_once(|| Event::TaskPolled { task: id });
         let outer = self.current.replace(Some(key));
         let outer_step = own_step::begin(lent.waker(), key);
         noted::begin();

@@ -228,6 +228,7 @@ impl EventLoopBuilder {
             closed: Cell::new(false),
             closing: Cell::new(false),
             observing: Cell::new(false),
+            told_at: Cell::new(Moment::START),
             turn: Cell::new(0),
             held_up: RefCell::new(HeldUp::with_limit(self.slow_limit)),
             things: Cell::new(0),

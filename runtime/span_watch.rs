@@ -151,12 +151,6 @@ impl EventLoop {
         self.observe(|| Event::HeldUp(span));
     }
 
-    /// Of the next `count` calls, so many are told of or measured.
-    #[cold]
-    pub(crate) fn calls_to_watch(&self, count: usize) -> usize {
-        if self.is_observed() { count } else { count.min(self.spans.to_measure.get() as usize) }
-    }
-
     /// A call begins. `None` if it is not to be measured.
     pub(crate) fn begin_measuring(&self, what: Work) -> Option<MeasuredCall> {
         let left = self.spans.to_measure.get().checked_sub(1)?;

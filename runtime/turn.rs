@@ -302,33 +302,34 @@ impl EventLoop {
         if called == self.spans.single_at.get() {
             self.note_single(count);
         }
-        let watched = if self.watched.get() { self.calls_to_watch(count) } else { 0 };
-        for number in 0..count {
+        if self.watched.get() {
+            return self.run_and_tell(count, target, main);
+        }
+        for _ in 0..count {
             let next = core.ready.borrow_mut().pop();
-            let Some((place, entry)) = next else { break };
-            match number < watched {
-                false => drop(self.call(entry, target, main)),
-                true => self.call_and_tell(place, entry, target, main),
-            }
+            let Some((_, entry)) = next else { break };
+            self.call(entry, target, main);
         }
     }
 
+    /// The same for a loop that is observed, or whose calls are being measured.
     #[cold]
-    fn call_and_tell(
-        &self,
-        place: u64,
-        entry: Entry,
-        target: Option<&dyn Target>,
-        main: &mut dyn FnMut(),
-    ) {
-        let what = work(&entry);
-        self.observe(|| Event::CallBegins { place, what });
-        let measured = self.begin_measuring(what);
-        let panicked = !self.call(entry, target, main);
-        if let Some(measured) = measured {
-            self.end_measuring(measured);
+    #[inline(never)]
+    fn run_and_tell(&self, count: usize, target: Option<&dyn Target>, main: &mut dyn FnMut()) {
+        for number in 0..count {
+            let next = self.core.ready.borrow_mut().pop();
+            let Some((place, entry)) = next else { break };
+            let what = work(&entry);
+            let event = || Event::CallBegins { place, what };
+            // One call begins when the one before it ends.
+            if number == 0 { self.observe(event) } else { self.observe_at_once(event) }
+            let measured = self.begin_measuring(what);
+            let panicked = !self.call(entry, target, main);
+            if let Some(measured) = measured {
+                self.end_measuring(measured);
+            }
+            self.observe(|| Event::CallEnds { place, panicked });
         }
-        self.observe(|| Event::CallEnds { place, panicked });
     }
 
     /// The one place where callbacks are called. `false` if it panicked.
