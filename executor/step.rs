@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::task::{Context, Poll};
 
 use roundelay_runtime::{
-    ContextValues, Event, Failure, FailureKind, Key, Stuck, Target, TaskEnd, contain,
+    ContextValues, Event, Failure, FailureKind, Interest, Key, Stuck, Target, TaskEnd, contain,
 };
 
 use crate::done_callbacks::{DoneCallbacks, TaskEnded};
@@ -168,7 +168,7 @@ impl Tasks {
     /// A task that has woken itself, or was asked to end, in its own step.
     #[inline]
     fn queue(&self, key: Key) {
-        if self.loop_ref.is_observed() {
+        if self.loop_ref.is_interesting(Interest::WAKES) {
             self.tell_woken(key);
         }
         self.loop_ref.run_soon(key);
@@ -178,7 +178,7 @@ impl Tasks {
     fn tell_woken(&self, key: Key) {
         if let Some(task) = self.id(key) {
             // Right after the end of its step.
-            self.loop_ref.observe_at_once(|| Event::TaskWoken { task });
+            self.loop_ref.observe_after(Interest::STEPS, || Event::TaskWoken { task });
         }
     }
 
@@ -213,7 +213,8 @@ impl Tasks {
             spare.lend_to(key);
             spare
         });
-        self.loop_ref.observe_at_once(|| Event::TaskPolled { task: id });
+        let begins = Interest::CALLS | Interest::TASKS;
+        self.loop_ref.observe_after(begins, || Event::TaskPolled { task: id });
         let outer = self.current.replace(Some(key));
         let outer_step = own_step::begin(lent.waker(), key);
         noted::begin();

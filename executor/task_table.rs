@@ -25,7 +25,8 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use roundelay_runtime::{
-    ContextValues, Event, Failure, FailureKind, Key, LoopRef, Moment, TaskEnd, contain, report_here,
+    ContextValues, Event, Failure, FailureKind, Interest, Key, LoopRef, Moment, TaskEnd, contain,
+    report_here,
 };
 use slab::Slab;
 
@@ -305,7 +306,8 @@ impl Tasks {
         // The number of the task in its low half: a generation that comes again only after
         // four thousand million tasks, and then causes no more than a useless poll.
         let generation = id as u32;
-        let name = self.loop_ref.is_observed().then(|| display_name(birth.name.as_deref(), id));
+        let is_told = self.loop_ref.is_interesting(Interest::TASKS);
+        let name = is_told.then(|| display_name(birth.name.as_deref(), id));
         let (at, is_main) = (birth.at, matches!(stage, Stage::Main));
         let extras =
             birth.name.map(|name| Box::new(Extras { name: Some(name), ..Extras::default() }));

@@ -12,8 +12,8 @@
 
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
-use crate::loop_ref::work;
 use crate::observer::{Event, Work};
+use crate::observing::work;
 use crate::scheduler::{ReadyEntry, is_arrangement};
 
 impl EventLoop {

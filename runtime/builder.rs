@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ops::BitOr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +17,9 @@ use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailurePolicy, contain, tell_stderr};
 use crate::held_up::HeldUp;
 use crate::inbox::Inbox;
+use crate::interest::{Interest, Observer};
 use crate::loop_ref::Core;
-use crate::observer::{Event, Observer};
+use crate::observer::Event;
 use crate::reactor::Reactor;
 use crate::readiness_script::ReadinessScript;
 use crate::ready::ReadyQueue;
@@ -87,8 +89,9 @@ impl EventLoopBuilder {
         self
     }
 
-    /// Who is told of every [`Event`](crate::Event). There may be several; they are told in the
-    /// order in which they were given.
+    /// Who is told of every [`Event`](crate::Event), or of those that it is
+    /// [interested](crate::Interest) in. There may be several; they are told in the order in which
+    /// they were given.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observers.push(Rc::new(observer));
         self
@@ -210,7 +213,10 @@ impl EventLoopBuilder {
         if debug {
             observers.push(Rc::new(SlowWatch::new(self.slow_limit)));
         }
+        let interests = observers.iter().map(|observer| observer.interest());
+        let interest = interests.fold(Interest::NONE, Interest::bitor);
         let core = Core {
+            interest,
             ready: RefCell::new(ReadyQueue::default()),
             timers: RefCell::new(Timers::new()),
             reactor: RefCell::new(reactor),
@@ -248,7 +254,7 @@ fn debug_in_environment() -> bool {
 fn together(mut observers: Vec<Rc<dyn Observer>>) -> Option<Rc<dyn Observer>> {
     if observers.len() > 1 {
         return Some(Rc::new(move |now: Moment, event: &Event| {
-            for observer in &observers {
+            for observer in observers.iter().filter(|one| one.interest().includes(event.kind())) {
                 // One that panics keeps the news from nobody else.
                 let _ = contain(|| observer.observe(now, event));
             }

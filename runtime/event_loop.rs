@@ -30,6 +30,7 @@ use crate::doors;
 use crate::error::RunError;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
+use crate::interest::Interest;
 use crate::loop_ref::{Core, LoopRef};
 use crate::observer::Event;
 use crate::reactor::EventBuffer;
@@ -66,9 +67,10 @@ pub struct EventLoop {
 impl EventLoop {
     /// A loop around its parts: see `builder.rs`.
     pub(crate) fn with_core(core: Core) -> EventLoop {
-        let (observed, slow_limit) = (core.observer.is_some(), core.held_up.borrow().limit);
+        let (watched, slow_limit) =
+            (core.interest.includes(Interest::CALLS), core.held_up.borrow().limit);
         EventLoop {
-            watched: Cell::new(observed),
+            watched: Cell::new(watched),
             spans: Spans::new(slow_limit),
             loop_ref: LoopRef { core: Rc::new(core) },
             events: RefCell::new(EventBuffer::new()),

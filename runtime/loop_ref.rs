@@ -17,7 +17,7 @@
 //! - After the loop is closed every method that schedules a callback of yours answers
 //!   [`LoopClosed`]; `run_soon` and `call_main_soon` forget.
 //!
-//! Tutorial: chapters 2 and 3. Before this: `doors.rs`. After this: `schedule.rs`.
+//! Tutorial: chapters 2 and 3. Before this: `doors.rs`. After this: `observing.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -28,10 +28,11 @@ use std::time::Duration;
 use crate::callback::{Callback, Key, Target};
 use crate::clock::{Clock, Instant, Moment};
 use crate::error::LoopClosed;
-use crate::failure::{Failure, FailurePolicy, contain, report};
+use crate::failure::{Failure, FailurePolicy, report};
 use crate::held_up::HeldUp;
 use crate::inbox::Inbox;
-use crate::observer::{Event, Observer, Work};
+use crate::interest::{Interest, Observer};
+use crate::observer::Event;
 use crate::reactor::Reactor;
 use crate::readiness_script::ReadinessScript;
 use crate::ready::{Entry, ReadyQueue};
@@ -48,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) target: RefCell<Option<Rc<dyn Target>>>,
     pub(crate) observer: Option<Rc<dyn Observer>>,
+    /// The events that the observer is told of.
+    pub(crate) interest: Interest,
     /// What says in the system's place which source is ready.
     pub(crate) script: Option<RefCell<ReadinessScript>>,
     /// Who decides the order where none is promised; `None` is first in, first out.
@@ -249,7 +252,7 @@ impl LoopRef {
     #[inline]
     pub fn run_soon(&self, key: Key) {
         // The most frequent push of all, so it goes its own way: the entry is made in its place.
-        match self.is_closed() || self.is_observed() {
+        match self.is_closed() || self.is_interesting(Interest::QUEUE) {
             false => self.core.ready.borrow_mut().push_run(key),
             true => drop(self.push(Entry::Run(key))),
         }
@@ -296,86 +299,16 @@ impl LoopRef {
         callback.is_some()
     }
 
-    /// Tells the observer, if there is one.
-    #[inline]
-    pub fn observe(&self, event: impl FnOnce() -> Event) {
-        if self.core.observer.is_some() {
-            self.tell(&event(), self.core.clock.peek());
-        }
-    }
-
-    /// As [`LoopRef::observe`], where nobody else's code has run since the last event: so it
-    /// happened at the same moment. To read the clock is most of what telling costs.
-    #[inline]
-    pub fn observe_at_once(&self, event: impl FnOnce() -> Event) {
-        if self.core.observer.is_some() {
-            self.tell(&event(), self.core.told_at.get());
-        }
-    }
-
-    /// The next number for a thing that observers are told of and that has none: counted from 1
-    /// in each loop.
-    #[must_use]
-    pub fn count_thing(&self) -> u64 {
-        self.core.things.set(self.core.things.get() + 1);
-        self.core.things.get()
-    }
-
-    /// Whether somebody observes this loop.
-    #[must_use]
-    #[inline]
-    pub fn is_observed(&self) -> bool {
-        self.core.observer.is_some()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn tell(&self, event: &Event, now: Moment) {
-        let Some(observer) = &self.core.observer else { return };
-        if self.core.observing.replace(true) {
-            return;
-        }
-        self.core.told_at.set(now);
-        // What an observer does wrong is not the business of whom it observes.
-        let _ = contain(|| observer.observe(now, event));
-        self.core.observing.set(false);
-    }
-
     /// The one way into the ready queue. A closed loop drops what comes.
     #[inline]
     pub(crate) fn push(&self, entry: Entry) -> Option<u64> {
         if self.is_closed() {
             return None;
         }
-        if self.is_observed() {
+        if self.is_interesting(Interest::QUEUE) {
             return Some(self.push_and_tell(entry));
         }
         Some(self.core.ready.borrow_mut().push(entry))
-    }
-
-    #[cold]
-    fn push_and_tell(&self, entry: Entry) -> u64 {
-        let what = work(&entry);
-        let place = self.core.ready.borrow_mut().push(entry);
-        let event = || Event::ReadyPushed { place, what };
-        match what {
-            // Right after the news that the task was woken, or spawned.
-            Work::Run(_) | Work::Main => self.observe_at_once(event),
-            _ => self.observe(event),
-        }
-        place
-    }
-}
-
-/// How the observer is told what an entry is.
-pub(crate) fn work(entry: &Entry) -> Work {
-    match *entry {
-        Entry::Call(Callback::Once(_)) => Work::Callback,
-        Entry::Call(Callback::Notify(key)) => Work::Notify(key),
-        Entry::Timer(timer) => Work::Timer(timer.number()),
-        Entry::Run(key) => Work::Run(key),
-        Entry::Main => Work::Main,
-        Entry::Cancelled => Work::Cancelled,
     }
 }
 

@@ -11,7 +11,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::observer::{Event, Observer, Work};
+use crate::interest::{Interest, Observer};
+use crate::observer::{Event, Work};
 
 /// An observer that counts. Give one clone to a loop's builder, and keep another to read.
 ///
@@ -154,6 +155,11 @@ impl Observer for Metrics {
             }
             _ => {}
         }
+    }
+
+    fn interest(&self) -> Interest {
+        let of_tasks = Interest::TASKS | Interest::STEPS | Interest::WAKES | Interest::JOBS;
+        of_tasks | Interest::CALLS | Interest::TURNS | Interest::TIMERS
     }
 }
 

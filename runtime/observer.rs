@@ -21,7 +21,7 @@
 //! - Observing changes nothing: the times that an observer is told are not remembered. One
 //!   exception: where a job begins in another thread, its loop is told by a message, and turns.
 //!
-//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `scheduler.rs`.
+//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `interest.rs`.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -370,18 +370,4 @@ pub enum TaskEnd {
     Cancelled,
     /// It panicked.
     Panicked,
-}
-
-/// Somebody who is told of every event of a loop.
-///
-/// Any `Fn(Moment, &Event)` is one.
-pub trait Observer {
-    /// `event` happened at `now`.
-    fn observe(&self, now: Moment, event: &Event);
-}
-
-impl<F: Fn(Moment, &Event)> Observer for F {
-    fn observe(&self, now: Moment, event: &Event) {
-        self(now, event);
-    }
 }

@@ -22,7 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::callback::Key;
 use crate::clock::Moment;
-use crate::observer::{Event, Observer, Work};
+use crate::interest::{Interest, Observer};
+use crate::observer::{Event, Work};
 
 /// What a loop is doing, for any thread to read. Clones show the same loop.
 ///
@@ -123,6 +124,10 @@ impl Observer for Scribe {
             Event::CallEnds { .. } => self.duty.lock().call = None,
             _ => {}
         }
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::TASKS | Interest::STEPS | Interest::CALLS
     }
 }
 

@@ -30,7 +30,8 @@ use crate::callback::Key;
 use crate::clock::Moment;
 use crate::failure::{Failure, FailureKind};
 use crate::held_up::SlowSpan;
-use crate::observer::{Event, Observer, Work};
+use crate::interest::{Interest, Observer};
+use crate::observer::{Event, Work};
 use crate::running::current_loop;
 
 /// The observer that debug mode adds.
@@ -96,6 +97,10 @@ impl Observer for SlowWatch {
                 (self.warn)(warning(frame, took, self.limit));
             }
         }
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::TASKS | Interest::STEPS | Interest::CALLS | Interest::TURNS
     }
 }
 

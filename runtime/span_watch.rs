@@ -25,8 +25,10 @@ use std::time::Duration;
 use crate::callback::Callback;
 use crate::event_loop::EventLoop;
 use crate::held_up::{HeldUp, SlowSpan};
-use crate::loop_ref::{LoopRef, work};
+use crate::interest::Interest;
+use crate::loop_ref::LoopRef;
 use crate::observer::{Event, Work};
+use crate::observing::work;
 use crate::ready::Entry;
 use crate::spans::{CALLS_TO_MEASURE, MeasuredCall};
 
@@ -174,7 +176,7 @@ impl EventLoop {
         self.spans.measured.set(0);
         self.spans.longest.take();
         if self.spans.to_measure.get() == 0 {
-            self.watched.set(self.is_observed());
+            self.watched.set(self.is_interesting(Interest::CALLS));
         }
     }
 

@@ -40,8 +40,9 @@ use crate::error::{RunError, Stuck};
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
-use crate::loop_ref::work;
+use crate::interest::Interest;
 use crate::observer::Event;
+use crate::observing::work;
 use crate::reactor::News;
 use crate::ready::Entry;
 
@@ -322,7 +323,10 @@ impl EventLoop {
             let what = work(&entry);
             let event = || Event::CallBegins { place, what };
             // One call begins when the one before it ends.
-            if number == 0 { self.observe(event) } else { self.observe_at_once(event) }
+            match number {
+                0 => self.observe(event),
+                _ => self.observe_after(Interest::CALLS, event),
+            }
             let measured = self.begin_measuring(what);
             let panicked = !self.call(entry, target, main);
             if let Some(measured) = measured {

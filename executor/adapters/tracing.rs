@@ -23,7 +23,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
 
-use roundelay_runtime::{Event, Moment, Observer, TaskEnd};
+use roundelay_runtime::{Event, Interest, Moment, Observer, TaskEnd};
 use tracing::span::{EnteredSpan, Id};
 use tracing::{Level, Span, field, span};
 
@@ -138,5 +138,9 @@ impl Observer for TaskSpans {
             }
             _ => {}
         }
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::TASKS | Interest::STEPS
     }
 }
