@@ -192,7 +192,7 @@ impl Slot {
 
     /// The task's name, or the number that stands for one.
     pub(crate) fn display_name(&self) -> String {
-        display_name(self.name(), self.id)
+        Event::task_name(self.id, self.name())
     }
 }
 
@@ -307,7 +307,7 @@ impl Tasks {
         // four thousand million tasks, and then causes no more than a useless poll.
         let generation = id as u32;
         let is_told = self.loop_ref.is_interesting(Interest::TASKS);
-        let name = is_told.then(|| display_name(birth.name.as_deref(), id));
+        let name = birth.name.as_deref().filter(|_| is_told).map(str::to_owned);
         let (at, is_main) = (birth.at, matches!(stage, Stage::Main));
         let extras =
             birth.name.map(|name| Box::new(Extras { name: Some(name), ..Extras::default() }));
@@ -338,7 +338,7 @@ impl Tasks {
         });
         self.live.set(self.live.get() + 1);
         let key = Key::new(index as u32, generation);
-        if let Some(name) = name {
+        if is_told {
             let parent = self.current.get().and_then(|parent| self.id(parent));
             self.loop_ref.observe(|| Event::TaskSpawned {
                 task: id,
@@ -384,11 +384,6 @@ impl Tasks {
         let slot = slots.get(key.index())?;
         (slot.generation == key.generation()).then(|| slots.remove(key.index()))
     }
-}
-
-/// A task's name, or the number that stands for one.
-fn display_name(name: Option<&str>, id: u64) -> String {
-    name.map_or_else(|| format!("Task-{id}"), str::to_owned)
 }
 
 /// How reports call a task.

@@ -168,8 +168,8 @@ pub enum Event {
         task: u64,
         /// Its key, as the ready queue shows it.
         key: Key,
-        /// Its name.
-        name: String,
+        /// Its name, if it was given one: see [`Event::task_name`].
+        name: Option<String>,
         /// Its future is the main one, which the loop is lent.
         is_main: bool,
         /// The task that spawned it.
@@ -290,6 +290,21 @@ pub enum Event {
         /// The line that remarked it.
         at: &'static Location<'static>,
     },
+}
+
+impl Event {
+    /// What a task is called everywhere: by its name, or by its number if it was given none.
+    ///
+    /// ```
+    /// use roundelay_runtime::Event;
+    ///
+    /// assert_eq!(Event::task_name(7, Some("fetch")), "fetch");
+    /// assert_eq!(Event::task_name(7, None), "Task-7");
+    /// ```
+    #[must_use]
+    pub fn task_name(task: u64, name: Option<&str>) -> String {
+        name.map_or_else(|| format!("Task-{task}"), str::to_owned)
+    }
 }
 
 /// What a task waits for.

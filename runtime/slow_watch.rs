@@ -109,6 +109,7 @@ impl State {
     fn follow(&mut self, now: Moment, event: &Event) -> Vec<(Frame, Duration)> {
         match event {
             Event::TaskSpawned { task, key, name, at, .. } => {
+                let name = Event::task_name(*task, name.as_deref());
                 let who = format!("task {task} ({name})");
                 self.tasks.insert(*task, Task { who, at, key: *key });
                 self.by_key.insert(*key, *task);
@@ -231,7 +232,8 @@ mod tests {
 
     fn spawned(task: u64, name: &str) -> Event {
         let (key, at) = (Key::new(task as u32, 0), Location::caller());
-        Event::TaskSpawned { task, key, name: name.into(), is_main: false, parent: None, at }
+        let name = Some(name.to_owned());
+        Event::TaskSpawned { task, key, name, is_main: false, parent: None, at }
     }
 
     fn begins(what: Work) -> Event {

@@ -127,7 +127,8 @@ impl Observer for TaskSpans {
     fn observe(&self, _: Moment, event: &Event) {
         match event {
             Event::TaskSpawned { task, name, parent, at, .. } => {
-                self.open(*task, name, *parent, at);
+                let name = Event::task_name(*task, name.as_deref());
+                self.open(*task, &name, *parent, at);
             }
             Event::TaskPolled { task } => self.enter(*task),
             Event::TaskPending { task } => self.exit(*task),
