@@ -45,9 +45,9 @@ pub use roundelay_executor::{AsCompleted, When, as_completed, wait};
 #[doc(inline)]
 pub use roundelay_runtime::{
     CallHandle, ContextValues, ContextVar, EventLoop, EventLoopBuilder, Failure, FailureKind,
-    FailurePolicy, Instant, LoopClosed, LoopProxy, LoopRef, Metrics, MetricsSnapshot, Moment,
-    Observer, ReadinessScript, ReadyEntry, Reset, RunError, Scheduler, Signal, SignalHandler,
-    Stuck, TaskEnd, Work, WrongLoop, current_loop,
+    FailurePolicy, HeldUp, Instant, Interest, LoopClosed, LoopProxy, LoopRef, Metrics,
+    MetricsSnapshot, Moment, Observer, ReadinessScript, ReadyEntry, Reset, RunError, Scheduler,
+    Signal, SignalHandler, SlowSpan, Stuck, TaskEnd, Work, WrongLoop, current_loop,
 };
 
 /// The README's example runs with the tests.

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use roundelay_pools::{Job, JobError};
-use roundelay_runtime::{Awaited, ClockHold, Event, LoopProxy};
+use roundelay_runtime::{Awaited, ClockHold, Event, Interest, LoopProxy};
 
 use crate::current::current_tasks;
 use crate::host::Host;
@@ -50,7 +50,7 @@ impl Announced {
     pub(crate) fn new(tasks: &Tasks, pool: &'static str) -> Announced {
         let number = tasks.blocking.next_number();
         tasks.loop_ref.observe(|| Event::JobSubmitted { job: number, pool });
-        let watched = tasks.loop_ref.is_observed().then_some(number);
+        let watched = tasks.loop_ref.is_interesting(Interest::JOBS).then_some(number);
         Announced { number, host: Host::new(tasks.loop_ref.proxy(), watched) }
     }
 

@@ -13,7 +13,7 @@
 use std::panic::Location;
 use std::rc::Rc;
 
-use roundelay_runtime::{ContextValues, Event, Key};
+use roundelay_runtime::{ContextValues, Event, Interest, Key};
 
 use crate::own_step::Wait;
 use crate::stage::{BoxedBody, Stage};
@@ -88,7 +88,7 @@ impl Tasks {
             Key::new(index, slot.generation())
         };
         self.live.set(self.live.get() + 1);
-        if self.loop_ref.is_observed() {
+        if self.loop_ref.is_interesting(Interest::TASKS) {
             self.tell_spawned(key, matches!(stage, Stage::Main), at);
         }
         key
@@ -105,7 +105,7 @@ impl Tasks {
 
     #[cold]
     fn tell_spawned(&self, key: Key, is_main: bool, at: &'static Location<'static>) {
-        let known = self.with(key, |slot| (slot.id, slot.display_name()));
+        let known = self.with(key, |slot| (slot.id, slot.name().map(str::to_owned)));
         let Some((task, name)) = known else { return };
         let parent = self.current.get().and_then(|parent| self.id(parent));
         self.loop_ref.observe(|| Event::TaskSpawned { task, key, name, is_main, parent, at });

@@ -47,6 +47,11 @@ impl BlockingPool {
         pool.submit(work)
     }
 
+    /// How observers know it.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.script.is_some() { std::any::type_name::<TimedPool>() } else { "threads" }
+    }
+
     /// Whether a virtual clock has to wait for the jobs.
     pub(crate) fn takes_real_time(&self) -> bool {
         self.script.is_none()

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::Location;
 use std::time::Duration;
 
-use roundelay_runtime::{Key, Moment, Stuck};
+use roundelay_runtime::{HeldUp, Key, Moment, Stuck};
 
 use crate::current::current_tasks;
 use crate::own_step::{self, Wait};
@@ -72,6 +72,8 @@ pub struct Dump {
     pub turn: u64,
     /// How many entries were ready.
     pub ready: usize,
+    /// How often the loop was held up, and by whom.
+    pub held_up: HeldUp,
     /// The tasks, the oldest first.
     pub tasks: Vec<TaskDump>,
 }
@@ -193,7 +195,8 @@ impl Tasks {
             tasks.push(task);
         }
         let (turn, ready) = (self.loop_ref.turn(), self.loop_ref.ready_len());
-        Dump { loop_id: self.loop_ref.id(), turn, ready, tasks }
+        let held_up = self.loop_ref.held_up();
+        Dump { loop_id: self.loop_ref.id(), turn, ready, held_up, tasks }
     }
 
     /// Who waits for ever, now that nothing can happen any more.

@@ -13,7 +13,8 @@ use crate::dump::{Dump, HeldBy, TaskDump, TaskName, WaitsFor};
 use crate::task_info::TaskState;
 
 impl Dump {
-    /// One task a line, the oldest first, and nothing about who spawned whom.
+    /// One task a line, the oldest first, and nothing about who spawned whom. At the end, a line on
+    /// who has held up the loop, if anybody has.
     ///
     /// ```
     /// let list = roundelay_executor::run(async { roundelay_executor::dump().list() });
@@ -24,6 +25,9 @@ impl Dump {
         let mut list = String::new();
         for task in &self.tasks {
             let _ = writeln!(list, "{task}");
+        }
+        if self.held_up.times > 0 {
+            let _ = writeln!(list, "{}", self.held_up);
         }
         list
     }
@@ -51,6 +55,9 @@ impl fmt::Display for Dump {
             write!(f, "\n{:indent$}{branch}{task}", "")?;
             let of_task = children.remove(&Some(task.id)).unwrap_or_default();
             rest.extend(of_task.into_iter().rev().map(|child| (depth + 1, child)));
+        }
+        if self.held_up.times > 0 {
+            write!(f, "\n{}", self.held_up)?;
         }
         Ok(())
     }

@@ -232,7 +232,12 @@ impl<T> PromiseFuture<T> {
     /// Tells an observer that the task that is being polled waits for this.
     #[inline]
     fn tell_awaited(&self) {
-        awaits(Wait::Promise, || Awaited::Promise(self.meeting.number.get()));
+        awaits(Wait::Promise, || Awaited::Promise(self.number()));
+    }
+
+    /// How observers know it.
+    pub(crate) fn number(&self) -> u64 {
+        self.meeting.number.get()
     }
 
     /// Wakes `waiter` when there is an answer.

@@ -26,13 +26,15 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{ContextValues, LoopRef};
+use roundelay_runtime::{Awaited, ContextValues, LoopRef};
 
 use crate::current::expect_tasks;
 use crate::error::TaskError;
+use crate::own_step::Wait;
 use crate::promise::{Abandoned, PromiseFuture};
 use crate::task::Task;
 use crate::task_table::{Listener, Waiter};
+use crate::told::awaits;
 
 /// A handle to an outcome that several may have: clone it, and await each clone.
 ///
@@ -70,6 +72,10 @@ struct Outcome<O> {
 trait Source<O> {
     fn take(&self) -> Option<O>;
     fn wake(&self, waiter: Waiter);
+    /// What those who wait here wait for, as dumps know it.
+    fn wait(&self) -> Wait;
+    /// The same, as observers know it.
+    fn awaited(&self) -> Awaited;
 }
 
 impl<T> PromiseFuture<T>
@@ -103,6 +109,14 @@ impl<T> Source<Result<T, Abandoned>> for PromiseFuture<T> {
     fn wake(&self, waiter: Waiter) {
         self.wake_when_settled(waiter);
     }
+
+    fn wait(&self) -> Wait {
+        Wait::Promise
+    }
+
+    fn awaited(&self) -> Awaited {
+        Awaited::Promise(self.number())
+    }
 }
 
 impl<T: 'static> Source<Result<T, TaskError>> for Task<T> {
@@ -112,6 +126,14 @@ impl<T: 'static> Source<Result<T, TaskError>> for Task<T> {
 
     fn wake(&self, waiter: Waiter) {
         self.wake_when_over(waiter);
+    }
+
+    fn wait(&self) -> Wait {
+        Wait::Task(self.key)
+    }
+
+    fn awaited(&self) -> Awaited {
+        Awaited::Task(self.id())
     }
 }
 
@@ -187,6 +209,15 @@ impl<O> Outcome<O> {
         }
         self.value.get()
     }
+
+    /// Notes what the task that is being polled waits for, and tells it.
+    fn tell_awaited(&self) {
+        let wait = self.source.borrow().as_ref().map(|source| source.wait());
+        let Some(wait) = wait else { return };
+        // Nothing is borrowed any more when the observer is told.
+        let awaited = || self.source.borrow().as_ref().map(|source| source.awaited());
+        awaits(wait, || awaited().expect("nobody has taken the source in between"));
+    }
 }
 
 /// Those who wait for one outcome, in the order of arrival.
@@ -252,6 +283,7 @@ impl<O: Clone + 'static> Future for Shared<O> {
             return Poll::Ready(value.clone());
         }
         self.ticket = Some(self.outcome.line.join(self.ticket, me));
+        self.outcome.tell_awaited();
         Poll::Pending
     }
 }

@@ -19,11 +19,11 @@
 
 use std::any::Any;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::task::{Context, Poll};
 
 use roundelay_runtime::{
-    ContextValues, Event, Failure, FailureKind, Key, Stuck, Target, TaskEnd, contain,
+    ContextValues, Event, Failure, FailureKind, Interest, Key, Stuck, Target, TaskEnd, contain,
 };
 
 use crate::done_callbacks::{DoneCallbacks, TaskEnded};
@@ -67,6 +67,11 @@ impl Target for Tasks {
         // One clone in strange hands is enough to know that the loop can be called.
         let unshared = in_slots.try_fold(0, |count, lent| (!lent.was_kept()).then_some(count + 1));
         unshared.map_or(0, |count| spares + count + self.own_doors.get())
+    }
+
+    fn who(&self, key: Key) -> Option<(String, Option<&'static Location<'static>>)> {
+        let known = self.with(key, |slot| (slot.named(), Some(slot.spawned_at)));
+        Some(known.unwrap_or_else(|| ("a task that has ended".to_owned(), None)))
     }
 
     fn stuck(&self) -> Vec<Stuck> {
@@ -177,7 +182,7 @@ impl Tasks {
     /// A task that has woken itself, or was asked to end, in its own step.
     #[inline]
     fn queue<const OBSERVED: bool>(&self, key: Key) {
-        if OBSERVED {
+        if OBSERVED && self.loop_ref.is_interesting(Interest::WAKES) {
             self.tell_woken(key);
         }
         self.loop_ref.run_soon(key);
@@ -186,7 +191,8 @@ impl Tasks {
     #[cold]
     fn tell_woken(&self, key: Key) {
         if let Some(task) = self.id(key) {
-            self.loop_ref.observe(|| Event::TaskWoken { task });
+            // Right after the end of its step.
+            self.loop_ref.observe_after(Interest::STEPS, || Event::TaskWoken { task });
         }
     }
 
@@ -225,7 +231,8 @@ impl Tasks {
             None => self.lend_spare(key),
         };
         if OBSERVED {
-            self.loop_ref.observe(|| Event::TaskPolled { task: id });
+            let begins = Interest::CALLS | Interest::TASKS;
+            self.loop_ref.observe_after(begins, || Event::TaskPolled { task: id });
         }
         self.current.set(Some(key));
         own_step::begin(lent.waker(), key);

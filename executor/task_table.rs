@@ -275,9 +275,14 @@ impl Slot {
         who(self.id, self.extras.as_deref())
     }
 
+    /// How those name it who always name one.
+    pub(crate) fn named(&self) -> String {
+        format!("task {} ({})", self.id, self.display_name())
+    }
+
     /// The task's name, or the number that stands for one.
     pub(crate) fn display_name(&self) -> String {
-        display_name(self.name(), self.id)
+        Event::task_name(self.id, self.name())
     }
 }
 
@@ -382,11 +387,6 @@ impl Tasks {
     pub(crate) fn with<R>(&self, key: Key, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         self.slots.borrow_mut().get_mut(key).map(f)
     }
-}
-
-/// A task's name, or the number that stands for one.
-fn display_name(name: Option<&str>, id: u64) -> String {
-    name.map_or_else(|| format!("Task-{id}"), str::to_owned)
 }
 
 /// How reports call a task.

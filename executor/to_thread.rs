@@ -161,7 +161,7 @@ where
     T: Send + 'static,
 {
     let tasks = expect_tasks("to_thread");
-    let announced = Announced::new(&tasks, "threads");
+    let announced = Announced::new(&tasks, tasks.blocking.kind());
     let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
     match tasks.blocking.submit(move || values.run(|| inside.run(work))) {

@@ -8,12 +8,12 @@
 //!   segment stays as it was.
 //! - The scheduler is user code: nothing is borrowed while it is asked.
 //!
-//! Tutorial: chapter 19. Before this: `turn.rs`. After this: `slow_watch.rs`.
+//! Tutorial: chapter 19. Before this: `script_play.rs`. After this: `held_up.rs`.
 
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
-use crate::loop_ref::work;
 use crate::observer::{Event, Work};
+use crate::observing::work;
 use crate::scheduler::{ReadyEntry, is_arrangement};
 
 impl EventLoop {

@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ops::BitOr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +15,11 @@ use crate::doors;
 use crate::error::RunError;
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailurePolicy, contain, tell_stderr};
+use crate::held_up::HeldUp;
 use crate::inbox::Inbox;
+use crate::interest::{Interest, Observer};
 use crate::loop_ref::Core;
-use crate::observer::{Event, Observer};
+use crate::observer::Event;
 use crate::reactor::Reactor;
 use crate::readiness_script::ReadinessScript;
 use crate::ready::ReadyQueue;
@@ -86,8 +89,9 @@ impl EventLoopBuilder {
         self
     }
 
-    /// Who is told of every [`Event`](crate::Event). There may be several; they are told in the
-    /// order in which they were given.
+    /// Who is told of every [`Event`](crate::Event), or of those that it is
+    /// [interested](crate::Interest) in. There may be several; they are told in the order in which
+    /// they were given.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observers.push(Rc::new(observer));
         self
@@ -120,6 +124,10 @@ impl EventLoopBuilder {
     /// Readiness comes from a script instead of the operating system. With the virtual clock as
     /// well, and [`isolated`](EventLoopBuilder::isolated), every run is like the last, event for
     /// event.
+    ///
+    /// When the script has run out and nothing else can happen, whoever still waits for a source
+    /// waits in vain: that is a [`RunError::Deadlock`]. Who expects another thread to call the loop
+    /// then holds the [clock](crate::LoopProxy::hold_clock).
     pub fn scripted_selector(mut self, script: ReadinessScript) -> Self {
         self.script = Some(script);
         self
@@ -151,8 +159,10 @@ impl EventLoopBuilder {
         self
     }
 
-    /// How long a callback or a step may take before debug mode warns; 100 ms by default, as in
-    /// asyncio. It is measured by the loop's clock: on the virtual clock no step takes time.
+    /// How long a callback or a step may take before debug mode warns, and the calls between two
+    /// looks outside before the loop counts itself as [held up](crate::LoopRef::held_up); 100 ms by
+    /// default, as in asyncio. It is measured by the loop's clock: on the virtual clock no step takes
+    /// time.
     #[doc(alias = "slow_callback_duration")]
     pub fn slow_limit(mut self, limit: Duration) -> Self {
         self.slow_limit = limit;
@@ -203,8 +213,11 @@ impl EventLoopBuilder {
         if debug {
             observers.push(Rc::new(SlowWatch::new(self.slow_limit)));
         }
+        let interests = observers.iter().map(|observer| observer.interest());
+        let interest = interests.fold(Interest::NONE, Interest::bitor);
         let observer = together(observers);
         let core = Core {
+            interest,
             ready: RefCell::new(ReadyQueue::default()),
             timers: RefCell::new(Timers::new()),
             reactor: RefCell::new(reactor),
@@ -224,7 +237,9 @@ impl EventLoopBuilder {
             closed: Cell::new(false),
             closing: Cell::new(false),
             observing: Cell::new(false),
+            told_at: Cell::new(Moment::START),
             turn: Cell::new(0),
+            held_up: RefCell::new(HeldUp::with_limit(self.slow_limit)),
             things: Cell::new(0),
         };
         doors::list(&core.inbox);
@@ -242,7 +257,7 @@ fn debug_in_environment() -> bool {
 fn together(mut observers: Vec<Rc<dyn Observer>>) -> Option<Rc<dyn Observer>> {
     if observers.len() > 1 {
         return Some(Rc::new(move |now: Moment, event: &Event| {
-            for observer in &observers {
+            for observer in observers.iter().filter(|one| one.interest().includes(event.kind())) {
                 // One that panics keeps the news from nobody else.
                 let _ = contain(|| observer.observe(now, event));
             }

@@ -16,6 +16,7 @@
 //! Tutorial: chapters 2 and 6. Before this: `clock.rs`. After this: `context.rs`.
 
 use std::fmt;
+use std::panic::Location;
 
 use crate::error::Stuck;
 
@@ -131,6 +132,13 @@ pub trait Target {
     /// report a deadlock that is none.
     fn own_doors(&self) -> usize {
         0
+    }
+
+    /// Who is called under `key`, and which line has spawned it: for a report of who held up the
+    /// loop. It may be gone already.
+    fn who(&self, key: Key) -> Option<(String, Option<&'static Location<'static>>)> {
+        let _ = key;
+        None
     }
 
     /// Who waits for what, when the loop has found that nothing can happen any more.

@@ -30,10 +30,12 @@ use crate::doors;
 use crate::error::RunError;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
+use crate::interest::Interest;
 use crate::loop_ref::{Core, LoopRef};
 use crate::observer::Event;
 use crate::reactor::EventBuffer;
 use crate::running;
+use crate::spans::Spans;
 
 /// An event loop, and the one who owns it.
 ///
@@ -57,12 +59,19 @@ pub struct EventLoop {
     /// Ready entries taken up since the loop last looked outside, that is, asked the
     /// operating system: see `CALLBACKS_BETWEEN_LOOKS` in `turn.rs`.
     pub(crate) since_look: Cell<usize>,
+    /// Somebody wants to know of each call: an observer, or `spans` after a slow span.
+    pub(crate) watched: Cell<bool>,
+    pub(crate) spans: Spans,
 }
 
 impl EventLoop {
     /// A loop around its parts: see `builder.rs`.
     pub(crate) fn with_core(core: Core) -> EventLoop {
+        let (watched, slow_limit) =
+            (core.interest.includes(Interest::CALLS), core.held_up.borrow().limit);
         EventLoop {
+            watched: Cell::new(watched),
+            spans: Spans::new(slow_limit),
             loop_ref: LoopRef { core: Rc::new(core) },
             events: RefCell::new(EventBuffer::new()),
             released: Cell::default(),
@@ -172,6 +181,17 @@ impl EventLoop {
     }
 
     fn turn_until(
+        &self,
+        main: &mut dyn FnMut(),
+        done: Option<&mut dyn FnMut() -> bool>,
+    ) -> Result<(), RunError> {
+        self.begin_span();
+        let outcome = self.turns(main, done);
+        self.pause_span();
+        outcome
+    }
+
+    fn turns(
         &self,
         main: &mut dyn FnMut(),
         mut done: Option<&mut dyn FnMut() -> bool>,

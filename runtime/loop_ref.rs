@@ -17,7 +17,7 @@
 //! - After the loop is closed every method that schedules a callback of yours answers
 //!   [`LoopClosed`]; `run_soon` and `call_main_soon` forget.
 //!
-//! Tutorial: chapters 2 and 3. Before this: `doors.rs`. After this: `schedule.rs`.
+//! Tutorial: chapters 2 and 3. Before this: `doors.rs`. After this: `observing.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -28,9 +28,11 @@ use std::time::Duration;
 use crate::callback::{Callback, Key, Target};
 use crate::clock::{Clock, Instant, Moment};
 use crate::error::LoopClosed;
-use crate::failure::{Failure, FailurePolicy, contain, report};
+use crate::failure::{Failure, FailurePolicy, report};
+use crate::held_up::HeldUp;
 use crate::inbox::Inbox;
-use crate::observer::{Event, Observer, Work};
+use crate::interest::{Interest, Observer};
+use crate::observer::Event;
 use crate::reactor::Reactor;
 use crate::readiness_script::ReadinessScript;
 use crate::ready::{Entry, ReadyQueue};
@@ -47,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) target: RefCell<Option<Rc<dyn Target>>>,
     pub(crate) observer: Option<Rc<dyn Observer>>,
+    /// The events that the observer is told of.
+    pub(crate) interest: Interest,
     /// What says in the system's place which source is ready.
     pub(crate) script: Option<RefCell<ReadinessScript>>,
     /// Who decides the order where none is promised; `None` is first in, first out.
@@ -68,7 +72,11 @@ pub(crate) struct Core {
     pub(crate) closing: Cell<bool>,
     /// The observer is being told of an event.
     pub(crate) observing: Cell<bool>,
+    /// When the last event happened that it was told of.
+    pub(crate) told_at: Cell<Moment>,
     pub(crate) turn: Cell<u64>,
+    /// How often the loop was held up: see `span_watch.rs`.
+    pub(crate) held_up: RefCell<HeldUp>,
     /// How many things were given a number: see [`LoopRef::count_thing`].
     pub(crate) things: Cell<u64>,
 }
@@ -119,6 +127,12 @@ impl LoopRef {
     #[must_use]
     pub fn has_virtual_clock(&self) -> bool {
         self.core.clock.is_virtual()
+    }
+
+    /// Whether a [script](crate::EventLoopBuilder::scripted_selector) says which sources are ready.
+    #[must_use]
+    pub fn has_scripted_selector(&self) -> bool {
+        self.core.script.is_some()
     }
 
     /// The time on the loop's clock, as the loop itself counts it.
@@ -247,10 +261,10 @@ impl LoopRef {
 
     /// The next entry of this turn, if it is a key to run: so a target whose `run` was called can
     /// go on with its next key, and a thousand tasks that are ready cost one call. An observer is
-    /// told of every call, so where there is one this is always `None`.
+    /// told of every call, and a call may be measured: then this is always `None`.
     #[inline]
     pub fn next_key(&self) -> Option<Key> {
-        if self.is_observed() {
+        if !self.core.is_plain.get() {
             return None;
         }
         self.core.ready.borrow_mut().pop_run()
@@ -297,40 +311,6 @@ impl LoopRef {
         callback.is_some()
     }
 
-    /// Tells the observer, if there is one.
-    #[inline]
-    pub fn observe(&self, event: impl FnOnce() -> Event) {
-        if self.core.observer.is_some() {
-            self.tell(&event());
-        }
-    }
-
-    /// The next number for a thing that observers are told of and that has none: counted from 1
-    /// in each loop.
-    #[must_use]
-    pub fn count_thing(&self) -> u64 {
-        self.core.things.set(self.core.things.get() + 1);
-        self.core.things.get()
-    }
-
-    /// Whether somebody observes this loop.
-    #[must_use]
-    #[inline]
-    pub fn is_observed(&self) -> bool {
-        self.core.observer.is_some()
-    }
-
-    #[cold]
-    fn tell(&self, event: &Event) {
-        let Some(observer) = &self.core.observer else { return };
-        if self.core.observing.replace(true) {
-            return;
-        }
-        // What an observer does wrong is not the business of whom it observes.
-        let _ = contain(|| observer.observe(self.core.clock.peek(), event));
-        self.core.observing.set(false);
-    }
-
     /// The one way into the ready queue. A closed loop drops what comes.
     #[inline]
     pub(crate) fn push(&self, entry: Entry) -> Option<u64> {
@@ -345,33 +325,11 @@ impl LoopRef {
         if self.is_closed() {
             return None;
         }
-        let what = match callback {
-            Callback::Once(_) => Work::Callback,
-            Callback::Notify(key) => Work::Notify(key),
-        };
         let place = self.core.ready.borrow_mut().push_callback(callback);
-        self.observe(|| Event::ReadyPushed { place, what });
+        if self.is_interesting(Interest::QUEUE) {
+            self.tell_pushed(place);
+        }
         Some(place)
-    }
-
-    #[cold]
-    fn push_and_tell(&self, entry: Entry) -> u64 {
-        let place = self.core.ready.borrow_mut().push(entry);
-        self.tell(&Event::ReadyPushed { place, what: work(entry) });
-        place
-    }
-}
-
-/// How the observer is told what an entry is.
-pub(crate) fn work(entry: Entry) -> Work {
-    match entry {
-        Entry::Call(_) => Work::Callback,
-        Entry::Notify(key) => Work::Notify(key),
-        // The number's low half: all of it in any run that somebody looks at.
-        Entry::Timer(timer) => Work::Timer(u64::from(timer.generation())),
-        Entry::Run(key) => Work::Run(key),
-        Entry::Main => Work::Main,
-        Entry::Cancelled => Work::Cancelled,
     }
 }
 

@@ -11,7 +11,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::observer::{Event, Observer, Work};
+use crate::interest::{Interest, Observer};
+use crate::observer::{Event, Work};
 
 /// An observer that counts. Give one clone to a loop's builder, and keep another to read.
 ///
@@ -77,6 +78,11 @@ pub struct MetricsSnapshot {
     /// The time that the loop waited for events, on its clock. (Jumps of a virtual clock count as
     /// waiting.)
     pub idle: Duration,
+    /// How often the loop was [held up](crate::LoopRef::held_up): slow spans between two looks
+    /// outside.
+    pub slow_spans: u64,
+    /// The longest of them; if it is known which call it was, then how long that one took.
+    pub longest_span: Duration,
     /// The longest ready queue at the beginning of a turn.
     pub longest_queue: usize,
     /// The ready queue at the beginning of the last turn.
@@ -126,6 +132,10 @@ impl Observer for Metrics {
                 so_far.longest_timer_lag = so_far.longest_timer_lag.max(lag);
                 so_far.timer_lag += lag;
             }
+            Event::HeldUp(span) => {
+                so_far.slow_spans += 1;
+                so_far.longest_span = so_far.longest_span.max(span.took);
+            }
             Event::TaskWoken { .. } => so_far.wakes += 1,
             Event::JobSubmitted { .. } => so_far.jobs_submitted += 1,
             Event::JobEnded { .. } => so_far.jobs_ended += 1,
@@ -145,6 +155,11 @@ impl Observer for Metrics {
             }
             _ => {}
         }
+    }
+
+    fn interest(&self) -> Interest {
+        let of_tasks = Interest::TASKS | Interest::STEPS | Interest::WAKES | Interest::JOBS;
+        of_tasks | Interest::CALLS | Interest::TURNS | Interest::TIMERS
     }
 }
 

@@ -21,13 +21,14 @@
 //! - Observing changes nothing: the times that an observer is told are not remembered. One
 //!   exception: where a job begins in another thread, its loop is told by a message, and turns.
 //!
-//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `scheduler.rs`.
+//! Tutorial: chapter 19. Before this: `ready.rs`. After this: `interest.rs`.
 
 use std::panic::Location;
 use std::time::Duration;
 
 use crate::callback::Key;
 use crate::clock::Moment;
+use crate::held_up::SlowSpan;
 
 /// One thing that happened in a loop.
 ///
@@ -153,6 +154,9 @@ pub enum Event {
         /// For reading, else for writing.
         to_read: bool,
     },
+    /// The calls since the loop last looked outside, or one of them, took longer than the
+    /// [limit](crate::EventLoopBuilder::slow_limit). Told when the loop looks outside again.
+    HeldUp(SlowSpan),
     /// What other threads had left was collected.
     InboxCollected {
         /// How many messages.
@@ -164,8 +168,8 @@ pub enum Event {
         task: u64,
         /// Its key, as the ready queue shows it.
         key: Key,
-        /// Its name.
-        name: String,
+        /// Its name, if it was given one: see [`Event::task_name`].
+        name: Option<String>,
         /// Its future is the main one, which the loop is lent.
         is_main: bool,
         /// The task that spawned it.
@@ -288,6 +292,21 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What a task is called everywhere: by its name, or by its number if it was given none.
+    ///
+    /// ```
+    /// use roundelay_runtime::Event;
+    ///
+    /// assert_eq!(Event::task_name(7, Some("fetch")), "fetch");
+    /// assert_eq!(Event::task_name(7, None), "Task-7");
+    /// ```
+    #[must_use]
+    pub fn task_name(task: u64, name: Option<&str>) -> String {
+        name.map_or_else(|| format!("Task-{task}"), str::to_owned)
+    }
+}
+
 /// What a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -366,18 +385,4 @@ pub enum TaskEnd {
     Cancelled,
     /// It panicked.
     Panicked,
-}
-
-/// Somebody who is told of every event of a loop.
-///
-/// Any `Fn(Moment, &Event)` is one.
-pub trait Observer {
-    /// `event` happened at `now`.
-    fn observe(&self, now: Moment, event: &Event);
-}
-
-impl<F: Fn(Moment, &Event)> Observer for F {
-    fn observe(&self, now: Moment, event: &Event) {
-        self(now, event);
-    }
 }

@@ -15,14 +15,15 @@
 //!
 //! Tutorial: chapter 19. Before this: `slow_watch.rs`. After this: `watchdog.rs`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::callback::Key;
 use crate::clock::Moment;
-use crate::observer::{Event, Observer, Work};
+use crate::interest::{Interest, Observer};
+use crate::observer::{Event, Work};
 
 /// What a loop is doing, for any thread to read. Clones show the same loop.
 ///
@@ -69,7 +70,8 @@ impl OnDuty {
 
     /// What a loop is to be built with.
     pub fn observer(&self) -> impl Observer + 'static {
-        Scribe { duty: self.clone(), tasks: RefCell::default() }
+        let callback = Arc::from("a callback");
+        Scribe { duty: self.clone(), callback, tasks: RefCell::default(), written: Cell::default() }
     }
 
     /// The call that is under way; `None` while the loop waits, or looks after itself.
@@ -86,59 +88,96 @@ impl OnDuty {
 /// Writes down who is at work. It stays on the loop's thread.
 struct Scribe {
     duty: OnDuty,
+    /// What each callback is called.
+    callback: Arc<str>,
     tasks: RefCell<Tasks>,
+    /// Whose call it has written down last, while that call lasts.
+    written: Cell<Option<u64>>,
 }
 
+/// The tasks that have not ended, each where its key says.
 #[derive(Default)]
 struct Tasks {
-    known: HashMap<u64, (Arc<str>, &'static Location<'static>, Key)>,
-    by_key: HashMap<Key, u64>,
+    known: Vec<Option<Known>>,
+    places: HashMap<u64, usize>,
+}
+
+#[derive(Clone)]
+struct Known {
+    task: u64,
+    key: Key,
+    who: Arc<str>,
+    at: &'static Location<'static>,
+}
+
+impl Tasks {
+    fn by_key(&self, key: Key) -> Option<Known> {
+        self.known.get(key.index())?.clone().filter(|known| known.key == key)
+    }
+
+    fn by_number(&self, task: u64) -> Option<Known> {
+        self.known[*self.places.get(&task)?].clone()
+    }
+
+    fn add(&mut self, known: Known) {
+        let place = known.key.index();
+        if self.known.len() <= place {
+            self.known.resize(place + 1, None);
+        }
+        self.places.insert(known.task, place);
+        self.known[place] = Some(known);
+    }
+
+    fn remove(&mut self, task: u64) {
+        if let Some(place) = self.places.remove(&task) {
+            self.known[place] = None;
+        }
+    }
 }
 
 impl Observer for Scribe {
     fn observe(&self, _now: Moment, event: &Event) {
         match event {
             Event::TaskSpawned { task, key, name, at, .. } => {
+                let name = Event::task_name(*task, name.as_deref());
                 let who = format!("task {task} ({name})").into();
-                let mut tasks = self.tasks.borrow_mut();
-                tasks.known.insert(*task, (who, at, *key));
-                tasks.by_key.insert(*key, *task);
+                self.tasks.borrow_mut().add(Known { task: *task, key: *key, who, at });
             }
             Event::CallBegins { what, .. } => {
-                let task = match what {
-                    Work::Run(key) => self.tasks.borrow().by_key.get(key).copied(),
+                let known = match what {
+                    Work::Run(key) => self.tasks.borrow().by_key(*key),
                     _ => None,
                 };
                 self.duty.lock().calls += 1;
-                self.write(task);
+                self.write(known);
             }
-            // Also the main task's, and an eager task's first step inside another call.
-            Event::TaskPolled { task } => self.write(Some(*task)),
-            Event::TaskEnded { task, .. } => {
-                let mut tasks = self.tasks.borrow_mut();
-                if let Some((_, _, key)) = tasks.known.remove(task) {
-                    tasks.by_key.remove(&key);
-                }
+            // The main task's, or an eager task's first step inside another call.
+            Event::TaskPolled { task } if self.written.get() != Some(*task) => {
+                let known = self.tasks.borrow().by_number(*task);
+                self.write(known);
             }
+            Event::TaskEnded { task, .. } => self.tasks.borrow_mut().remove(*task),
             Event::CallEnds { .. } => self.duty.lock().call = None,
             _ => {}
         }
     }
+
+    fn interest(&self) -> Interest {
+        Interest::TASKS | Interest::STEPS | Interest::CALLS
+    }
 }
 
 impl Scribe {
-    fn write(&self, task: Option<u64>) {
-        let known = task.and_then(|task| {
-            let tasks = self.tasks.borrow();
-            let (who, at, _) = tasks.known.get(&task)?;
-            Some((Arc::clone(who), *at))
-        });
+    fn write(&self, known: Option<Known>) {
+        self.written.set(known.as_ref().map(|known| known.task));
         let (who, spawned_at) = match known {
-            Some((who, at)) => (who, Some(at)),
-            None => ("a callback".into(), None),
+            Some(known) => (known.who, Some(known.at)),
+            None => (Arc::clone(&self.callback), None),
         };
         let mut state = self.duty.lock();
         let number = state.calls;
-        state.call = Some(Call { number, who, spawned_at });
+        let earlier = state.call.replace(Call { number, who, spawned_at });
+        drop(state);
+        drop(earlier);
     }
 }

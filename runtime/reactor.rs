@@ -194,9 +194,9 @@ impl Reactor {
         callbacks
     }
 
-    /// How many callbacks wait for the operating system.
+    /// How many callbacks wait for a source.
     pub(crate) fn waiting_callbacks(&self) -> usize {
-        if self.scripted { 0 } else { self.waiting }
+        self.waiting
     }
 
     /// Waits for events, and adds the callbacks that they release to `released`.

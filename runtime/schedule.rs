@@ -10,7 +10,7 @@
 //! - A callback takes the context variables of its moment along.
 //! - Dropping a handle changes nothing; cancelling works to the very last moment.
 //!
-//! Tutorial: chapters 2 and 3. Before this: `loop_ref.rs`. After this: `running.rs`.
+//! Tutorial: chapters 2 and 3. Before this: `observing.rs`. After this: `running.rs`.
 
 use std::time::Duration;
 

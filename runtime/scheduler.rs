@@ -22,7 +22,7 @@
 //! - An entry is called in the turn in which it would have been called without a scheduler.
 //! - Callbacks of `call_soon` keep their place.
 //!
-//! Tutorial: chapter 19. Before this: `observer.rs`. After this: `readiness_script.rs`.
+//! Tutorial: chapter 19. Before this: `interest.rs`. After this: `readiness_script.rs`.
 
 use crate::observer::Work;
 

@@ -9,23 +9,29 @@
 //!       +---- how long, without what is reported on its own ---------+
 //! ```
 //!
+//! Sometimes no call was slow, but all together were: the loop itself sees that (`span_watch.rs`),
+//! and the watch passes it on, unless it has warned of one of them already.
+//!
 //! A call that never ends is never reported: a watch that hangs on the loop hangs with it.
 //!
 //! # Invariants
 //! - Time is what the events were told with. The watch reads no clock of its own.
 //! - An eager task's first step counts as that task's, not as its spawner's.
 //!
-//! Tutorial: chapter 19. Before this: `arrange.rs`. After this: `on_duty.rs`.
+//! Tutorial: chapter 19. Before this: `span_watch.rs`. After this: `on_duty.rs`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::mem;
 use std::panic::Location;
 use std::time::Duration;
 
 use crate::callback::Key;
 use crate::clock::Moment;
 use crate::failure::{Failure, FailureKind};
-use crate::observer::{Event, Observer, Work};
+use crate::held_up::SlowSpan;
+use crate::interest::{Interest, Observer};
+use crate::observer::{Event, Work};
 use crate::running::current_loop;
 
 /// The observer that debug mode adds.
@@ -42,6 +48,8 @@ struct State {
     by_key: HashMap<Key, u64>,
     /// The calls that are under way, one inside the other.
     frames: Vec<Frame>,
+    /// Since the last slow span a call was warned of.
+    has_warned: bool,
 }
 
 #[derive(Clone)]
@@ -75,13 +83,24 @@ impl SlowWatch {
 
 impl Observer for SlowWatch {
     fn observe(&self, now: Moment, event: &Event) {
+        if let Event::HeldUp(span) = event {
+            let has_warned = mem::take(&mut self.state.borrow_mut().has_warned);
+            return if !has_warned {
+                (self.warn)(warning_of_many(span, self.limit))
+            };
+        }
         let ended = self.state.borrow_mut().follow(now, event);
         // Warn when the borrow has ended: a handler is user code.
         for (frame, took) in ended {
             if took >= self.limit {
+                self.state.borrow_mut().has_warned = true;
                 (self.warn)(warning(frame, took, self.limit));
             }
         }
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::TASKS | Interest::STEPS | Interest::CALLS | Interest::TURNS
     }
 }
 
@@ -90,6 +109,7 @@ impl State {
     fn follow(&mut self, now: Moment, event: &Event) -> Vec<(Frame, Duration)> {
         match event {
             Event::TaskSpawned { task, key, name, at, .. } => {
+                let name = Event::task_name(*task, name.as_deref());
                 let who = format!("task {task} ({name})");
                 self.tasks.insert(*task, Task { who, at, key: *key });
                 self.by_key.insert(*key, *task);
@@ -175,6 +195,16 @@ fn warning(frame: Frame, took: Duration, limit: Duration) -> Failure {
     }
 }
 
+fn warning_of_many(span: &SlowSpan, limit: Duration) -> Failure {
+    let (took, calls) = (span.took, span.calls);
+    let who = format!("{calls} calls together");
+    let message = format!(
+        "they took {took:?} without a look outside and the limit is {limit:?}; meanwhile nobody saw to \
+         timers and sockets, so let fewer tasks be ready at a time, or move work to a thread"
+    );
+    Failure::new(FailureKind::TooSlow, who, message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,7 +232,8 @@ mod tests {
 
     fn spawned(task: u64, name: &str) -> Event {
         let (key, at) = (Key::new(task as u32, 0), Location::caller());
-        Event::TaskSpawned { task, key, name: name.into(), is_main: false, parent: None, at }
+        let name = Some(name.to_owned());
+        Event::TaskSpawned { task, key, name, is_main: false, parent: None, at }
     }
 
     fn begins(what: Work) -> Event {
@@ -228,6 +259,21 @@ mod tests {
             (350, ENDS),
         ]);
         assert_eq!(told, ["a callback: it took 100ms", "task 3 (fetch): it took 150ms"]);
+    }
+
+    #[test]
+    fn calls_that_are_slow_only_together_are_told_of_unless_one_of_them_was() {
+        let took = Duration::from_millis(180);
+        let span = || {
+            let (who, at, measured) = (None, None, true);
+            Event::HeldUp(SlowSpan { took, calls: 3, who, at, measured })
+        };
+        let call = |from, to| [(from, begins(Work::Callback)), (to, ENDS)];
+        let together = [call(0, 60), call(60, 120), call(120, 180)].concat();
+        let told = seen([together, vec![(180, span())]].concat());
+        assert_eq!(told, ["3 calls together: they took 180ms without a look outside"]);
+        let told = seen([call(0, 180).to_vec(), vec![(180, span())]].concat());
+        assert_eq!(told, ["a callback: it took 180ms"]);
     }
 
     #[test]

@@ -211,6 +211,13 @@ impl Timers {
         (slot.number as u32 == key.generation()).then(|| self.table.remove(key.index()).callback)
     }
 
+    /// Whether its callback only tells the target some news.
+    pub(crate) fn is_news(&self, key: Key) -> bool {
+        let slot = self.table.get(key.index());
+        let slot = slot.filter(|slot| slot.number as u32 == key.generation());
+        slot.is_some_and(|slot| matches!(slot.callback, Callback::Notify(_)))
+    }
+
     /// Takes everything out, for closing the loop.
     pub(crate) fn take_all(&mut self) -> Vec<Callback> {
         self.near.clear();

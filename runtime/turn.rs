@@ -27,7 +27,7 @@
 //! - A panic in a closure ends that closure; the failure policy decides the rest.
 //! - Context variables that a closure has set are gone when it returns.
 //!
-//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `arrange.rs`.
+//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `script_play.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -40,8 +40,9 @@ use crate::error::{RunError, Stuck};
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
-use crate::loop_ref::work;
+use crate::interest::Interest;
 use crate::observer::Event;
+use crate::observing::work;
 use crate::reactor::News;
 use crate::ready::{Closure, Entry};
 
@@ -151,22 +152,27 @@ impl EventLoop {
 
     /// Asks the system without waiting.
     fn look(&self) -> Result<(), RunError> {
+        self.end_span();
         self.poll(Some(Duration::ZERO))
     }
 
     /// Nothing is ready and the inbox is empty: sleep, jump, or say that it is for ever.
     fn sleep(&self, at_most: Option<Duration>) -> Result<(), RunError> {
         let core = &self.core;
-        let awaits_system = core.reactor.borrow().waiting_callbacks() > 0;
+        let awaits_source = core.reactor.borrow().waiting_callbacks() > 0;
+        let awaits_system = awaits_source && core.script.is_none();
         let only_time_can_help = !awaits_system && !core.inbox.is_clock_held();
-        let cut_off =
-            at_most.is_none() && only_time_can_help && (core.isolated || self.nobody_has_a_door());
+        // A script without another line has run out, and whoever waits for its sources waits in vain.
+        let cut_off = at_most.is_none()
+            && only_time_can_help
+            && (awaits_source || core.isolated || self.nobody_has_a_door());
         // Imagine a thread that leaves a message and then lets go of its door: whoever sees
         // the door gone must look at the inbox once more, and will see the message.
         fence(Ordering::Acquire);
         if core.inbox.has_messages() {
             return self.look();
         }
+        self.end_span();
         match at_most {
             None if cut_off => {
                 self.observe(|| Event::Stuck);
@@ -176,6 +182,7 @@ impl EventLoop {
                 let from = core.clock.now();
                 let to = from.after(remaining);
                 core.clock.jump_to(to);
+                self.begin_span();
                 self.observe(|| Event::ClockJumps { from, to });
                 if core.next_scripted().is_some() { self.look() } else { Ok(()) }
             }
@@ -184,7 +191,7 @@ impl EventLoop {
             at_most => {
                 let outcome = self.poll(at_most);
                 // Whatever happens next begins now, and not when the loop fell asleep.
-                core.clock.now();
+                self.begin_span();
                 outcome
             }
         }
@@ -206,7 +213,6 @@ impl EventLoop {
     /// Asks the operating system. What was waited for becomes ready callbacks.
     #[inline(never)]
     fn poll(&self, timeout: Option<Duration>) -> Result<(), RunError> {
-        self.since_look.set(0);
         self.observe(|| Event::WaitBegins { at_most: timeout });
         let mut released = self.released.take();
         let mut news = Vec::new();
@@ -228,29 +234,15 @@ impl EventLoop {
             self.observe(|| Event::SourceReady { source, readable, writable });
         }
         for callback in released.drain(..) {
+            if let Callback::Notify(_) = callback {
+                self.note_news();
+            }
             self.push_callback(callback);
         }
         self.released.set(released);
         let events = outcome? + played;
         self.observe(|| Event::WaitEnds { events });
         Ok(())
-    }
-
-    /// What the script says instead of the system.
-    #[cold]
-    fn play(&self, released: &mut Vec<Callback>, mut tell: impl FnMut(News)) -> usize {
-        let Some(script) = &self.core.script else { return 0 };
-        let now = self.core.clock.now();
-        let mut count = 0;
-        while let Some(line) = script.borrow_mut().pop_due(now) {
-            count += 1;
-            let Some((source, readable, writable)) = line else { continue };
-            let (read, write) = (readable.then_some(false), writable.then_some(false));
-            if self.core.reactor.borrow_mut().release(source, read, write, released) {
-                tell(News { source, readable, writable });
-            }
-        }
-        count
     }
 
     /// Step 3.
@@ -275,7 +267,10 @@ impl EventLoop {
     fn receive(&self, message: Message) {
         match message {
             Message::Call(callback) => drop(self.push_callback(Callback::Once(callback))),
-            Message::Notify(key) => drop(self.push(Entry::Notify(key))),
+            Message::Notify(key) => {
+                self.note_news();
+                self.push(Entry::Notify(key));
+            }
             Message::CancelTimer(timer) => drop(self.cancel_timer(timer)),
             Message::CancelWait(wait) => self.cancel_wait(wait),
             Message::Tell(event) => self.observe(|| *event),
@@ -287,15 +282,15 @@ impl EventLoop {
 
     /// Step 4.
     ///
-    /// A turn that did not look outside does not read the clock either: the last reading
-    /// will do. Whoever sets a timer reads the clock, so a deadline that has passed when it
+    /// A look has read the clock, and a turn that did not look does not read it either: the last
+    /// reading will do. Whoever sets a timer reads the clock, so a deadline that has passed when it
     /// is set is due in the next turn; any other is noticed at the next look.
     fn collect_due_timers(&self) {
         let core = &self.core;
         if core.timers.borrow().len() == 0 {
             return;
         }
-        let now = if self.since_look.get() == 0 { core.clock.now() } else { core.clock.latest() };
+        let now = core.clock.latest();
         if core.timers.borrow_mut().may_be_due(now) {
             self.collect_timers(now);
         }
@@ -308,6 +303,9 @@ impl EventLoop {
             // Pop, let the borrow end, then tell: an observer may set another timer.
             let due = core.timers.borrow_mut().pop_due(now);
             let Some(timer) = due else { break };
+            if core.timers.borrow().is_news(timer.to_key()) {
+                self.note_news();
+            }
             self.observe(|| Event::TimerDue { timer: timer.number() });
             self.push(Entry::Timer(timer.to_key()));
         }
@@ -318,7 +316,17 @@ impl EventLoop {
     fn run_ready_callbacks(&self, target: Option<&dyn Target>, main: &mut dyn FnMut()) {
         let core = &self.core;
         let count = core.ready.borrow_mut().begin_turn();
-        self.since_look.set(self.since_look.get() + count);
+        if core.scheduler.is_some() {
+            self.arrange_ready(count);
+        }
+        let called = self.since_look.get() + count;
+        self.since_look.set(called);
+        if called == self.spans.single_at.get() {
+            self.note_single(count);
+        }
+        if self.watched.get() {
+            return self.run_and_tell(target, main);
+        }
         loop {
             let next = core.ready.borrow_mut().pop();
             match (next, target) {
@@ -332,22 +340,27 @@ impl EventLoop {
         }
     }
 
-    /// The same where somebody arranges what is ready, or is told of it.
+    /// The same for a loop that is observed, or whose calls are being measured.
     #[cold]
+    #[inline(never)]
     fn run_and_tell(&self, target: Option<&dyn Target>, main: &mut dyn FnMut()) {
-        let core = &self.core;
-        let count = core.ready.borrow_mut().begin_turn();
-        self.since_look.set(self.since_look.get() + count);
-        if core.scheduler.is_some() {
-            self.arrange_ready(count);
-        }
+        let first = self.core.ready.borrow().front();
         loop {
-            let place = core.ready.borrow().front();
-            let next = core.ready.borrow_mut().pop();
+            let place = self.core.ready.borrow().front();
+            let next = self.core.ready.borrow_mut().pop();
             let Some(entry) = next else { break };
             let what = work(entry);
-            self.observe(|| Event::CallBegins { place, what });
+            let event = || Event::CallBegins { place, what };
+            // One call begins when the one before it ends.
+            match place == first {
+                true => self.observe(event),
+                false => self.observe_after(Interest::CALLS, event),
+            }
+            let measured = self.begin_measuring(what);
             let panicked = !self.call(entry, target, main);
+            if let Some(measured) = measured {
+                self.end_measuring(measured);
+            }
             self.observe(|| Event::CallEnds { place, panicked });
         }
     }

@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::failure::{Failure, FailureKind, contain, tell_stderr};
-use crate::observer::{Event, Observer};
+use crate::interest::{Interest, Observer};
+use crate::observer::Event;
 use crate::on_duty::{Call, OnDuty};
 
 /// Whom the watchdog tells.
@@ -71,6 +72,10 @@ impl Watchdog {
 impl Observer for Watchdog {
     fn observe(&self, now: Moment, event: &Event) {
         self.scribe.observe(now, event);
+    }
+
+    fn interest(&self) -> Interest {
+        self.scribe.interest()
     }
 }
 

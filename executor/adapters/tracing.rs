@@ -23,7 +23,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
 
-use roundelay_runtime::{Event, Moment, Observer, TaskEnd};
+use roundelay_runtime::{Event, Interest, Moment, Observer, TaskEnd};
 use tracing::span::{EnteredSpan, Id};
 use tracing::{Level, Span, field, span};
 
@@ -127,7 +127,8 @@ impl Observer for TaskSpans {
     fn observe(&self, _: Moment, event: &Event) {
         match event {
             Event::TaskSpawned { task, name, parent, at, .. } => {
-                self.open(*task, name, *parent, at);
+                let name = Event::task_name(*task, name.as_deref());
+                self.open(*task, &name, *parent, at);
             }
             Event::TaskPolled { task } => self.enter(*task),
             Event::TaskPending { task } => self.exit(*task),
@@ -138,5 +139,9 @@ impl Observer for TaskSpans {
             }
             _ => {}
         }
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::TASKS | Interest::STEPS
     }
 }

@@ -147,6 +147,7 @@ impl State {
         // A line of the source is no part of what happens.
         let _ = match event {
             Event::TaskSpawned { task, name, parent, .. } => {
+                let name = Event::task_name(*task, name.as_deref());
                 write!(line, "TaskSpawned {{ task: {task}, name: {name:?}, parent: {parent:?} }}")
             }
             event => write!(line, "{event:?}"),

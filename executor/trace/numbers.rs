@@ -165,7 +165,7 @@ fn count<T>(list: &mut Vec<T>, thing: impl FnOnce(u64) -> T) -> u64 {
 
 /// What kind of pool it is, by the name of its type.
 fn kind_of_pool(pool: &str) -> &'static str {
-    let kinds = [("threads", "threads"), ("Thread", "threads"), ("Script", "script")];
+    let kinds = [("threads", "threads"), ("Thread", "threads"), ("Timed", "script")];
     let kind = kinds.iter().find(|(part, _)| pool.contains(part));
     kind.map_or("other", |(_, kind)| kind)
 }

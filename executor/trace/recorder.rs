@@ -114,7 +114,7 @@ impl Recorder {
         let meta = Meta {
             program: self.program.to_string(),
             clock: clock.into(),
-            selector: "mio".into(),
+            selector: if recording.is_scripted { "script" } else { "mio" }.into(),
             executor: if scripted { "script" } else { "pools" }.into(),
             seed: self.seed,
             unit: "ns".into(),
@@ -129,11 +129,12 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn observe(&self, now: Moment, event: &Event) {
-        let is_virtual = matches!(event, Event::RunBegins)
-            && current_loop().is_some_and(|home| home.has_virtual_clock());
         // Nothing that a recording does calls anybody: the borrow is safe.
         let mut recording = self.recording.borrow_mut();
-        recording.is_virtual |= is_virtual;
+        if let (Event::RunBegins, Some(home)) = (event, current_loop()) {
+            recording.is_virtual |= home.has_virtual_clock();
+            recording.is_scripted |= home.has_scripted_selector();
+        }
         recording.hear(now, event);
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Recording {
     pub(crate) dropped: u64,
     pub(crate) numbers: Numbers,
     pub(crate) is_virtual: bool,
+    /// A script says which sources are ready.
+    pub(crate) is_scripted: bool,
     pub(crate) causes: Causes,
     runs: usize,
     pub(crate) now: u64,
@@ -60,6 +62,7 @@ impl Recording {
             dropped: 0,
             numbers: Numbers::default(),
             is_virtual: false,
+            is_scripted: false,
             causes: Causes::default(),
             runs: 0,
             now: 0,

@@ -16,7 +16,8 @@ impl Recording {
         match event {
             Event::TaskSpawned { task, key, name, is_main, parent, at } => {
                 let at = self.numbers.at(at);
-                let task = self.numbers.born((*task, *key), name, *is_main, *parent, at);
+                let name = Event::task_name(*task, name.as_deref());
+                let task = self.numbers.born((*task, *key), &name, *is_main, *parent, at);
                 self.at = Some(at);
                 self.waiting.insert(task, None);
                 let n = self.add(TraceEvent::TaskSpawn { task });

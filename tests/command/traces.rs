@@ -1,51 +1,11 @@
-//! Traces: what the tour records is the same in every run, and `roundelay inspect` shows it.
+//! Traces: `roundelay inspect` shows what the tour records, and any program records itself if it is
+//! asked to. (That a recording is the same in every run is shown in `tests/golden/main.rs`.)
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 use std::process::Stdio;
 
-use roundelay_tutorial::tour;
-
 use crate::{roundelay, status, told};
-
-/// Writes the golden files anew instead of comparing: `ROUNDELAY_BLESS=1 cargo test ...`
-fn blesses() -> bool {
-    std::env::var_os("ROUNDELAY_BLESS").is_some()
-}
-
-fn golden(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/command/golden").join(name)
-}
-
-#[test]
-fn the_tours_programs_do_what_they_did_when_the_golden_files_were_written() {
-    for (number, name) in tour::virtual_programs() {
-        let text = tour::record(number).unwrap().to_text();
-        let file = golden(&format!("{name}.txt"));
-        if blesses() {
-            fs::write(&file, &text).unwrap();
-        }
-        let expected = fs::read_to_string(&file).unwrap();
-        for (line, (ours, theirs)) in text.lines().zip(expected.lines()).enumerate() {
-            assert_eq!(ours, theirs, "{name}, line {}", line + 1);
-        }
-        assert_eq!(text.lines().count(), expected.lines().count(), "{name}");
-    }
-}
-
-/// A thousand times in a release build, fewer without optimisation.
-#[test]
-fn a_program_of_the_tour_is_recorded_the_same_each_time() {
-    let times = if cfg!(debug_assertions) { 25 } else { 1000 };
-    for (number, name) in tour::virtual_programs() {
-        let first = tour::record(number).unwrap();
-        assert!(first.check().is_empty(), "{name}");
-        for _ in 0..times {
-            assert_eq!(tour::record(number).unwrap(), first, "{name}");
-        }
-    }
-}
 
 #[test]
 fn a_recorded_tour_can_be_inspected_in_every_form() {

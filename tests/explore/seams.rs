@@ -5,11 +5,13 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
+use futures_lite::AsyncReadExt;
 use roundelay::pools::JobError;
 use roundelay::runtime::{self, Callback, Direction, Source};
 use roundelay::{
-    EventLoop, JobPlan, Moment, Queue, ReadinessScript, RunError, Runner, RunnerBuilder, TimedPool,
-    current_loop, gather_all, run_on, sleep, spawn, timeout, to_thread, yield_now,
+    EventLoop, JobPlan, Moment, Queue, ReadinessScript, RunError, Runner, RunnerBuilder,
+    TaskBuilder, TimedPool, current_loop, gather_all, run_on, sleep, spawn, timeout, to_thread,
+    yield_now,
 };
 
 use crate::support::{Log, ms};
@@ -203,6 +205,41 @@ fn an_isolated_loop_does_not_hope_for_a_script_that_has_ended() {
     });
     assert!(matches!(outcome, Err(RunError::Deadlock(_))), "{outcome:?}");
     assert_eq!(runner.loop_ref().now().since(Moment::START), ms(7));
+}
+
+/// Sockets keep a door of their loop, so the loop could not know that nobody will call it. But their
+/// only news comes from the script.
+#[test]
+fn whoever_waits_for_a_script_that_has_run_out_is_stuck_on_either_clock() {
+    for builder in [Runner::builder().virtual_clock(), Runner::builder()] {
+        let script = ReadinessScript::new().readable(ms(1), 0);
+        let runner = builder.scripted_selector(script).build().unwrap();
+        let outcome = runner.run(async {
+            let (mut ours, _theirs) = roundelay::UnixStream::pair().unwrap();
+            let reader = TaskBuilder::new().name("reader");
+            reader.spawn(async move { ours.read(&mut [0; 16]).await }).await.unwrap()
+        });
+        let Err(RunError::Deadlock(stuck)) = outcome else { panic!("{outcome:?}") };
+        let told: Vec<_> = stuck.iter().map(|it| format!("{}: {}", it.who, it.waits_for)).collect();
+        let expected =
+            ["task 1 (main): the end of task 2 (reader)", "task 2 (reader): a socket to read"];
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn a_script_that_has_run_out_keeps_nobody_from_timers_and_from_who_holds_the_clock() {
+    let script = ReadinessScript::new();
+    let runner = Runner::builder().virtual_clock().scripted_selector(script).build().unwrap();
+    runner
+        .run(async {
+            let (mut ours, _theirs) = roundelay::UnixStream::pair().unwrap();
+            let reader = spawn(async move { ours.read(&mut [0; 16]).await });
+            sleep(ms(5)).await;
+            assert_eq!(to_thread(|| 7).await.unwrap(), 7);
+            assert!(timeout(ms(5), reader).await.is_err());
+        })
+        .unwrap();
 }
 
 #[test]

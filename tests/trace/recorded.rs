@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use roundelay::trace::{Recorder, TaskState, Thing, ThingKind, Trace, TraceEvent, WokenBy};
-use roundelay::{Lock, RunError, Runner, sleep, spawn};
+use roundelay::{
+    JobPlan, Lock, ReadinessScript, RunError, Runner, promise, sleep, spawn, to_thread, yield_now,
+};
 
 use crate::programs::{a_job, check, everything, record, recorded, two_tasks};
 
@@ -103,6 +105,48 @@ fn a_job_is_told_from_its_submission_to_its_end() {
     told.retain(|name| name.starts_with("job."));
     assert_eq!(told, ["job.submit", "job.start", "job.end", "job.submit", "job.start", "job.end"]);
     assert_eq!(trace.things.jobs[0].pool, "threads");
+}
+
+#[test]
+fn those_who_share_a_promise_or_a_task_wait_for_that_one_thing() {
+    let trace = recorded("shared", async {
+        let (setter, value) = promise();
+        let value = value.shared();
+        let nap = spawn(sleep(Duration::from_millis(1))).shared();
+        let all = [spawn(value.clone()), spawn(value)];
+        let naps = [spawn(nap.clone()), spawn(nap)];
+        yield_now().await;
+        setter.resolve(7).unwrap();
+        for task in all {
+            assert_eq!(task.await.unwrap(), Ok(7));
+        }
+        for nap in naps {
+            nap.await.unwrap().unwrap();
+        }
+    });
+    let waits = trace.steps.iter().filter_map(|step| match step.event {
+        TraceEvent::TaskPending { task, on: Some(on) } if task > 1 => Some((task, on)),
+        _ => None,
+    });
+    let (promise, nap) = (Thing(ThingKind::Promise, 1), Thing(ThingKind::Task, 1));
+    assert_eq!(waits.collect::<Vec<_>>(), [(2, promise), (3, promise), (4, nap), (5, nap)]);
+    let told = events(&trace);
+    let settled = told.iter().filter(|name| name.starts_with("promise.")).collect::<Vec<_>>();
+    assert_eq!(settled, ["promise.new", "promise.settle"]);
+}
+
+#[test]
+fn the_head_of_a_trace_says_which_of_the_three_seams_were_in_a_script() {
+    let recorder = Recorder::new("seams");
+    let builder = Runner::builder().virtual_clock().scripted_selector(ReadinessScript::new());
+    let builder = builder.scripted_jobs(|_| JobPlan::takes(Duration::from_millis(3)));
+    let runner = builder.observer(recorder.clone()).build().unwrap();
+    runner.run(async { to_thread(|| ()).await.unwrap() }).unwrap();
+    let meta = recorder.finish().meta;
+    let seams = [meta.clock, meta.selector, meta.executor];
+    assert_eq!(seams, ["virtual", "script", "script"]);
+    let meta = two_tasks().meta;
+    assert_eq!([meta.clock, meta.selector, meta.executor], ["virtual", "mio", "pools"]);
 }
 
 #[test]

@@ -75,7 +75,8 @@ impl<S: Fn()> Observer for Guard<S> {
         self.watch.events.fetch_add(1, Ordering::Relaxed);
         match event {
             Event::TaskSpawned { task, name, .. } => {
-                self.names.borrow_mut().insert(*task, name.clone());
+                let name = Event::task_name(*task, name.as_deref());
+                self.names.borrow_mut().insert(*task, name);
             }
             Event::TaskPolled { task } => {
                 let names = self.names.borrow();

@@ -97,6 +97,7 @@ impl Observer for Voice {
         match event {
             Event::TurnBegins { turn, .. } => self.told.turn.set((*turn, false)),
             Event::TaskSpawned { task, name, .. } => {
+                let name = Event::task_name(*task, name.as_deref());
                 self.told.tasks.borrow_mut().insert(*task, name.clone());
                 self.tell(
                     now,

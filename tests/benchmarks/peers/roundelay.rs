@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use roundelay::runtime::Event;
 use roundelay::trace::Recorder;
 use roundelay::{
-    HyperIo, HyperTimer, Moment, Promise, Receiver, Runner, Sender, TcpListener, TcpStream,
+    HyperIo, HyperTimer, Interest, Moment, Promise, Receiver, Runner, Sender, TcpListener, TcpStream,
     current_loop,
 };
 
@@ -26,8 +26,10 @@ impl Server for Roundelay {
     fn run<T>(main: impl Future<Output = T>) -> T {
         let builder = Runner::builder().threads(WORKERS);
         let builder = match std::env::var(VARIABLE).as_deref() {
+            Ok("ends") => builder.observer(Interest::TASKS.of(|_: Moment, _: &Event| ())),
             Ok("told") => builder.observer(|_: Moment, _: &Event| ()),
             Ok("recorded") => builder.observer(Recorder::new("benchmark").limit(usize::MAX)),
+            Ok("never slow") => builder.slow_limit(Duration::MAX),
             _ => builder,
         };
         let runner = builder.build().expect("a runner");

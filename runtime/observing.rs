@@ -1,0 +1,121 @@
+//! Telling the observer.
+//!
+//! ```text
+//!   observe(|| event) --> anybody there? --> of this kind? --> what time is it? --> observer
+//!                           one test           one test          dear
+//! ```
+//!
+//! The event is made only if somebody observes. The clock is read only for an event that somebody
+//! wants, and not for one that follows another at once.
+//!
+//! # Invariants
+//! - Nothing of the loop is borrowed while the observer is told.
+//! - It is not told of what it causes itself meanwhile.
+//!
+//! Tutorial: chapter 19. Before this: `loop_ref.rs`. After this: `schedule.rs`.
+
+use crate::clock::Moment;
+use crate::failure::contain;
+use crate::interest::Interest;
+use crate::loop_ref::LoopRef;
+use crate::observer::{Event, Work};
+use crate::ready::Entry;
+
+/// For those who build on the loop, and tell what happens there.
+impl LoopRef {
+    /// Tells the observer, if there is one.
+    #[inline]
+    pub fn observe(&self, event: impl FnOnce() -> Event) {
+        if self.core.observer.is_some() {
+            let event = event();
+            if self.is_interesting(event.kind()) {
+                self.tell(&event, self.core.clock.peek());
+            }
+        }
+    }
+
+    /// As [`LoopRef::observe`], where nobody else's code has run since an event of one of these
+    /// kinds: so it happened at the same moment. To read the clock is most of what telling costs.
+    #[inline]
+    pub fn observe_after(&self, earlier: Interest, event: impl FnOnce() -> Event) {
+        if self.core.observer.is_some() {
+            let event = event();
+            if self.is_interesting(event.kind()) {
+                let was_told = self.is_interesting(earlier);
+                let now = if was_told { self.core.told_at.get() } else { self.core.clock.peek() };
+                self.tell(&event, now);
+            }
+        }
+    }
+
+    /// The next number for a thing that observers are told of and that has none: counted from 1
+    /// in each loop.
+    #[must_use]
+    pub fn count_thing(&self) -> u64 {
+        self.core.things.set(self.core.things.get() + 1);
+        self.core.things.get()
+    }
+
+    /// Whether somebody observes this loop.
+    #[must_use]
+    #[inline]
+    pub fn is_observed(&self) -> bool {
+        self.core.observer.is_some()
+    }
+
+    /// Whether somebody observes this loop who wants to hear of events of this kind.
+    #[must_use]
+    #[inline]
+    pub fn is_interesting(&self, kind: Interest) -> bool {
+        self.core.interest.includes(kind)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell(&self, event: &Event, now: Moment) {
+        let Some(observer) = &self.core.observer else { return };
+        if self.core.observing.replace(true) {
+            return;
+        }
+        self.core.told_at.set(now);
+        // What an observer does wrong is not the business of whom it observes.
+        let _ = contain(|| observer.observe(now, event));
+        self.core.observing.set(false);
+    }
+
+    #[cold]
+    pub(crate) fn push_and_tell(&self, entry: Entry) -> u64 {
+        let place = self.core.ready.borrow_mut().push(entry);
+        if self.is_interesting(Interest::QUEUE) {
+            self.tell_pushed(place);
+        }
+        place
+    }
+
+    #[cold]
+    pub(crate) fn tell_pushed(&self, place: u64) {
+        let Some(entry) = self.core.ready.borrow().peek(place) else { return };
+        let what = work(entry);
+        let event = || Event::ReadyPushed { place, what };
+        match what {
+            // Right after the news that the task was woken, or spawned.
+            Work::Run(_) | Work::Main => {
+                self.observe_after(Interest::WAKES | Interest::TASKS, event)
+            }
+            _ => self.observe(event),
+        }
+    }
+}
+
+/// How the observer is told what an entry is.
+pub(crate) fn work(entry: Entry) -> Work {
+    match entry {
+        Entry::Call(_) => Work::Callback,
+        Entry::Notify(key) => Work::Notify(key),
+        // The number's low half: all of it in any run that somebody looks at.
+        Entry::Timer(timer) => Work::Timer(u64::from(timer.generation())),
+        Entry::Run(key) => Work::Run(key),
+        Entry::Main => Work::Main,
+        Entry::Cancelled => Work::Cancelled,
+    }
+}
