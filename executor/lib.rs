@@ -44,6 +44,7 @@ mod stage;
 mod task_table;
 mod requests;
 mod step;
+mod fetch_ahead;
 mod drop_now;
 mod shutdown;
 mod current;

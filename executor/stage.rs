@@ -62,6 +62,9 @@ pub(crate) trait Body {
     /// Polls the future; when it is done, keeps the output in its place.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
+    /// Whether it holds the output.
+    fn is_done(&self) -> bool;
+
     /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
     /// output can be taken, and put back.
     fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);

@@ -374,6 +374,10 @@ where
         Poll::Ready(())
     }
 
+    fn is_done(&self) -> bool {
+        matches!(self, TaskBody::Done { .. })
+    }
+
     fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any) {
         let with = with.downcast_mut::<Option<F::Output>>();
         if let (Some(with), TaskBodyProjection::Done { output }) = (with, self.project()) {

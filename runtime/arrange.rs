@@ -8,7 +8,7 @@
 //!   segment stays as it was.
 //! - The scheduler is user code: nothing is borrowed while it is asked.
 //!
-//! Tutorial: chapter 19. Before this: `turn.rs`. After this: `slow_watch.rs`.
+//! Tutorial: chapter 19. Before this: `fetch_ahead.rs`. After this: `slow_watch.rs`.
 
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};

@@ -26,7 +26,7 @@
 use std::collections::VecDeque;
 
 use crate::callback::{Callback, Key};
-use crate::timers::TimerKey;
+use crate::timer_table::TimerKey;
 
 /// One entry of the ready queue.
 #[derive(Debug)]
@@ -116,6 +116,11 @@ impl ReadyQueue {
     /// The entry at `place`, if it is still here.
     pub(crate) fn peek(&self, place: u64) -> Option<&Entry> {
         self.entries.get(place.checked_sub(self.front)? as usize)
+    }
+
+    /// The last `count` entries, the oldest first.
+    pub(crate) fn newest(&self, count: usize) -> impl Iterator<Item = &Entry> {
+        self.entries.range(self.entries.len() - count..)
     }
 
     /// The place of the entry at the front, if there is one.

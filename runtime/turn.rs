@@ -27,7 +27,7 @@
 //! - A panic in a closure ends that closure; the failure policy decides the rest.
 //! - Context variables that a closure has set are gone when it returns.
 //!
-//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `arrange.rs`.
+//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `fetch_ahead.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -51,7 +51,7 @@ const CALLBACKS_BETWEEN_LOOKS: usize = 128;
 /// How many due timers a turn takes up; the rest stay due for the next. With a hundred thousand
 /// due at once, what belongs to the first of them would have left the processor's cache before
 /// it is called, and again before its task takes its step.
-const TIMERS_IN_A_TURN: usize = 512;
+const TIMERS_IN_A_TURN: usize = 128;
 
 impl EventLoop {
     /// The list at the head of this file.
@@ -86,6 +86,7 @@ impl EventLoop {
         if core.stopping.get() || !core.ready.borrow().is_empty() {
             return Sleep::NotAtAll;
         }
+        core.begin_limits();
         let next = core.timers.borrow_mut().next_deadline();
         let scripted = core.next_scripted();
         let next = next.into_iter().chain(scripted).min();
@@ -267,15 +268,17 @@ impl EventLoop {
 
     /// Step 4.
     ///
-    /// A turn that did not look outside does not read the clock either: the last reading
-    /// will do. Whoever sets a timer reads the clock, so a deadline that has passed when it
+    /// A turn that did not look outside does not read the clock either, unless time limits have
+    /// waited for that: the last reading will do. Whoever sets a timer reads the clock, so a deadline that has passed when it
     /// is set is due in the next turn; any other is noticed at the next look.
     fn collect_due_timers(&self) {
         let core = &self.core;
         if core.timers.borrow().len() == 0 {
             return;
         }
-        let now = if self.since_look.get() == 0 { core.clock.now() } else { core.clock.latest() };
+        let looked = self.since_look.get() == 0;
+        let reads = looked || core.timers.borrow().want_reading(core.turn.get());
+        let now = if reads { core.read_clock() } else { core.clock.latest() };
         if core.timers.borrow_mut().may_be_due(now) {
             self.collect_timers(now);
         }
@@ -284,13 +287,16 @@ impl EventLoop {
     #[inline(never)]
     fn collect_timers(&self, now: Moment) {
         let core = &self.core;
+        let mut count = 0;
         for _ in 0..TIMERS_IN_A_TURN {
             // Pop, let the borrow end, then tell: an observer may set another timer.
             let due = core.timers.borrow_mut().pop_due(now);
             let Some(timer) = due else { break };
             self.observe(|| Event::TimerDue { timer: timer.number() });
             self.push(Entry::Timer(timer));
+            count += 1;
         }
+        self.fetch_ahead(count);
     }
 
     /// Step 5.
