@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::Context;
 
-use roundelay_runtime::Callback;
+use roundelay_runtime::{Callback, Key};
 
 use crate::own_step;
 use crate::task_table::{Tasks, Waiter};
@@ -102,12 +102,25 @@ impl Waiter {
     }
 
     /// The same, as something a timer or a socket can call.
+    #[inline]
     pub(crate) fn callback(cx: &Context<'_>) -> Callback {
-        if let Some(key) = with_current(|tasks| tasks.owner_of(cx.waker())) {
-            own_step::count_wake(1);
-            return Callback::Notify(key);
+        match Waiter::task_of(cx) {
+            Some(key) => Callback::Notify(key),
+            None => Waiter::foreign_callback(cx),
         }
-        own_step::count_wake(2);
+    }
+
+    /// The key of the task of ours that polls with `cx` and is to be woken.
+    #[inline]
+    pub(crate) fn task_of(cx: &Context<'_>) -> Option<Key> {
+        let key = with_current(|tasks| tasks.owner_of(cx.waker()));
+        own_step::count_wake(if key.is_some() { 1 } else { 2 });
+        key
+    }
+
+    /// As [`Waiter::callback`], for a waker that is nobody's of ours.
+    #[cold]
+    pub(crate) fn foreign_callback(cx: &Context<'_>) -> Callback {
         let waker = cx.waker().clone();
         Callback::new(move || waker.wake())
     }

@@ -44,6 +44,7 @@ mod task_table;
 mod birth;
 mod requests;
 mod step;
+mod fetch_ahead;
 mod drop_now;
 mod shutdown;
 mod current;

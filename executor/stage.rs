@@ -65,6 +65,9 @@ pub(crate) trait Body {
     /// Moves the output into `into`, an `Option` of the output's type that is `None`.
     fn take_output(self: Pin<&mut Self>, into: &mut dyn Any);
 
+    /// Whether it holds the output.
+    fn is_done(&self) -> bool;
+
     /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
     /// output can be taken, and put back.
     fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);

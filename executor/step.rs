@@ -15,7 +15,7 @@
 //! - A panic that nobody can take is reported when that becomes certain.
 //! - A future is polled and dropped with the task's own context variables in force.
 //!
-//! Tutorial: chapters 6 and 10. Before this: `requests.rs`. After this: `drop_now.rs`.
+//! Tutorial: chapters 6 and 10. Before this: `requests.rs`. After this: `fetch_ahead.rs`.
 
 use std::any::Any;
 use std::mem;
@@ -55,6 +55,10 @@ impl Target for Tasks {
 
     fn notify(&self, key: Key) {
         self.wake(key);
+    }
+
+    fn announce(&self, keys: &[Key]) {
+        self.fetch_ahead(keys);
     }
 
     /// The wakers that are here and of which nobody holds a clone.

@@ -375,6 +375,10 @@ where
         Poll::Ready(())
     }
 
+    fn is_done(&self) -> bool {
+        matches!(self, TaskBody::Done { .. })
+    }
+
     fn take_output(self: Pin<&mut Self>, into: &mut dyn Any) {
         let into = into.downcast_mut::<Option<F::Output>>();
         if let (Some(into), TaskBodyProjection::Done { output }) = (into, self.project()) {

@@ -150,6 +150,11 @@ impl Slots {
         self.all.get_mut(key.index()).filter(|slot| slot.generation() == key.generation())
     }
 
+    #[inline]
+    pub(crate) fn get(&self, key: Key) -> Option<&Slot> {
+        self.all.get(key.index()).filter(|slot| slot.generation() == key.generation())
+    }
+
     /// A free slot, to be filled at once, and its index.
     pub(crate) fn take_free(&mut self) -> (u32, &mut Slot) {
         let index = self.free.pop().unwrap_or_else(|| {

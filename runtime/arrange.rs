@@ -8,7 +8,7 @@
 //!   segment stays as it was.
 //! - The scheduler is user code: nothing is borrowed while it is asked.
 //!
-//! Tutorial: chapter 19. Before this: `script_play.rs`. After this: `held_up.rs`.
+//! Tutorial: chapter 19. Before this: `fetch_ahead.rs`. After this: `held_up.rs`.
 
 use crate::event_loop::EventLoop;
 use crate::failure::{Failure, FailureKind, contain};

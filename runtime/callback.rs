@@ -124,6 +124,12 @@ pub trait Target {
     /// A key may be stale, and may be notified more than once: both must be harmless.
     fn notify(&self, key: Key);
 
+    /// Many keys, due timers', will be notified in this turn: a moment to fetch what lies under
+    /// them (see `fetch_ahead.rs`). Nothing need be done.
+    fn announce(&self, keys: &[Key]) {
+        let _ = keys;
+    }
+
     /// How many [`LoopProxy`](crate::LoopProxy)s the target keeps that nobody else can use.
     ///
     /// For the deadlock check (`nobody_has_a_door` in `turn.rs`). A `LoopProxy` is a door

@@ -91,7 +91,9 @@ impl EventLoop {
     pub fn run_once(&self) -> Result<(), RunError> {
         let _running = running::enter(&self.loop_ref, Location::caller())?;
         let mut begun = false;
-        self.turn_until(&mut || (), Some(&mut || mem::replace(&mut begun, true)))
+        let outcome = self.turn_until(&mut || (), Some(&mut || mem::replace(&mut begun, true)));
+        self.core.begin_limits();
+        outcome
     }
 
     /// Turns until somebody calls [`stop`](LoopRef::stop).
@@ -152,6 +154,8 @@ impl EventLoop {
         let _running = running::enter(&self.loop_ref, Location::caller())?;
         self.observe(|| Event::RunBegins);
         let outcome = self.turn_until(main, done);
+        // Time passes between two runs, too.
+        self.core.begin_limits();
         // The main callback was lent for this run only.
         let cancelled = self.core.ready.borrow_mut().cancel_main();
         for place in cancelled {

@@ -13,7 +13,7 @@ use crate::error::WrongLoop;
 use crate::inbox::Message;
 use crate::loop_ref::LoopRef;
 use crate::running::{here, home};
-use crate::timers::TimerKey;
+use crate::timer_table::TimerKey;
 
 /// A timer, and the number of the loop that it was set on. It may be sent and copied; dropping it
 /// does nothing.

@@ -32,7 +32,7 @@ use parking_lot::Mutex;
 use crate::callback::Key;
 use crate::observer::Event;
 use crate::reactor::{Bell, WaitKey};
-use crate::timers::TimerKey;
+use crate::timer_table::TimerKey;
 
 /// What another thread may ask of a loop.
 pub(crate) enum Message {

@@ -27,7 +27,6 @@ use std::time::Duration;
 
 use crate::callback::{Callback, Key, Target};
 use crate::clock::{Clock, Instant, Moment};
-use crate::error::LoopClosed;
 use crate::failure::{Failure, FailurePolicy, report};
 use crate::held_up::HeldUp;
 use crate::inbox::Inbox;
@@ -37,7 +36,7 @@ use crate::reactor::Reactor;
 use crate::readiness_script::ReadinessScript;
 use crate::ready::{Entry, ReadyQueue};
 use crate::scheduler::Scheduler;
-use crate::timers::{TimerKey, Timers};
+use crate::timers::Timers;
 
 /// Everything that one loop consists of. One thread; each part in a cell of its own.
 pub(crate) struct Core {
@@ -85,6 +84,24 @@ impl Core {
     /// When the script, if there is one, has news next.
     pub(crate) fn next_scripted(&self) -> Option<Moment> {
         self.script.as_ref()?.borrow().next()
+    }
+
+    /// Reads the clock, and the time limits that waited for that begin.
+    #[inline]
+    pub(crate) fn read_clock(&self) -> Moment {
+        let now = self.clock.now();
+        if self.timers.borrow().has_limits() {
+            self.timers.borrow_mut().begin_limits(now);
+        }
+        now
+    }
+
+    /// Reads the clock if there are limits that wait for that.
+    #[inline]
+    pub(crate) fn begin_limits(&self) {
+        if self.timers.borrow().has_limits() {
+            self.read_clock();
+        }
     }
 }
 
@@ -138,7 +155,7 @@ impl LoopRef {
     /// The time on the loop's clock, as the loop itself counts it.
     #[must_use]
     pub fn now(&self) -> Moment {
-        self.core.clock.now()
+        self.core.read_clock()
     }
 
     /// The last moment that anybody read from the clock: a little old, and free.
@@ -152,7 +169,7 @@ impl LoopRef {
     /// instant that has passed is due in the next turn.
     #[must_use]
     pub fn moment(&self, instant: Instant) -> Moment {
-        self.core.clock.now();
+        self.core.read_clock();
         self.core.clock.moment(instant)
     }
 
@@ -169,7 +186,8 @@ impl LoopRef {
         if !clock.is_virtual() {
             return std::thread::sleep(duration);
         }
-        let (from, to) = (clock.now(), clock.now().after(duration));
+        let from = self.now();
+        let to = from.after(duration);
         clock.jump_to(to);
         self.observe(|| Event::ClockJumps { from, to });
     }
@@ -243,7 +261,7 @@ impl LoopRef {
     }
 }
 
-/// For those who build on the loop: the executor's table of tasks, its timers.
+/// For those who build on the loop: the executor's table of tasks. (Its timers: `loop_timers.rs`.)
 impl LoopRef {
     /// Names the one target whose keys this loop's callbacks may carry. Replaces an earlier, but
     /// not for the run that is under way.
@@ -275,40 +293,6 @@ impl LoopRef {
     #[inline]
     pub fn call_main_soon(&self) {
         self.push(Entry::Main);
-    }
-
-    /// Sets a timer for any kind of callback.
-    ///
-    /// # Errors
-    /// [`LoopClosed`]; the callback is dropped.
-    pub fn set_timer(&self, deadline: Moment, callback: Callback) -> Result<TimerKey, LoopClosed> {
-        if self.is_closed() {
-            return Err(LoopClosed);
-        }
-        let key = self.core.timers.borrow_mut().set(deadline, callback);
-        self.observe(|| Event::TimerSet { timer: key.number(), deadline });
-        Ok(key)
-    }
-
-    /// Whether a timer is still to be called.
-    #[must_use]
-    pub fn is_timer_set(&self, key: TimerKey) -> bool {
-        self.core.timers.borrow().is_set(key)
-    }
-
-    /// Gives a timer that is still to be called another callback.
-    pub fn replace_timer(&self, key: TimerKey, callback: Callback) {
-        let unused = self.core.timers.borrow_mut().replace(key, callback);
-        drop(unused);
-    }
-
-    /// Cancels a timer. `false` if it was called or cancelled before.
-    pub fn cancel_timer(&self, key: TimerKey) -> bool {
-        let callback = self.core.timers.borrow_mut().cancel(key);
-        if callback.is_some() {
-            self.observe(|| Event::TimerCancelled { timer: key.number() });
-        }
-        callback.is_some()
     }
 
     /// The one way into the ready queue. A closed loop drops what comes.

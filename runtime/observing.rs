@@ -12,7 +12,7 @@
 //! - Nothing of the loop is borrowed while the observer is told.
 //! - It is not told of what it causes itself meanwhile.
 //!
-//! Tutorial: chapter 19. Before this: `loop_ref.rs`. After this: `schedule.rs`.
+//! Tutorial: chapter 19. Before this: `loop_ref.rs`. After this: `loop_timers.rs`.
 
 use crate::clock::Moment;
 use crate::failure::contain;

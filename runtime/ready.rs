@@ -160,6 +160,11 @@ impl ReadyQueue {
         (self.front..self.back).contains(&place).then(|| self.ring[self.index(place)])
     }
 
+    /// The last `count` entries, the oldest first.
+    pub(crate) fn newest(&self, count: usize) -> impl Iterator<Item = Entry> {
+        (self.back - count as u64..self.back).filter_map(|place| self.peek(place))
+    }
+
     /// The place of the entry at the front, if there is one; else of the next that comes.
     #[inline]
     pub(crate) fn front(&self) -> u64 {

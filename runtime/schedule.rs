@@ -10,7 +10,7 @@
 //! - A callback takes the context variables of its moment along.
 //! - Dropping a handle changes nothing; cancelling works to the very last moment.
 //!
-//! Tutorial: chapters 2 and 3. Before this: `observing.rs`. After this: `running.rs`.
+//! Tutorial: chapters 2 and 3. Before this: `loop_timers.rs`. After this: `running.rs`.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::context::ContextValues;
 use crate::error::LoopClosed;
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
-use crate::timers::TimerKey;
+use crate::timer_table::TimerKey;
 
 impl LoopRef {
     /// Calls `callback` in the next turn, after everything that is ready already.

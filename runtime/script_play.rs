@@ -6,7 +6,7 @@
 //! # Invariants
 //! - A line is news only for a source that is there: others are counted and passed over.
 //!
-//! Tutorial: chapter 7. Before this: `turn.rs`. After this: `arrange.rs`.
+//! Tutorial: chapter 7. Before this: `turn.rs`. After this: `fetch_ahead.rs`.
 
 use crate::callback::Callback;
 use crate::event_loop::EventLoop;
@@ -17,7 +17,7 @@ impl EventLoop {
     #[cold]
     pub(crate) fn play(&self, released: &mut Vec<Callback>, mut tell: impl FnMut(News)) -> usize {
         let Some(script) = &self.core.script else { return 0 };
-        let now = self.core.clock.now();
+        let now = self.core.read_clock();
         let mut count = 0;
         while let Some(line) = script.borrow_mut().pop_due(now) {
             count += 1;

@@ -67,7 +67,7 @@ impl LoopRef {
 impl EventLoop {
     /// A span begins, or goes on after a pause.
     pub(crate) fn begin_span(&self) {
-        self.spans.began.set(self.core.clock.now());
+        self.spans.began.set(self.core.read_clock());
     }
 
     /// A run ends, and with it perhaps the loop's last look.
@@ -85,7 +85,7 @@ impl EventLoop {
     /// The loop looks outside: one span ends here, and the next begins.
     #[inline]
     pub(crate) fn end_span(&self) {
-        let now = self.core.clock.now();
+        let now = self.core.read_clock();
         let began = self.spans.began.replace(now);
         let took = now.since(began) + self.spans.before.take();
         let called = self.since_look.replace(0).saturating_sub(self.spans.counted.take());

@@ -52,7 +52,7 @@ const CALLBACKS_BETWEEN_LOOKS: usize = 128;
 /// How many due timers a turn takes up; the rest stay due for the next. With a hundred thousand
 /// due at once, what belongs to the first of them would have left the processor's cache before
 /// it is called, and again before its task takes its step.
-const TIMERS_IN_A_TURN: usize = 512;
+const TIMERS_IN_A_TURN: usize = 128;
 
 impl EventLoop {
     /// The list at the head of this file.
@@ -76,10 +76,7 @@ impl EventLoop {
         self.wait_for_events(sleep)?;
         self.collect_inbox();
         self.collect_due_timers();
-        match self.core.is_attended {
-            false => self.run_ready_callbacks(target, main),
-            true => self.run_and_tell(target, main),
-        }
+        self.run_ready_callbacks(target, main);
         self.observe(|| Event::TurnEnds);
         Ok(())
     }
@@ -87,11 +84,15 @@ impl EventLoop {
     #[inline(always)]
     fn has_nothing_but_work(&self) -> bool {
         let core = &self.core;
-        !core.is_attended
+        let wants_nothing_from_outside = !core.is_attended
             && !core.ready.borrow().is_empty()
             && self.since_look.get() < CALLBACKS_BETWEEN_LOOKS
-            && !core.inbox.has_messages()
-            && !core.timers.borrow_mut().may_be_due(core.clock.latest())
+            && !core.inbox.has_messages();
+        if !wants_nothing_from_outside {
+            return false;
+        }
+        let mut timers = core.timers.borrow_mut();
+        !timers.want_reading(core.turn.get()) && !timers.may_be_due(core.clock.latest())
     }
 
     fn begin_turn(&self) {
@@ -107,6 +108,7 @@ impl EventLoop {
         if core.stopping.get() || !core.ready.borrow().is_empty() {
             return Sleep::NotAtAll;
         }
+        core.begin_limits();
         let next = core.timers.borrow_mut().next_deadline();
         let scripted = core.next_scripted();
         let next = next.into_iter().chain(scripted).min();
@@ -282,15 +284,17 @@ impl EventLoop {
 
     /// Step 4.
     ///
-    /// A look has read the clock, and a turn that did not look does not read it either: the last
-    /// reading will do. Whoever sets a timer reads the clock, so a deadline that has passed when it
+    /// A look has read the clock. A turn that did not look does not read it either, unless time
+    /// limits have waited for that: the last reading will do. Whoever sets a timer reads the clock
+    /// (or lets its limit wait for a reading), so a deadline that has passed when it
     /// is set is due in the next turn; any other is noticed at the next look.
     fn collect_due_timers(&self) {
         let core = &self.core;
         if core.timers.borrow().len() == 0 {
             return;
         }
-        let now = core.clock.latest();
+        let reads = core.timers.borrow().want_reading(core.turn.get());
+        let now = if reads { core.read_clock() } else { core.clock.latest() };
         if core.timers.borrow_mut().may_be_due(now) {
             self.collect_timers(now);
         }
@@ -299,6 +303,7 @@ impl EventLoop {
     #[inline(never)]
     fn collect_timers(&self, now: Moment) {
         let core = &self.core;
+        let mut count = 0;
         for _ in 0..TIMERS_IN_A_TURN {
             // Pop, let the borrow end, then tell: an observer may set another timer.
             let due = core.timers.borrow_mut().pop_due(now);
@@ -308,7 +313,9 @@ impl EventLoop {
             }
             self.observe(|| Event::TimerDue { timer: timer.number() });
             self.push(Entry::Timer(timer.to_key()));
+            count += 1;
         }
+        self.fetch_ahead(count);
     }
 
     /// Step 5.

@@ -20,7 +20,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use roundelay_runtime::{Awaited, HomeTimer, Instant, LoopRef, Moment, current_loop};
+use roundelay_runtime::{
+    Awaited, Callback, HomeTimer, Instant, LoopClosed, LoopRef, Moment, TimerKey, current_loop,
+};
 
 use crate::current::expect_tasks;
 use crate::own_step::Wait;
@@ -124,9 +126,18 @@ enum Stage {
 enum Until {
     Passed(Duration),
     Reached(Instant),
+    /// As [`Until::Passed`], for a guard: counted from the next reading of the clock.
+    Limited(Duration),
 }
 
 impl Sleep {
+    /// A sleep that guards something.
+    #[track_caller]
+    pub(crate) fn limit(length: Duration) -> Sleep {
+        made("timer");
+        Sleep { stage: Stage::New(Until::Limited(length)) }
+    }
+
     /// Whether it has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -134,10 +145,11 @@ impl Sleep {
     }
 
     /// Whether it was for no time at all: asked before its first poll.
+    #[inline]
     pub(crate) fn is_over_before_it_begins(&self) -> bool {
         let Stage::New(until) = self.stage else { return false };
         match until {
-            Until::Passed(delay) => delay.is_zero(),
+            Until::Passed(delay) | Until::Limited(delay) => delay.is_zero(),
             Until::Reached(_) => {
                 current_loop().is_some_and(|home| until.deadline(&home) <= home.latest())
             }
@@ -150,7 +162,24 @@ impl Until {
         match self {
             Until::Passed(delay) => home.now().after(delay),
             Until::Reached(deadline) => home.moment(deadline),
+            Until::Limited(limit) => home.latest().after(limit),
         }
+    }
+
+    /// Sets the timer, and says when it will be due.
+    #[inline]
+    fn set_timer(self, home: &LoopRef, cx: &Context<'_>) -> (Moment, Result<TimerKey, LoopClosed>) {
+        let deadline = self.deadline(home);
+        let set = |callback| match self {
+            Until::Limited(length) => home.set_limit(length, callback),
+            Until::Passed(_) | Until::Reached(_) => home.set_timer(deadline, callback),
+        };
+        // Two calls, so that a key goes straight to its place in the table.
+        let timer = match Waiter::task_of(cx) {
+            Some(key) => set(Callback::Notify(key)),
+            None => set(Waiter::foreign_callback(cx)),
+        };
+        (deadline, timer)
     }
 }
 
@@ -159,7 +188,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &self.stage {
-            Stage::New(Until::Passed(Duration::ZERO)) => {
+            Stage::New(Until::Passed(Duration::ZERO) | Until::Limited(Duration::ZERO)) => {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
                 Waiter::wake_poller(cx);
@@ -172,8 +201,7 @@ impl Future for Sleep {
                     "sleep needs a running event loop on this thread; await it inside \
                      `roundelay::run(async { .. })`",
                 );
-                let deadline = until.deadline(&home);
-                let timer = home.set_timer(deadline, Waiter::callback(cx));
+                let (deadline, timer) = until.set_timer(&home, cx);
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
                 awaits(Wait::Until(deadline), || Awaited::Timer(timer.number()));

@@ -22,7 +22,7 @@ use pin_project_lite::pin_project;
 use roundelay_runtime::Instant;
 
 use crate::error::Elapsed;
-use crate::time::sleep::{Sleep, sleep, sleep_until};
+use crate::time::sleep::{Sleep, sleep_until};
 
 /// Awaits `future`, but not longer than `limit`.
 ///
@@ -62,7 +62,7 @@ use crate::time::sleep::{Sleep, sleep, sleep_until};
 #[doc(alias = "wait_for")]
 #[track_caller]
 pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
-    Timeout { future: Some(future), sleep: sleep(limit), limit: Some(limit), spent: false }
+    Timeout { future: Some(future), sleep: Sleep::limit(limit), limit: Some(limit), spent: false }
 }
 
 /// Awaits `future` until the loop's clock shows `deadline`: one deadline for many steps.

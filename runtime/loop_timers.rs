@@ -1,0 +1,92 @@
+//! Timers of a loop, for those who build on it.
+//!
+//! Users say `call_later` (`schedule.rs`) or await a sleep. Under both lie these few methods, which
+//! take any kind of callback and speak of moments.
+//!
+//! # Invariants
+//! - What is taken out of the table is dropped when the table is no longer borrowed.
+//!
+//! Tutorial: chapter 3. Before this: `observing.rs`. After this: `schedule.rs`.
+
+use std::time::Duration;
+
+use crate::callback::Callback;
+use crate::clock::Moment;
+use crate::error::LoopClosed;
+use crate::loop_ref::LoopRef;
+use crate::observer::Event;
+use crate::timer_table::TimerKey;
+
+impl LoopRef {
+    /// Sets a timer for any kind of callback.
+    ///
+    /// # Errors
+    /// [`LoopClosed`]; the callback is dropped.
+    #[inline]
+    pub fn set_timer(&self, deadline: Moment, callback: Callback) -> Result<TimerKey, LoopClosed> {
+        if self.is_closed() {
+            return Err(LoopClosed);
+        }
+        let key = self.core.timers.borrow_mut().set(deadline, callback);
+        self.observe(|| Event::TimerSet { timer: key.number(), deadline });
+        Ok(key)
+    }
+
+    /// Sets a timer for a time limit: it counts from the next reading of the loop's clock, and
+    /// costs none of its own.
+    ///
+    /// So it is never early, and late by what the loop does until that reading: that comes when
+    /// anybody asks for the time, before the loop sleeps, and at the latest in the turn after the
+    /// next. With a virtual clock, or an observer, it comes at once.
+    ///
+    /// # Errors
+    /// [`LoopClosed`]; the callback is dropped.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use roundelay_runtime::{Callback, EventLoop};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (start, inner) = (Instant::now(), event_loop.loop_ref().clone());
+    /// event_loop.set_limit(Duration::from_millis(5), Callback::new(move || inner.stop()))?;
+    /// event_loop.run_forever()?;
+    /// assert!(start.elapsed() >= Duration::from_millis(5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn set_limit(&self, length: Duration, callback: Callback) -> Result<TimerKey, LoopClosed> {
+        if self.has_virtual_clock() || self.is_observed() || self.is_closed() {
+            return self.set_timer(self.now().after(length), callback);
+        }
+        let turn = self.core.turn.get();
+        let mut timers = self.core.timers.borrow_mut();
+        let key = timers.set_limit(length, callback, turn);
+        let many = timers.want_reading(turn);
+        drop(timers);
+        if many {
+            self.core.read_clock();
+        }
+        Ok(key)
+    }
+
+    /// Whether a timer is still to be called.
+    #[must_use]
+    pub fn is_timer_set(&self, key: TimerKey) -> bool {
+        self.core.timers.borrow().is_set(key)
+    }
+
+    /// Gives a timer that is still to be called another callback.
+    pub fn replace_timer(&self, key: TimerKey, callback: Callback) {
+        let unused = self.core.timers.borrow_mut().replace(key, callback);
+        drop(unused);
+    }
+
+    /// Cancels a timer. `false` if it was called or cancelled before.
+    pub fn cancel_timer(&self, key: TimerKey) -> bool {
+        let callback = self.core.timers.borrow_mut().cancel(key);
+        if callback.is_some() {
+            self.observe(|| Event::TimerCancelled { timer: key.number() });
+        }
+        callback.is_some()
+    }
+}
