@@ -85,6 +85,7 @@ impl FarTimers {
     }
 
     /// Lays a timer on its pile. Its deadline must not be before the horizon.
+    #[inline]
     pub(crate) fn put(&mut self, node: Node) -> Spot {
         let level = self.level_of(node.deadline);
         let pile = (span(node.deadline, level) % PILES as u64) as usize;

@@ -155,12 +155,12 @@ mod tests {
 
     #[test]
     fn the_dead_are_passed_over_whether_swept_out_or_not() {
-        let is_alive = |node: Node| node.number % 3 == 0;
+        let is_alive = |node: Node| node.number.is_multiple_of(3);
         for count in [3, 3 * FEW as u64] {
             let mut near = NearTimers::default();
             near.lay_out((0..count).map(|number| node(number % 10, number)).collect());
             (0..count).for_each(|number| near.push(node(5, count + number)));
-            let dead = (0..2 * count).filter(|number| number % 3 != 0);
+            let dead = (0..2 * count).filter(|number: &u64| !number.is_multiple_of(3));
             dead.for_each(|_| near.forget_one(is_alive));
             let mut left = numbers(near, is_alive);
             left.sort_unstable();

@@ -98,7 +98,7 @@ impl TimerTable {
         TimerKey { slot: self.free, number: self.next_number }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, at: At, callback: Callback) {
         if self.free as usize == self.slots.len() {
             self.add_slot();

@@ -81,6 +81,7 @@ impl Timers {
     }
 
     /// Puts a timer where it belongs by its deadline.
+    #[inline]
     fn place(&mut self, node: Node) -> At {
         match node.deadline {
             Moment::NEVER => At::Nowhere,

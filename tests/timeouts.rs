@@ -3,11 +3,11 @@
 mod support;
 
 use std::future::{pending, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use roundelay::{
-    Deadline, Queue, TaskError, now, promise, sleep, spawn, timeout, timeout_at, timeout_join,
-    yield_now,
+    Deadline, Queue, Runner, TaskError, now, promise, sleep, spawn, timeout, timeout_at,
+    timeout_join, yield_now,
 };
 use support::{Census, Log, ms, must_end, run_virtual};
 
@@ -263,4 +263,74 @@ fn a_limit_for_a_task_that_is_dropped_drops_the_task() {
         drop(limited);
         assert_eq!(census.alive(), 0);
     });
+}
+
+// ---- the real clock -----------------------------------------------------------------------
+
+#[test]
+fn on_the_real_clock_a_limit_is_never_early_whether_the_loop_sleeps_or_works() {
+    for works in [false, true] {
+        let runner = Runner::new().unwrap();
+        let outcome = runner.run(async move {
+            let busy = works.then(|| {
+                spawn(async {
+                    loop {
+                        yield_now().await;
+                    }
+                })
+            });
+            for micros in [1, 300, 1000, 2500] {
+                let (start, limit) = (Instant::now(), Duration::from_micros(micros));
+                assert!(timeout(limit, pending::<()>()).await.is_err());
+                assert!(start.elapsed() >= limit, "{micros} us: early, working: {works}");
+            }
+            assert!(busy.is_none_or(|busy| busy.cancel()));
+        });
+        outcome.unwrap();
+    }
+}
+
+#[test]
+fn on_the_real_clock_equal_limits_and_sleeps_end_in_the_order_of_their_first_polls() {
+    let (runner, log) = (Runner::new().unwrap(), Log::new());
+    runner
+        .run(async {
+            let tasks = (0..6).map(|n| {
+                let log = log.clone();
+                spawn(async move {
+                    // The first reading of the clock after a limit begins it.
+                    match n % 2 {
+                        0 => drop(timeout(ms(2), pending::<()>()).await),
+                        _ => sleep(ms(2)).await,
+                    }
+                    log.add(n.to_string());
+                })
+            });
+            for task in tasks.collect::<Vec<_>>() {
+                task.await.unwrap();
+            }
+        })
+        .unwrap();
+    assert_eq!(log.take(), ["0", "1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn a_limit_that_was_set_in_a_run_counts_while_no_loop_runs() {
+    let runner = Runner::new().unwrap();
+    let task = runner.run(async {
+        let task = spawn(timeout(ms(5), pending::<()>()));
+        yield_now().await;
+        task
+    });
+    std::thread::sleep(ms(5));
+    let ended = runner.run(async {
+        let task = task.unwrap();
+        let _ = now();
+        // A turn to notice, one for the wake-up, one for the step, one to hear of it.
+        for _ in 0..4 {
+            yield_now().await;
+        }
+        task.is_finished()
+    });
+    assert!(ended.unwrap());
 }

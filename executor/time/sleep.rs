@@ -126,12 +126,12 @@ enum Stage {
 enum Until {
     Passed(Duration),
     Reached(Instant),
-    /// As [`Until::Passed`], for a guard: counted from the next reading of the clock.
+    /// The same, counted from the next reading of the clock.
     Limited(Duration),
 }
 
 impl Sleep {
-    /// A sleep that guards something.
+    /// A sleep that guards something, and so begins when the clock is next read.
     #[track_caller]
     pub(crate) fn limit(length: Duration) -> Sleep {
         made("timer");
@@ -162,7 +162,8 @@ impl Until {
         match self {
             Until::Passed(delay) => home.now().after(delay),
             Until::Reached(deadline) => home.moment(deadline),
-            Until::Limited(limit) => home.latest().after(limit),
+            // As far as can be said: it is there for whoever asks how long the task waits.
+            Until::Limited(length) => home.latest().after(length),
         }
     }
 

@@ -7,8 +7,12 @@
 //! A limit that had passed before the first poll leaves the future that one poll: what needs
 //! no waiting gets its result, and the first wait is too long. asyncio's rule.
 //!
+//! Most limits are never reached, so setting one must be cheap. It does not read the clock: it
+//! begins with the loop's next reading, which serves all the limits set before it.
+//!
 //! # Invariants
 //! - No timer is set for a future that is ready at its first poll.
+//! - A limit is never too short, and too long by no more than the rest of a turn and one turn more.
 //! - When `Elapsed` comes out, the guarded future is gone.
 //!
 //! Tutorial: chapter 11. Before this: `block_for.rs`. After this: `timeout_join.rs`.
@@ -26,7 +30,9 @@ use crate::time::sleep::{Sleep, sleep_until};
 
 /// Awaits `future`, but not longer than `limit`.
 ///
-/// The time counts from the first poll. With a limit of zero the future is polled once: what
+/// The time counts from the first poll, or from when the loop next reads its clock: before it
+/// sleeps, and at the latest in the turn after the next. (For a moment that is exact, take
+/// [`timeout_at`](crate::timeout_at()). In virtual time both are.) With a limit of zero the future is polled once: what
 /// is ready gives its result, what is not has been given up in the next turn. A limit that no
 /// clock can hold never passes.
 ///
