@@ -211,6 +211,7 @@ fn hot(event_loop: &EventLoop, callbacks: usize) -> Rc<Cell<usize>> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "sets an option of a socket pair")]
 fn a_ready_socket_is_noticed_within_a_bounded_number_of_callbacks() {
     let event_loop = EventLoop::new().unwrap();
     let (here, mut there) = UnixStream::pair().unwrap();

@@ -37,7 +37,8 @@ use roundelay::{
     to_thread, try_gather, with_cleanup, yield_now,
 };
 use support::{
-    Counter, Ended, in_a_process, ms, must_end, on_drop, reporting_runner, rounds, run_virtual,
+    Counter, Ended, in_a_process, length, ms, must_end, on_drop, reporting_runner, rounds,
+    run_virtual,
 };
 
 // ---- the storm's vocabulary -------------------------------------------------------------------
@@ -212,7 +213,7 @@ fn storms() -> impl Strategy<Value = Storm> {
     ];
     let periods = prop::array::uniform8(1..=NEVER);
     let ending = prop::sample::select(endings.to_vec());
-    let acts = prop::collection::vec(act, 0..120);
+    let acts = prop::collection::vec(act, 0..length(120));
     (acts, periods, 0..3_u8, any::<bool>(), any::<u8>(), ending).prop_map(
         |(acts, periods, policy, observed, seed, ending)| Storm {
             acts,

@@ -580,6 +580,7 @@ fn a_deadlock_is_found_with_tasks_that_were_polled_by_foreign_combinators_before
 #[test]
 fn other_threads_come_in_through_the_door_in_order_and_are_refused_afterwards() {
     must_end(|| {
+        let many = rounds(100);
         let runner = Runner::new().unwrap();
         let proxy = runner.loop_ref().proxy();
         let outside = proxy.clone();
@@ -587,14 +588,14 @@ fn other_threads_come_in_through_the_door_in_order_and_are_refused_afterwards() 
             .run(async {
                 let (sender, receiver) = std::sync::mpsc::channel();
                 let thread = std::thread::spawn(move || {
-                    for n in 0..100 {
+                    for n in 0..many {
                         let sender = sender.clone();
                         proxy.call_soon_threadsafe(move || sender.send(n).unwrap()).unwrap();
                     }
                 });
                 // Nothing else keeps the loop awake.
                 let mut got = Vec::new();
-                while got.len() < 100 {
+                while got.len() < many {
                     sleep(ms(1)).await;
                     got.extend(receiver.try_iter());
                 }
@@ -602,7 +603,7 @@ fn other_threads_come_in_through_the_door_in_order_and_are_refused_afterwards() 
                 got
             })
             .unwrap();
-        assert_eq!(got, (0..100).collect::<Vec<_>>());
+        assert_eq!(got, (0..many).collect::<Vec<_>>());
         drop(runner);
         assert!(outside.call_soon_threadsafe(|| ()).is_err());
         outside.stop();

@@ -504,7 +504,7 @@ fn a_waker_that_outlives_its_task_wakes_nobody_who_came_after() {
     // B5: the slot is used again, the key is not.
     run_virtual(async {
         let wakers = Rc::new(RefCell::new(Vec::new()));
-        for _ in 0..100 {
+        for _ in 0..rounds(100) {
             let store = Rc::clone(&wakers);
             spawn(poll_fn(move |cx| {
                 store.borrow_mut().push(cx.waker().clone());
@@ -575,7 +575,7 @@ fn a_thread_that_wakes_and_lets_go_of_the_last_waker_is_not_a_deadlock() {
                 waker.wake();
             }
         });
-        for round in 0..support::rounds(4000) {
+        for round in 0..rounds(4000) {
             let flag = Arc::new(AtomicBool::new(false));
             let mut sent = false;
             let outcome = runner.run(poll_fn(|cx| {

@@ -359,12 +359,17 @@ impl<T> Future for Crowd<T> {
 /// How often something is done in a test that does it very often. Miri takes a thousand times as
 /// long for each, and looks at memory: it has seen all that there is to see after a few.
 pub(crate) fn rounds(natively: usize) -> usize {
-    if cfg!(miri) { natively.min(100) } else { natively }
+    if cfg!(miri) { natively.min(20) } else { natively }
 }
 
 /// As [`rounds`], for random programs.
 pub(crate) fn cases(natively: u32) -> u32 {
     if cfg!(miri) { natively.min(2) } else { natively }
+}
+
+/// As [`rounds`], for how many moves a random program may have.
+pub(crate) fn length(natively: usize) -> usize {
+    if cfg!(miri) { natively.min(25) } else { natively }
 }
 
 /// So many random programs for each property of a file.
