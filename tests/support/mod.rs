@@ -359,7 +359,7 @@ impl<T> Future for Crowd<T> {
 /// How often something is done in a test that does it very often. Miri takes a thousand times as
 /// long for each, and looks at memory: it has seen all that there is to see after a few.
 pub(crate) fn rounds(natively: usize) -> usize {
-    if cfg!(miri) { natively.min(20) } else { natively }
+    if cfg!(miri) { natively.min(30) } else { natively }
 }
 
 /// As [`rounds`], for random programs.
