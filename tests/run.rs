@@ -548,11 +548,11 @@ fn spawn_without_a_loop_says_what_to_do() {
 fn deadlock_is_an_answer_and_the_runner_stays_good() {
     must_end(|| {
         let (runner, reports) = reporting_runner();
+        let (mut kept, set_aside) = (None, promise::<()>());
         let waits = runner.run(async {
-            let (_set, value) = promise::<()>();
-            let waits = spawn(value);
-            std::mem::forget(_set);
-            waits.await
+            let (set, value) = set_aside;
+            kept = Some(set);
+            spawn(value).await
         });
         assert!(matches!(waits, Err(RunError::Deadlock(_))), "{waits:?}");
         assert_eq!(runner.run(async { 7 }).unwrap(), 7);

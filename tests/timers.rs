@@ -15,7 +15,7 @@ use roundelay::{
     EventLoop, Moment, RunError, Runner, gather_all, now, runtime::Event, sleep, sleep_until,
     spawn, timeout, timeout_at, yield_now,
 };
-use support::{Crowd, Log, ms, must_end, rounds, run_virtual, virtual_loop, virtual_runner};
+use support::{Crowd, Log, ms, must_end, races, rounds, run_virtual, virtual_loop, virtual_runner};
 
 // ---- order --------------------------------------------------------------------------------
 
@@ -294,7 +294,7 @@ fn the_virtual_clock_waits_for_whoever_holds_it() {
 fn what_a_thread_left_before_it_let_the_clock_go_is_done_before_the_clock_jumps() {
     // B22: the moment between "the inbox is empty" and "nobody holds the clock".
     must_end(|| {
-        for round in 0..rounds(2000) {
+        for round in 0..races(2000) {
             let event_loop = virtual_loop();
             let start = event_loop.time();
             event_loop.call_later(Duration::from_secs(3600), || ()).unwrap();

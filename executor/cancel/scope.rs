@@ -262,7 +262,9 @@ impl<F: Future> Future for Scoped<F> {
         let mut this = self.project();
         let shared = &this.scope.shared;
         let region = &shared.region;
-        if this.future.is_none() {
+        // Looked at through its pin: a `&` to the whole future would void a `&mut` that it holds
+        // to a variable of its own.
+        if this.future.as_mut().as_pin_mut().is_none() {
             // It was cut short on an outer scope's account, and waits for that to drop it.
             return if shared.caught.get() { Poll::Ready(None) } else { Poll::Pending };
         }
