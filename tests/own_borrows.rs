@@ -21,11 +21,19 @@ static NAME: ContextVar<&str> = ContextVar::new("name");
 
 const LONG: Duration = Duration::from_secs(3600);
 
-async fn counts_up(count: &mut u32) {
-    for _ in 0..2 {
-        yield_now().await;
-        *count += 1;
+/// Uses what it was lent once more when it is dropped.
+struct CountsItsEnd<'a>(&'a mut u32);
+
+impl Drop for CountsItsEnd<'_> {
+    fn drop(&mut self) {
+        *self.0 += 1;
     }
+}
+
+async fn counts_up(count: &mut u32) {
+    let count = CountsItsEnd(count);
+    yield_now().await;
+    *count.0 += 1;
 }
 
 /// Lends a variable of its own to a future that it awaits, and uses it afterwards.

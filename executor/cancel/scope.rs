@@ -242,7 +242,8 @@ pin_project! {
     impl<F> PinnedDrop for Scoped<F> {
         fn drop(this: Pin<&mut Self>) {
             // First of all: a shield in the future that is dropped now wakes nobody.
-            this.scope.shared.end();
+            // Through the projection, as below.
+            this.project().scope.shared.end();
         }
     }
 }
