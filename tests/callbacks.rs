@@ -20,7 +20,7 @@ use roundelay::{
     runtime::Event,
 };
 use support::{
-    Log, Reports, in_a_process, in_a_process_with, ms, must_end, on_drop, panicking_waker,
+    Log, Reports, in_a_process, in_a_process_with, length, ms, must_end, on_drop, panicking_waker,
     poll_once, rounds, virtual_loop,
 };
 
@@ -732,7 +732,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             (0_u64..6, inner).prop_map(|(delay, acts)| Act::Later(delay, acts)),
         ]
     });
-    prop::collection::vec(act, 0..12)
+    prop::collection::vec(act, 0..length(12))
 }
 
 /// The real thing: every callback writes its number and the time, then does its acts.

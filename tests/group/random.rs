@@ -36,7 +36,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         let ops = prop::collection::vec(inner, 0..5);
         prop_oneof![3 => ops.clone().prop_map(Op::Spawn), 1 => ops.prop_map(Op::Nest)]
     });
-    prop::collection::vec(op, 0..6)
+    prop::collection::vec(op, 0..crate::support::length(6))
 }
 
 #[derive(Clone, Default)]

@@ -386,7 +386,7 @@ pub(crate) fn cases(natively: u32) -> u32 {
 
 /// As [`rounds`], for how many moves a random program may have.
 pub(crate) fn length(natively: usize) -> usize {
-    if cfg!(miri) { natively.min(25) } else { natively }
+    if cfg!(miri) { natively.div_ceil(5) } else { natively }
 }
 
 /// So many random programs for each property of a file.
