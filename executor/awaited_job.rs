@@ -12,19 +12,19 @@
 //! # Invariants
 //! - While a job of real threads is awaited, a virtual clock does not jump over it.
 //! - A job that has not begun when its awaiter is dropped never begins.
-//! - Wakers are cloned, woken and dropped while no lock is held.
 //!
-//! Tutorial: chapter 15. Before this: `host.rs`. After this: `to_thread.rs`.
+//! Tutorial: chapter 15. Before this: `job_ring.rs`. After this: `to_thread.rs`.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use roundelay_pools::{Job, JobError};
-use roundelay_runtime::{Awaited, ClockHold, Event, Interest, LoopProxy};
+use roundelay_runtime::{Awaited, Event, Interest, LoopProxy};
 
 use crate::current::current_tasks;
 use crate::host::Host;
+use crate::job_ring::Ring;
 use crate::own_step::Wait;
 use crate::task_table::Tasks;
 use crate::told::awaits;
@@ -70,17 +70,13 @@ impl<T> AwaitedJob<T> {
     ) -> AwaitedJob<T> {
         let Announced { number, host } = announced;
         let home = tasks.loop_ref.proxy();
-        let clock = Mutex::new(holds_clock.then(|| home.hold_clock()));
-        let ring = Arc::new(Ring { clock, waker: Mutex::default() });
+        let ring = Ring::new(holds_clock.then(|| home.hold_clock()));
         AwaitedJob { job, number, home, host, ring, over: false }
     }
 
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<T, JobError>> {
         assert!(!self.over, "a future that has given the job's result is polled again");
-        // Cloning and dropping a waker may be foreign code: not under the lock.
-        let new = cx.waker().clone();
-        let earlier = lock(&self.ring.waker).replace(new);
-        drop(earlier);
+        self.ring.listen(cx.waker());
         let ring = Waker::from(Arc::clone(&self.ring));
         let outcome = Pin::new(&mut self.job).poll(&mut Context::from_waker(&ring));
         if outcome.is_ready() {
@@ -117,32 +113,4 @@ impl<T> Drop for AwaitedJob<T> {
         self.ring.let_go();
         self.tell(Event::JobAbandoned { job: self.number });
     }
-}
-
-/// Wakes whoever awaits the job, then lets the clock go: not when the result is taken, for
-/// nobody may ever come for it, and not before the wake-up is on its way.
-struct Ring {
-    clock: Mutex<Option<ClockHold>>,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Ring {
-    fn let_go(&self) {
-        let clock = lock(&self.clock).take();
-        drop(clock);
-    }
-}
-
-impl Wake for Ring {
-    fn wake(self: Arc<Self>) {
-        let waker = lock(&self.waker).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        self.let_go();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

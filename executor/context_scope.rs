@@ -87,7 +87,9 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if this.future.is_some() {
+            // Looked at through its pin: a `&` to the whole future would void a `&mut` that it
+            // holds to a variable of its own.
+            if this.future.as_mut().as_pin_mut().is_some() {
                 with_own(this.variable, this.value, || this.future.set(None));
             }
         }

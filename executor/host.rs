@@ -16,7 +16,7 @@
 //! - The note is there while the function runs, on its thread, and nowhere else.
 //! - How a call is cancelled is foreign to this file, so it is called while no lock is held.
 //!
-//! Tutorial: chapter 18. Before this: `blocking.rs`. After this: `awaited_job.rs`.
+//! Tutorial: chapter 18. Before this: `blocking.rs`. After this: `job_ring.rs`.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};

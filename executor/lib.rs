@@ -72,6 +72,7 @@ mod group;
 mod timed_pool;
 mod blocking;
 mod host;
+mod job_ring;
 mod awaited_job;
 mod to_thread;
 mod run_on;

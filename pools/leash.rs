@@ -187,6 +187,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "starts a process")]
     fn the_first_reason_counts_and_the_exit_status_is_collected() {
         let leash = sleeper();
         leash.condemn(Reason::Killed);
@@ -196,6 +197,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "starts a process")]
     fn a_job_is_killed_only_while_the_worker_has_it() {
         let leash = sleeper();
         leash.job_begins(1, Location::caller());

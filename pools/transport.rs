@@ -187,6 +187,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "sends over a socket pair")]
     fn a_read_ends_at_its_deadline() {
         let (mut line, _theirs) = Line::pair(Preamble { under_test: false, max_frame: 1 }).unwrap();
         line.set_deadline(Some(Instant::now() + Duration::from_millis(1)));
@@ -195,6 +196,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "sends over a socket pair")]
     fn a_write_to_a_closed_end_says_that_nothing_was_sent() {
         let (mut line, theirs) = Line::pair(Preamble { under_test: false, max_frame: 1 }).unwrap();
         drop(theirs);

@@ -176,7 +176,9 @@ impl FarTimers {
 
     /// Forgets every timer.
     pub(crate) fn clear(&mut self) {
-        *self = FarTimers { horizon: self.horizon, ..FarTimers::new() };
+        if self.first_pile().is_some() {
+            *self = FarTimers { horizon: self.horizon, ..FarTimers::new() };
+        }
     }
 }
 

@@ -439,7 +439,7 @@ proptest! {
                                 Ok(()) => resolved_at = Some(turn()),
                                 Err(value) => {
                                     refused = true;
-                                    std::mem::forget(value);
+                                    value.disarm();
                                 }
                             }
                         }
@@ -455,7 +455,7 @@ proptest! {
             yield_now().await;
             let outcome = match task.try_outcome() {
                 Ok(Ok(Ok(value))) => {
-                    std::mem::forget(value);
+                    value.disarm();
                     "value"
                 }
                 Ok(Ok(Err(_))) => "abandoned",

@@ -121,6 +121,7 @@ fn when_nobody_answers_the_error_tells_of_each_address() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri's listeners take every connection")]
 fn a_silent_address_is_overtaken_by_the_next() {
     must_end(|| {
         // On the real clock, a quarter of a second: made-up time stands still for the system.
@@ -133,6 +134,7 @@ fn a_silent_address_is_overtaken_by_the_next() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri's listeners take every connection")]
 fn a_limit_ends_a_connection_that_nobody_answers_and_names_it() {
     must_end(|| {
         roundelay::run(async {
@@ -157,6 +159,7 @@ fn names_may_come_from_a_resolver_of_ones_own() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "sets options of sockets")]
 fn several_listeners_may_share_a_port_if_all_of_them_agree() {
     on_a_loop(async || {
         let first = TcpListener::bind_shared(ANYWHERE).unwrap();
@@ -174,6 +177,7 @@ fn several_listeners_may_share_a_port_if_all_of_them_agree() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "sets options of sockets")]
 fn options_are_kept_and_a_stream_may_come_from_std_and_go_back() {
     on_a_loop(async || {
         let (listener, address) = listen();

@@ -14,7 +14,7 @@ use roundelay::{
     ContextScope, ContextValues, ContextVar, EventLoop, Runner, TaskBuilder, ThreadPool,
     current_loop, promise, run_on, sleep, spawn, timeout, to_thread, yield_now,
 };
-use support::{Log, ms, must_end, on_drop, reporting_runner, run_virtual, virtual_runner};
+use support::{Log, length, ms, must_end, on_drop, reporting_runner, run_virtual, virtual_runner};
 
 static V: ContextVar<i32> = ContextVar::new("v");
 static W: ContextVar<i32> = ContextVar::new("w");
@@ -421,7 +421,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             inner.prop_map(Act::Share),
         ]
     });
-    prop::collection::vec(act, 0..8)
+    prop::collection::vec(act, 0..length(8))
 }
 
 /// The model: values are an array that is copied. Each piece knows what it should see at each

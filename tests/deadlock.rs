@@ -16,7 +16,7 @@ use roundelay::{
     Either, FailureKind, Lock, Queue, RunError, Runner, RwLock, Semaphore, TaskBuilder, sleep,
     spawn, timeout, yield_now,
 };
-use support::{Reports, virtual_runner};
+use support::{Reports, length, virtual_runner};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -358,7 +358,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..4usize).prop_map(Step::GiveBack),
         2 => Just(Step::Yield),
     ];
-    prop::collection::vec(step, 0..8)
+    prop::collection::vec(step, 0..length(8))
 }
 
 /// Who has which lock, who stands in line for which: the plainest wait-for graph.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use proptest::prelude::*;
 use roundelay::{DuplexStream, RunError, UnixStream, duplex, spawn, yield_now};
-use support::{Counter, Log, must_end, run_virtual, virtual_runner};
+use support::{Counter, Log, length, must_end, rounds, run_virtual, virtual_runner};
 
 fn poll_read(stream: &mut (impl AsyncRead + Unpin), room: usize) -> Poll<io::Result<Vec<u8>>> {
     let mut buffer = vec![0; room];
@@ -160,7 +160,7 @@ fn who_always_finds_room_and_bytes_lets_the_others_have_their_turn() {
                     there.read_exact(&mut [0; 5]).await.unwrap();
                 }
             });
-            for _ in 0..100 {
+            for _ in 0..rounds(100) {
                 yield_now().await;
             }
             assert!(!busy.is_finished());
@@ -197,7 +197,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         1 => side.prop_map(Move::Flush),
         1 => side.prop_map(Move::Drop),
     ];
-    prop::collection::vec(one, 0..80)
+    prop::collection::vec(one, 0..length(80))
 }
 
 /// One way of the model: what lies in it, and whether somebody is left at either side.
@@ -309,6 +309,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "sets an option of a socket pair")]
     fn a_pair_of_sockets_is_two_queues_of_bytes(moves in moves()) {
         must_end(move || {
             run_virtual(async {

@@ -514,6 +514,7 @@ fn a_foreign_waker_that_panics_hurts_neither_the_children_nor_the_loop() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "buries a million tasks")]
 fn what_is_gathered_on_a_loop_that_is_closed_counts_as_cancelled() {
     /// Its destructor gathers; as long as the loop still takes tasks, it leaves an heir there.
     fn heir(log: Log) -> support::OnDrop {
@@ -559,9 +560,10 @@ async fn count_polls<F: Future>(future: F) -> (usize, F::Output) {
 #[test]
 fn whoever_gathers_many_is_woken_by_the_last_or_by_the_first_failure_and_by_nobody_else() {
     run_virtual(async {
-        let sleeps = || (1..=100).map(|n| sleep(ms(n)));
+        let many = rounds(100);
+        let sleeps = || (1..=many).map(|n| sleep(ms(n as u64)));
         let (polls, all) = count_polls(gather_all(sleeps())).await;
-        assert_eq!((polls, all.len()), (2, 100));
+        assert_eq!((polls, all.len()), (2, many));
         let fails_at = |place: usize| {
             sleeps().enumerate().map(move |(at, sleep)| async move {
                 sleep.await;
@@ -569,13 +571,13 @@ fn whoever_gathers_many_is_woken_by_the_last_or_by_the_first_failure_and_by_nobo
             })
         };
         let (polls, values) = count_polls(gather(fails_at(1000))).await;
-        assert_eq!((polls, values.unwrap().len()), (2, 100));
-        let (polls, values) = count_polls(gather(fails_at(50))).await;
-        assert_eq!((polls, values.unwrap_err().index), (2, 50));
+        assert_eq!((polls, values.unwrap().len()), (2, many));
+        let (polls, values) = count_polls(gather(fails_at(many / 2))).await;
+        assert_eq!((polls, values.unwrap_err().index), (2, many / 2));
         // Once for the failure, and once for the end of the last of those that it cancels: each
         // of them failed, too.
-        let (polls, values) = count_polls(try_gather(fails_at(98))).await;
-        assert_eq!((polls, values.unwrap_err().index), (3, 98));
+        let (polls, values) = count_polls(try_gather(fails_at(many - 2))).await;
+        assert_eq!((polls, values.unwrap_err().index), (3, many - 2));
     });
 }
 

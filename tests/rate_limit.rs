@@ -10,7 +10,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use roundelay::{RateLimiter, Runner, gather_all, now, sleep, spawn, timeout};
 
-use support::{ms, run_virtual, virtual_runner};
+use support::{length, ms, run_virtual, virtual_runner};
 
 fn count(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
@@ -131,7 +131,7 @@ struct Asks {
 
 fn asks() -> impl Strategy<Value = Vec<Asks>> {
     let one = (0_u64..2000, prop::option::of(0_u64..1500));
-    prop::collection::vec(one.prop_map(|(at, patience)| Asks { at, patience }), 1..40)
+    prop::collection::vec(one.prop_map(|(at, patience)| Asks { at, patience }), 1..length(40))
 }
 
 proptest! {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use roundelay::{Pooled, ResourcePool, RunError, sleep, spawn, task_group, timeout, yield_now};
 
-use support::{Log, ms, run_virtual};
+use support::{Log, length, ms, run_virtual};
 
 type Numbers = ResourcePool<Numbered, &'static str>;
 
@@ -211,7 +211,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<bool>().prop_map(Step::Fail),
         2 => Just(Step::Turn),
     ];
-    prop::collection::vec(step, 1..60)
+    prop::collection::vec(step, 1..length(60))
 }
 
 /// Who holds which resource.

@@ -289,6 +289,7 @@ fn tasks_born_of_destructors_during_the_shutdown_are_unwound_too() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "buries a million tasks")]
 fn a_family_of_tasks_that_never_dies_out_does_not_keep_the_shutdown_from_ending() {
     let name = "a_family_of_tasks_that_never_dies_out_does_not_keep_the_shutdown_from_ending";
     in_a_process(name, || {
@@ -547,11 +548,11 @@ fn spawn_without_a_loop_says_what_to_do() {
 fn deadlock_is_an_answer_and_the_runner_stays_good() {
     must_end(|| {
         let (runner, reports) = reporting_runner();
+        let (mut kept, set_aside) = (None, promise::<()>());
         let waits = runner.run(async {
-            let (_set, value) = promise::<()>();
-            let waits = spawn(value);
-            std::mem::forget(_set);
-            waits.await
+            let (set, value) = set_aside;
+            kept = Some(set);
+            spawn(value).await
         });
         assert!(matches!(waits, Err(RunError::Deadlock(_))), "{waits:?}");
         assert_eq!(runner.run(async { 7 }).unwrap(), 7);
@@ -580,6 +581,7 @@ fn a_deadlock_is_found_with_tasks_that_were_polled_by_foreign_combinators_before
 #[test]
 fn other_threads_come_in_through_the_door_in_order_and_are_refused_afterwards() {
     must_end(|| {
+        let many = rounds(100);
         let runner = Runner::new().unwrap();
         let proxy = runner.loop_ref().proxy();
         let outside = proxy.clone();
@@ -587,14 +589,14 @@ fn other_threads_come_in_through_the_door_in_order_and_are_refused_afterwards() 
             .run(async {
                 let (sender, receiver) = std::sync::mpsc::channel();
                 let thread = std::thread::spawn(move || {
-                    for n in 0..100 {
+                    for n in 0..many {
                         let sender = sender.clone();
                         proxy.call_soon_threadsafe(move || sender.send(n).unwrap()).unwrap();
                     }
                 });
                 // Nothing else keeps the loop awake.
                 let mut got = Vec::new();
-                while got.len() < 100 {
+                while got.len() < many {
                     sleep(ms(1)).await;
                     got.extend(receiver.try_iter());
                 }
@@ -602,7 +604,7 @@ fn other_threads_come_in_through_the_door_in_order_and_are_refused_afterwards() 
                 got
             })
             .unwrap();
-        assert_eq!(got, (0..100).collect::<Vec<_>>());
+        assert_eq!(got, (0..many).collect::<Vec<_>>());
         drop(runner);
         assert!(outside.call_soon_threadsafe(|| ()).is_err());
         outside.stop();
@@ -633,11 +635,12 @@ fn a_call_that_arrives_just_as_the_loop_falls_asleep_wakes_it() {
 #[test]
 fn loops_on_several_threads_do_not_know_of_one_another() {
     must_end(|| {
+        let many = if cfg!(miri) { 5 } else { 50 };
         let threads: Vec<_> = (0..4_u64)
             .map(|n| {
                 std::thread::spawn(move || {
                     run_virtual(async move {
-                        let sums = gather_all((0..50).map(|k| async move {
+                        let sums = gather_all((0..many).map(|k| async move {
                             sleep(ms(k * n)).await;
                             k
                         }));
@@ -647,7 +650,7 @@ fn loops_on_several_threads_do_not_know_of_one_another() {
             })
             .collect();
         for thread in threads {
-            assert_eq!(thread.join().unwrap(), 49 * 50 / 2);
+            assert_eq!(thread.join().unwrap(), many * (many - 1) / 2);
         }
     });
 }

@@ -14,7 +14,7 @@ use roundelay::{
     CancelScope, TaskGroup, fail_after, fail_at, move_on_after, move_on_at, now, promise, sleep,
     spawn, task_group, timeout, yield_now,
 };
-use support::{Log, ms, poll_now, run_virtual};
+use support::{Log, length, ms, poll_now, run_virtual};
 
 #[test]
 fn a_scope_that_is_cancelled_from_elsewhere_drops_its_future_and_moves_on() {
@@ -416,7 +416,7 @@ fn code() -> impl Strategy<Value = Vec<Code>> {
             2 => body.prop_map(Code::Shield),
         ]
     });
-    prop::collection::vec(code, 0..6)
+    prop::collection::vec(code, 0..length(6))
 }
 
 /// Every limit is a little longer than a whole number of milliseconds, each by another power of

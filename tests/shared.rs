@@ -9,7 +9,7 @@ use std::future::pending;
 use std::rc::Rc;
 
 use roundelay::{Abandoned, TaskError, current_loop, promise, spawn, yield_now};
-use support::{Log, poll_now, reporting_runner, run_virtual};
+use support::{Log, poll_now, reporting_runner, rounds, run_virtual};
 
 #[test]
 fn waiters_and_callbacks_go_on_in_the_order_of_arrival_and_never_inside_resolve() {
@@ -114,7 +114,7 @@ fn waiters_that_give_up_leave_nothing_behind() {
     run_virtual(async {
         let (promise, future) = promise();
         let shared = future.shared();
-        for _ in 0..1000 {
+        for _ in 0..rounds(1000) {
             let mut waiter = shared.clone();
             assert!(poll_now(&mut waiter).await.is_pending());
         }

@@ -20,8 +20,8 @@ use roundelay::{
     current_task, gather_all, promise, sleep, spawn, yield_now,
 };
 use support::{
-    Census, Crowd, Log, in_a_process, ms, must_end, on_drop, poll_now, reporting_runner, rounds,
-    run_virtual, virtual_runner,
+    Census, Crowd, Log, in_a_process, ms, must_end, on_drop, poll_now, races, reporting_runner,
+    rounds, run_virtual, virtual_runner,
 };
 
 fn turn() -> u64 {
@@ -504,7 +504,7 @@ fn a_waker_that_outlives_its_task_wakes_nobody_who_came_after() {
     // B5: the slot is used again, the key is not.
     run_virtual(async {
         let wakers = Rc::new(RefCell::new(Vec::new()));
-        for _ in 0..100 {
+        for _ in 0..rounds(100) {
             let store = Rc::clone(&wakers);
             spawn(poll_fn(move |cx| {
                 store.borrow_mut().push(cx.waker().clone());
@@ -533,7 +533,7 @@ fn a_waker_that_outlives_its_task_wakes_nobody_who_came_after() {
 fn wakes_from_many_threads_are_all_seen() {
     // B1: eight threads each raise their flag and wake; the task sleeps until all are up.
     must_end(|| {
-        for _ in 0..50 {
+        for _ in 0..races(50) {
             let flags: Arc<[AtomicBool; 8]> = Arc::default();
             let runner = Runner::new().unwrap();
             runner
@@ -575,7 +575,7 @@ fn a_thread_that_wakes_and_lets_go_of_the_last_waker_is_not_a_deadlock() {
                 waker.wake();
             }
         });
-        for round in 0..support::rounds(4000) {
+        for round in 0..races(4000) {
             let flag = Arc::new(AtomicBool::new(false));
             let mut sent = false;
             let outcome = runner.run(poll_fn(|cx| {
@@ -604,7 +604,7 @@ fn a_thread_that_wakes_and_lets_go_of_the_last_waker_is_not_a_deadlock() {
 fn wakers_may_be_used_and_dropped_by_threads_while_and_after_the_loop_goes() {
     // B4: with safe code it must be a no-op.
     must_end(|| {
-        for _ in 0..50 {
+        for _ in 0..races(50) {
             let (sender, receiver) = mpsc::channel::<Waker>();
             let stop = Arc::new(AtomicBool::new(false));
             let stopped = Arc::clone(&stop);

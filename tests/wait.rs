@@ -235,7 +235,7 @@ fn a_total_limit_ends_the_waiting_and_the_tasks_live_on() {
 fn a_next_that_is_dropped_loses_nothing() {
     run_virtual(async {
         let mut naps = as_completed([5, 1].map(|delay| spawn(sleep(ms(delay)))));
-        for _ in 0..100 {
+        for _ in 0..rounds(100) {
             assert!(timeout(Duration::ZERO, naps.next()).await.is_err());
         }
         assert_eq!(naps.next().await.unwrap().0, 1);
@@ -297,7 +297,8 @@ fn no_tasks_are_an_empty_stream() {
 #[test]
 fn whoever_waits_for_all_is_woken_by_the_last_and_a_panic_in_his_question_is_his_own() {
     run_virtual(async {
-        let mut tasks: Vec<_> = (1..=100).map(|n| spawn(sleep(ms(n)))).collect();
+        let many = rounds(100);
+        let mut tasks: Vec<_> = (1..=many).map(|n| spawn(sleep(ms(n as u64)))).collect();
         let mut polls = 0;
         let mut waits = wait(&mut tasks, When::All, None);
         let done = std::future::poll_fn(|cx| {
@@ -305,7 +306,7 @@ fn whoever_waits_for_all_is_woken_by_the_last_and_a_panic_in_his_question_is_his
             std::pin::Pin::new(&mut waits).poll(cx)
         });
         let count = done.await.len();
-        assert_eq!((polls, count), (2, 100));
+        assert_eq!((polls, count), (2, many));
         let asks = spawn(async {
             let mut tasks = vec![spawn(sleep(ms(1))), spawn(sleep(ms(2)))];
             wait(&mut tasks, When::FirstFailure(|()| panic!("no answer")), None).await.len()

@@ -242,7 +242,8 @@ pin_project! {
     impl<F> PinnedDrop for Scoped<F> {
         fn drop(this: Pin<&mut Self>) {
             // First of all: a shield in the future that is dropped now wakes nobody.
-            this.scope.shared.end();
+            // Through the projection, as below.
+            this.project().scope.shared.end();
         }
     }
 }
@@ -262,7 +263,9 @@ impl<F: Future> Future for Scoped<F> {
         let mut this = self.project();
         let shared = &this.scope.shared;
         let region = &shared.region;
-        if this.future.is_none() {
+        // Looked at through its pin: a `&` to the whole future would void a `&mut` that it holds
+        // to a variable of its own.
+        if this.future.as_mut().as_pin_mut().is_none() {
             // It was cut short on an outer scope's account, and waits for that to drop it.
             return if shared.caught.get() { Poll::Ready(None) } else { Poll::Pending };
         }

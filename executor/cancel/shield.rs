@@ -81,7 +81,9 @@ pin_project! {
 
     impl<F> PinnedDrop for Shielded<F> {
         fn drop(this: Pin<&mut Self>) {
-            this.region.lower();
+            // Through the projection: `this.region` would be a `&` to the whole, and void a `&mut`
+            // that the future holds to a variable of its own.
+            this.project().region.lower();
         }
     }
 }

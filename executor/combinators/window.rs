@@ -151,7 +151,10 @@ where
         }
         if running.tasks.is_empty() {
             // Either all have come, or the input has nothing yet and will wake us.
-            return if this.inputs.is_none() { Poll::Ready(None) } else { Poll::Pending };
+            // (Looked at through its pin: a `&` to the whole input would void a `&mut` that it
+            // holds to a variable of its own.)
+            let is_over = this.inputs.as_mut().as_pin_mut().is_none();
+            return if is_over { Poll::Ready(None) } else { Poll::Pending };
         }
         // 2. who has ended?
         let number = ready!(running.line.poll_next(cx));

@@ -265,8 +265,11 @@ where
                 this.body.set(None);
             }
         }
-        if this.body.is_some() || !shared.is_empty() {
-            if this.body.is_none() {
+        // Looked at through its pin. A body between two steps may hold a `&mut` to a variable of
+        // its own, and that is void once somebody has a `&` to the whole body.
+        let has_body = this.body.as_mut().as_pin_mut().is_some();
+        if has_body || !shared.is_empty() {
+            if !has_body {
                 awaits(Wait::Group, || Awaited::Group(shared.name.get()));
             }
             return Poll::Pending;

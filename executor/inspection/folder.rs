@@ -106,6 +106,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri makes up whose process it is")]
     fn a_folder_that_is_open_to_others_or_a_link_is_refused() {
         let base = env::temp_dir().join(format!("roundelay-test-{}", std::process::id()));
         let (open, link) = (base.join("open"), base.join("link"));

@@ -138,6 +138,7 @@ mod tests {
     use crate::testing::wait_all_tasks_blocked;
 
     #[test]
+    #[cfg_attr(miri, ignore = "sets an option of a socket pair")]
     fn a_descriptor_that_was_sent_along_does_not_hide_what_comes_after_it() {
         let (ours, mut theirs) = net::UnixStream::pair().unwrap();
         let got = run(async {

@@ -183,6 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "starts a process")]
     fn without_descriptors_for_processes_a_thread_tells_of_the_end_and_does_not_reap() {
         let mut child = Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
         let told = by_a_thread(Pid::from_child(&child)).unwrap();

@@ -1,13 +1,15 @@
-//! Copies the sources of the wake path, with loom's locks and atomics in place of the system's.
+//! Copies what threads share, with loom's locks and atomics in place of the system's.
 
 use std::path::Path;
 use std::{env, fs};
 
 /// What is run, in reading order, and where it lies.
-const SOURCES: [(&str, &str); 3] = [
+const SOURCES: [(&str, &str); 5] = [
     ("callback", "../callback.rs"),
     ("inbox", "../inbox.rs"),
     ("waker", "../../executor/waker.rs"),
+    ("job_ring", "../../executor/job_ring.rs"),
+    ("reply", "../../executor/bridge/reply.rs"),
 ];
 
 fn main() {
@@ -24,6 +26,7 @@ fn main() {
             ("parking_lot::", "crate::shim::lock::"),
             ("std::sync::atomic", "loom::sync::atomic"),
             ("std::sync::Arc", "loom::sync::Arc"),
+            ("std::sync::{", "crate::shim::sync::{"),
             ("std::task::", "crate::shim::task::"),
             ("roundelay_runtime::", "crate::"),
             // loom's `Arc` is no receiver of methods.

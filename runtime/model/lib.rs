@@ -1,4 +1,6 @@
-//! Model checks of the wake path: how another thread's word reaches a loop that is about to sleep.
+//! Model checks of what threads share: how another thread's word reaches a loop that is about to
+//! sleep ([`tests`]), how a job on a thread lets the clock go (`jobs.rs`), and how a loop's answer
+//! reaches another thread (`replies.rs`).
 //!
 //! ```text
 //! cargo test --release --manifest-path runtime/model/Cargo.toml
@@ -9,8 +11,9 @@
 //! a relaxed load may give. So the models are small: two or three threads, a message or two. (The one model of three threads and
 //! four messages is cut off at three switches at surprising places.)
 //!
-//! What is run are the inbox and the lent wakers, from their own sources: `build.rs` copies them
-//! with loom's locks and atomics in place of the system's. The sources know nothing of this.
+//! What is run are the inbox, the lent wakers, the ring of a job and the reply, from their own
+//! sources: `build.rs` copies them with loom's locks and atomics in place of the system's. The
+//! sources know nothing of this.
 //! Around them stand a bell whose ring is remembered, which is what epoll and kqueue promise,
 //! and a loop of few lines that sleeps in the order of `runtime/turn.rs`.
 //!
@@ -22,14 +25,21 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "parts of two crates, not all of them")]
 
 mod shim;
-pub(crate) use shim::{error, observer, own_step, reactor, timers};
+pub(crate) use shim::{bridge, error, observer, own_step, reactor, timers};
+
+#[cfg(test)]
+mod jobs;
+#[cfg(test)]
+mod replies;
+#[cfg(test)]
+mod small_loop;
 
 include!(concat!(env!("OUT_DIR"), "/modules.rs"));
 
 pub(crate) use callback::Key;
-pub(crate) use proxy::LoopProxy;
+pub(crate) use proxy::{ClockHold, LoopProxy};
 
-/// The door, as far as a waker uses it.
+/// The door, as far as wakers and jobs use it, from elsewhere than home.
 mod proxy {
     use loom::sync::Arc;
 
@@ -45,6 +55,23 @@ mod proxy {
         pub(crate) fn notify(&self, key: Key) {
             drop(self.inbox.leave(Message::Notify(key)));
         }
+
+        pub(crate) fn hold_clock(&self) -> ClockHold {
+            self.inbox.hold_clock();
+            ClockHold { proxy: self.clone() }
+        }
+    }
+
+    pub(crate) struct ClockHold {
+        proxy: LoopProxy,
+    }
+
+    impl Drop for ClockHold {
+        fn drop(&mut self) {
+            if self.proxy.inbox.release_clock() {
+                drop(self.proxy.inbox.leave(Message::ClockFree));
+            }
+        }
     }
 }
 
@@ -55,64 +82,9 @@ mod tests {
     use loom::thread;
 
     use crate::callback::Key;
-    use crate::inbox::{Inbox, Message};
-    use crate::proxy::LoopProxy;
-    use crate::reactor::Bell;
+    use crate::inbox::Message;
+    use crate::small_loop::{Loop, word};
     use crate::waker::LentWaker;
-
-    /// The loop, as far as the inbox sees it.
-    struct Loop {
-        inbox: Arc<Inbox>,
-        bell: Bell,
-    }
-
-    impl Loop {
-        fn new() -> Loop {
-            let bell = Bell::default();
-            Loop { inbox: Arc::new(Inbox::new(1, bell.clone())), bell }
-        }
-
-        fn proxy(&self) -> LoopProxy {
-            LoopProxy { inbox: Arc::clone(&self.inbox) }
-        }
-
-        /// Steps 2 and 3 of a turn that has nothing else to do.
-        fn turn(&self) -> Vec<u32> {
-            if self.inbox.fall_asleep() {
-                self.bell.wait();
-                self.inbox.wake_up();
-            }
-            self.collect()
-        }
-
-        fn collect(&self) -> Vec<u32> {
-            let mut messages = Vec::new();
-            if self.inbox.has_messages() {
-                self.inbox.collect(&mut messages);
-            }
-            messages.iter().map(number).collect()
-        }
-
-        /// Turns until `count` messages have come. loom says so if that never happens.
-        fn hear(&self, count: usize) -> Vec<u32> {
-            let mut heard = Vec::new();
-            while heard.len() < count {
-                heard.extend(self.turn());
-            }
-            heard
-        }
-    }
-
-    fn number(message: &Message) -> u32 {
-        match message {
-            Message::Notify(key) => key.index() as u32,
-            _ => u32::MAX,
-        }
-    }
-
-    fn word(number: u32) -> Message {
-        Message::Notify(Key::new(number, 0))
-    }
 
     #[test]
     fn a_word_that_comes_while_the_loop_falls_asleep_wakes_it() {

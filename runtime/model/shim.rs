@@ -1,5 +1,5 @@
-//! What the copies name and loom does not have: parking_lot's lock, std's wakers, and the parts
-//! of the loop that lie around the wake path.
+//! What the copies name and loom does not have: parking_lot's lock, std's wakers, a condition to
+//! wait for, and the parts of the loop that lie around the wake path.
 
 /// parking_lot's `Mutex`, on loom's.
 pub(crate) mod lock {
@@ -15,13 +15,59 @@ pub(crate) mod lock {
     }
 }
 
+/// std's locks, on loom's. loom has no time, so nobody's patience ends.
+pub(crate) mod sync {
+    use std::sync::LockResult;
+    use std::time::Duration;
+
+    pub(crate) use std::sync::PoisonError;
+
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
+
+    pub(crate) struct Condvar(loom::sync::Condvar);
+
+    impl Condvar {
+        pub(crate) fn new() -> Condvar {
+            Condvar(loom::sync::Condvar::new())
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+
+        pub(crate) fn wait_while<'a, T>(
+            &self,
+            mut guard: MutexGuard<'a, T>,
+            mut waits: impl FnMut(&mut T) -> bool,
+        ) -> LockResult<MutexGuard<'a, T>> {
+            while waits(&mut guard) {
+                guard = self.0.wait(guard)?;
+            }
+            Ok(guard)
+        }
+
+        pub(crate) fn wait_timeout_while<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+            _limit: Duration,
+            waits: impl FnMut(&mut T) -> bool,
+        ) -> LockResult<(MutexGuard<'a, T>, bool)> {
+            let guard = self.wait_while(guard, waits).unwrap_or_else(PoisonError::into_inner);
+            Ok((guard, false))
+        }
+    }
+}
+
 /// std's wakers on loom's `Arc`, so that loom sees their clones come and go.
 pub(crate) mod task {
     use loom::sync::Arc;
 
     pub(crate) trait Wake: 'static {
         fn wake(&self);
-        fn wake_by_ref(&self);
+
+        fn wake_by_ref(&self) {
+            self.wake();
+        }
     }
 
     trait CloneWake {
@@ -56,6 +102,18 @@ pub(crate) mod task {
     impl<W: Wake> From<Arc<W>> for Waker {
         fn from(wake: Arc<W>) -> Waker {
             Waker(Box::new(wake))
+        }
+    }
+
+    pub(crate) struct Context<'a>(&'a Waker);
+
+    impl<'a> Context<'a> {
+        pub(crate) fn from_waker(waker: &'a Waker) -> Context<'a> {
+            Context(waker)
+        }
+
+        pub(crate) fn waker(&self) -> &'a Waker {
+            self.0
         }
     }
 
@@ -124,5 +182,16 @@ pub(crate) mod observer {
 pub(crate) mod own_step {
     pub(crate) fn ask_for_another(_waker: *const ()) -> bool {
         false
+    }
+}
+
+/// How asking a loop from another thread fails, as far as a reply knows it.
+pub(crate) mod bridge {
+    pub(crate) mod remote_error {
+        #[derive(Debug, PartialEq, Eq)]
+        pub(crate) enum RemoteError {
+            LoopClosed,
+            Taken,
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::support::{Log, ms, poll_now, run_virtual};
 async fn ok(delay: u64, name: &'static str, log: Log) -> Result<&'static str, &'static str> {
     let cancelled = log.on_drop(format!("{name} cancelled"));
     sleep(ms(delay)).await;
-    std::mem::forget(cancelled);
+    cancelled.disarm();
     log.add(name);
     Ok(name)
 }

@@ -3,7 +3,7 @@
 use roundelay::{Queue, TryGetError, TryPutError, spawn, yield_now};
 
 use crate::settle;
-use crate::support::{Log, run_virtual};
+use crate::support::{Log, rounds, run_virtual};
 
 #[test]
 fn o20_1_items_and_getters_and_putters_each_keep_their_order() {
@@ -146,7 +146,7 @@ fn o20_7_an_item_granted_to_a_getter_that_is_cancelled_goes_to_the_next() {
 #[test]
 fn o20_8_with_and_without_a_limit_are_two_constructors() {
     let free = Queue::unbounded();
-    for n in 0..1000 {
+    for n in 0..rounds(1000) {
         free.try_put(n).unwrap();
     }
     assert!(!free.is_full());

@@ -22,7 +22,6 @@ fn o31_2_awaiting_oneself_takes_a_handle_on_purpose_and_is_a_deadlock_that_is_to
             *own.borrow_mut() = Some(task);
             yield_now().await;
             let (_never, value) = promise::<()>();
-            std::mem::forget(_never);
             value.await
         });
         assert!(matches!(outcome, Err(RunError::Deadlock(_))), "{outcome:?}");

@@ -21,6 +21,7 @@ use crate::support::{OnDrop, ms, on_drop};
 use crate::{Case, Entry, Safe, case, give_up_everywhere};
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no datagram sockets")]
 fn a_socket_that_nobody_waits_for_any_more_has_lost_nothing() {
     give_up_everywhere(table());
 }

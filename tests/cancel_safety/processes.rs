@@ -18,6 +18,7 @@ use crate::support::{OnDrop, ms, on_drop};
 use crate::{Case, Entry, LosesData, Safe, case, give_up_everywhere};
 
 #[test]
+#[cfg_attr(miri, ignore = "starts processes")]
 fn a_server_a_child_or_a_file_is_well_after_anybody_has_given_up() {
     give_up_everywhere(table());
 }

@@ -4,7 +4,9 @@
 mod support;
 
 mod finds;
+#[cfg(not(miri))] // each of its tests runs under hundreds of schedules
 mod kept;
+#[cfg(not(miri))] // so does each case that shrinks
 mod proptest_shrinks;
 mod readiness;
 mod replay;

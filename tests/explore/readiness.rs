@@ -17,7 +17,7 @@ use roundelay::{
     now, sleep, spawn, timeout, yield_now,
 };
 
-use crate::support::{Log, ms};
+use crate::support::{Log, length, ms};
 
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -377,7 +377,7 @@ proptest! {
     #[test]
     fn any_noise_changes_neither_what_is_read_nor_when(
         bytes in 1..12_u64,
-        noise in prop::collection::vec((0..14_u64, 0..4_usize, any::<bool>()), 0..60),
+        noise in prop::collection::vec((0..14_u64, 0..4_usize, any::<bool>()), 0..length(60)),
     ) {
         let mut script = ReadinessScript::new();
         for (at, source, readable) in noise {

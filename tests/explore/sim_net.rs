@@ -11,7 +11,7 @@ use roundelay::{
     TcpListener, TcpStream, duplex, now, run, sleep, spawn, timeout, with_seed, yield_now,
 };
 
-use crate::support::{Counter, Log, ms, run_virtual};
+use crate::support::{Counter, Log, cases, ms, rounds, run_virtual};
 
 async fn connected(net: &SimNet) -> (SimStream, SimStream) {
     let listener = net.listen("server").unwrap();
@@ -21,7 +21,9 @@ async fn connected(net: &SimNet) -> (SimStream, SimStream) {
 
 fn in_all_weather(test: impl AsyncFn(SimNet)) {
     let test = async || test(SimNet::new(SimWeather::usual())).await;
-    Explore::new().check(0..100, test).unwrap_or_else(|failing| panic!("{failing}"));
+    Explore::new()
+        .check(0..u64::from(cases(100)), test)
+        .unwrap_or_else(|failing| panic!("{failing}"));
 }
 
 /// A program that knows no particular stream: gives back each line, reversed.
@@ -327,7 +329,7 @@ fn whoever_gives_up_again_and_again_leaves_nobody_to_be_woken() {
         let listener = net.listen("server").unwrap();
         net.cut("client", "server");
         let census = Counter::new();
-        for _ in 0..1000 {
+        for _ in 0..rounds(1000) {
             let mut accept = std::pin::pin!(listener.accept());
             let mut connect = std::pin::pin!(net.connect("client", "server"));
             let cx = &mut std::task::Context::from_waker(&census.1);

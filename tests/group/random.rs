@@ -36,7 +36,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         let ops = prop::collection::vec(inner, 0..5);
         prop_oneof![3 => ops.clone().prop_map(Op::Spawn), 1 => ops.prop_map(Op::Nest)]
     });
-    prop::collection::vec(op, 0..6)
+    prop::collection::vec(op, 0..crate::support::length(6))
 }
 
 #[derive(Clone, Default)]
@@ -171,7 +171,7 @@ proptest! {
     ) {
         // Sleeps need time that moves, so the drops are counted in turns, and at last it is
         // awaited to its end.
-        for after in 0..24 {
+        for after in (0..24).step_by(if cfg!(miri) { 5 } else { 1 }) {
             if run_and_drop(&body, after) {
                 break;
             }

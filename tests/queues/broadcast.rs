@@ -11,7 +11,7 @@ use roundelay::{
     BroadcastError, BroadcastReceiver, BroadcastSender, NoReceivers, broadcast, spawn, yield_now,
 };
 
-use crate::support::{Census, Log, run_virtual};
+use crate::support::{Census, Log, length, run_virtual};
 use crate::waiting::{Lent, Waiting};
 
 #[test]
@@ -144,7 +144,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         40 => any().prop_map(Move::Poll),
         20 => any().prop_map(Move::Cancel),
     ];
-    prop::collection::vec(one, 0..120)
+    prop::collection::vec(one, 0..length(120))
 }
 
 type Received = Result<u32, BroadcastError>;

@@ -43,7 +43,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => Just(Move::Close),
         1 => Just(Move::DropReceiver),
     ];
-    prop::collection::vec(one, 0..120)
+    prop::collection::vec(one, 0..crate::support::length(120))
 }
 
 type Sending = Waiting<Result<(), Closed<u32>>>;

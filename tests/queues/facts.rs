@@ -6,7 +6,7 @@ use roundelay::{
     Closed, Finished, Queue, TaskDoneError, TryGetError, TryPutError, gather_all, spawn, yield_now,
 };
 
-use crate::support::{self, Census, Log, poll_once, run_virtual};
+use crate::support::{self, Census, Log, poll_once, rounds, run_virtual};
 use crate::waiting::Waiting;
 
 #[test]
@@ -156,8 +156,9 @@ fn o20_7_a_woken_getter_that_is_cancelled_leaves_its_item_to_the_next() {
 #[test]
 fn o20_8_without_a_limit_is_a_constructor_of_its_own() {
     let queue = Queue::unbounded();
-    (0..1000).for_each(|n| queue.try_put(n).unwrap());
-    assert_eq!((queue.is_full(), queue.capacity(), queue.len()), (false, None, 1000));
+    let many = rounds(1000);
+    (0..many).for_each(|n| queue.try_put(n).unwrap());
+    assert_eq!((queue.is_full(), queue.capacity(), queue.len()), (false, None, many));
     assert_eq!(Queue::<u8>::bounded_lifo(7).capacity(), Some(7));
 }
 

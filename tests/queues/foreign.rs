@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use roundelay::{Queue, Receiver, Sender, TryGetError, broadcast, channel, watch};
 
 use crate::support::{
-    Census, Counter, OnDrop, on_drop, panicking_waker, poll_once, waker_that_calls,
+    Census, Counter, OnDrop, on_drop, panicking_waker, poll_once, rounds, waker_that_calls,
 };
 use crate::waiting::Waiting;
 
@@ -244,7 +244,7 @@ fn a_waiter_that_leaves_leaves_nothing_behind() {
     let (sender, mut receiver) = channel::<u8>(1);
     let (queue, (news, mut listener)) = (Queue::<u8>::bounded(1), broadcast::<u8>(1));
     let (state, mut watcher) = watch(0);
-    for _ in 0..100 {
+    for _ in 0..rounds(100) {
         assert!(poll_once(&mut receiver.recv(), &waker).is_pending());
         assert!(poll_once(&mut listener.recv(), &waker).is_pending());
         assert!(poll_once(&mut watcher.changed(), &waker).is_pending());
@@ -252,7 +252,7 @@ fn a_waiter_that_leaves_leaves_nothing_behind() {
     }
     queue.try_put(0).unwrap();
     sender.try_send(0).unwrap();
-    for _ in 0..100 {
+    for _ in 0..rounds(100) {
         assert!(poll_once(&mut sender.send(1), &waker).is_pending());
         assert!(poll_once(&mut queue.put(1), &waker).is_pending());
         assert!(poll_once(&mut queue.join(), &waker).is_pending());

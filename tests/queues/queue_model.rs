@@ -7,7 +7,7 @@ use roundelay::{
     Closed, Finished, Queue, QueueItem, TaskDoneError, TryGetError, TryPutError, spawn, yield_now,
 };
 
-use crate::support::{Log, run_virtual};
+use crate::support::{Log, length, run_virtual};
 use crate::waiting::Waiting;
 
 /// Compared by its rank only, so that there are many equals; told apart by its number.
@@ -108,7 +108,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         3 => Just(Move::Close),
         2 => Just(Move::CloseNow),
     ];
-    prop::collection::vec(one, 0..120)
+    prop::collection::vec(one, 0..length(120))
 }
 
 type Putting = Waiting<Result<(), Closed<Item>>>;
@@ -369,7 +369,7 @@ proptest! {
     #[test]
     fn any_producers_and_consumers_lose_and_double_nothing(
         capacity in 1_usize..4,
-        deeds in prop::collection::vec((0_u8..5, any::<usize>()), 0..60),
+        deeds in prop::collection::vec((0_u8..5, any::<usize>()), 0..length(60)),
     ) {
         run_virtual(async {
             let queue = Queue::bounded(capacity);

@@ -8,7 +8,7 @@ use futures_lite::StreamExt;
 use proptest::prelude::*;
 use roundelay::{Finished, NoReceivers, WatchReceiver, spawn, watch, yield_now};
 
-use crate::support::{Log, run_virtual};
+use crate::support::{Log, length, run_virtual};
 use crate::waiting::{Lent, Waiting};
 
 #[test]
@@ -140,7 +140,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         40 => any().prop_map(Move::Poll),
         20 => any().prop_map(Move::Cancel),
     ];
-    prop::collection::vec(one, 0..100)
+    prop::collection::vec(one, 0..length(100))
 }
 
 struct Watcher {

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::process::{Command, ExitStatus, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -67,6 +67,13 @@ pub(crate) struct OnDrop {
 
 pub(crate) fn on_drop(action: impl FnOnce() + 'static) -> OnDrop {
     OnDrop { action: Some(Box::new(action)) }
+}
+
+impl OnDrop {
+    /// It calls nothing any more.
+    pub(crate) fn disarm(mut self) {
+        self.action = None;
+    }
 }
 
 impl std::fmt::Debug for OnDrop {
@@ -246,20 +253,25 @@ pub(crate) fn panicking_waker() -> Waker {
     waker_that_calls(|| panic!("a waker that panics"))
 }
 
-/// A waker whose last clone panics when it is dropped.
+/// A waker whose last clone panics when it is dropped, unless it has woken somebody.
 pub(crate) fn waker_that_panics_when_dropped() -> Waker {
-    struct Bomb;
+    #[derive(Default)]
+    struct Bomb {
+        has_woken: AtomicBool,
+    }
     impl Wake for Bomb {
         fn wake(self: Arc<Self>) {
-            std::mem::forget(self);
+            self.has_woken.store(true, Ordering::SeqCst);
         }
     }
     impl Drop for Bomb {
         fn drop(&mut self) {
-            panic!("a waker that panics when it is dropped");
+            if !self.has_woken.load(Ordering::SeqCst) {
+                panic!("a waker that panics when it is dropped");
+            }
         }
     }
-    Waker::from(Arc::new(Bomb))
+    Waker::from(Arc::new(Bomb::default()))
 }
 
 /// One poll by hand.
@@ -359,12 +371,22 @@ impl<T> Future for Crowd<T> {
 /// How often something is done in a test that does it very often. Miri takes a thousand times as
 /// long for each, and looks at memory: it has seen all that there is to see after a few.
 pub(crate) fn rounds(natively: usize) -> usize {
-    if cfg!(miri) { natively.min(100) } else { natively }
+    if cfg!(miri) { natively.min(30) } else { natively }
+}
+
+/// As [`rounds`], where each is a loop of its own and threads that run against it.
+pub(crate) fn races(natively: usize) -> usize {
+    if cfg!(miri) { natively.min(3) } else { natively }
 }
 
 /// As [`rounds`], for random programs.
 pub(crate) fn cases(natively: u32) -> u32 {
     if cfg!(miri) { natively.min(2) } else { natively }
+}
+
+/// As [`rounds`], for how many moves a random program may have.
+pub(crate) fn length(natively: usize) -> usize {
+    if cfg!(miri) { natively.div_ceil(5) } else { natively }
 }
 
 /// So many random programs for each property of a file.

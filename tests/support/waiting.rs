@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use proptest::prelude::*;
 
-use super::{Counter, poll_once};
+use super::{Counter, length, poll_once};
 
 /// Somebody who waits, polled by hand.
 pub(crate) struct Waiting<F> {
@@ -119,7 +119,7 @@ where
         5 => deed.prop_map(Move::Act),
         2 => Just(Move::Turn),
     ];
-    prop::collection::vec(one, 0..80)
+    prop::collection::vec(one, 0..length(80))
 }
 
 /// Plays a game to its end: then everybody gives up, and everything is given back.
