@@ -210,8 +210,11 @@ impl<F: RemoteFn, I: Iterator<Item = F::Args>> Iterator for ProcessMap<'_, F, I>
 }
 
 /// Each item is a kind and its body: a value ends where its type ends, a text has a length.
-fn decode_batch<F: RemoteFn>(bytes: &[u8]) -> Result<Results<F::Output>, JobError> {
-    let mut body = Body { rest: bytes };
+fn decode_batch<F: RemoteFn>(
+    frame: &mut Vec<u8>,
+    start: usize,
+) -> Result<Results<F::Output>, JobError> {
+    let mut body = Body { rest: &frame[start..] };
     let mut results = Vec::new();
     while let Some(kind) = body.u8() {
         if Kind::from_byte(kind) == Some(Kind::Done) {
