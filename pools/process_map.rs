@@ -174,7 +174,8 @@ impl<'a, F: RemoteFn, I> ProcessMap<'a, F, I> {
             }
             finish(frame, self.pool.team().settings.max_frame)
         };
-        self.pool.send_frame(self.function, fill, decode_batch::<F>, self.limit, self.called_at)
+        let decode = |frame: &mut Vec<u8>, start: usize| decode_batch::<F>(&frame[start..]);
+        self.pool.send_frame(self.function, fill, decode, self.limit, self.called_at)
     }
 }
 
@@ -210,11 +211,8 @@ impl<F: RemoteFn, I: Iterator<Item = F::Args>> Iterator for ProcessMap<'_, F, I>
 }
 
 /// Each item is a kind and its body: a value ends where its type ends, a text has a length.
-fn decode_batch<F: RemoteFn>(
-    frame: &mut Vec<u8>,
-    start: usize,
-) -> Result<Results<F::Output>, JobError> {
-    let mut body = Body { rest: &frame[start..] };
+fn decode_batch<F: RemoteFn>(bytes: &[u8]) -> Result<Results<F::Output>, JobError> {
+    let mut body = Body { rest: bytes };
     let mut results = Vec::new();
     while let Some(kind) = body.u8() {
         if Kind::from_byte(kind) == Some(Kind::Done) {

@@ -20,8 +20,9 @@ use crate::workloads::pools::POOLS;
 use crate::workloads::{self, Workload};
 
 const USAGE: &str = "\
-usage: benchmarks [OPTION...] [--only WORKLOAD | --pools]...      the quick form: minutes
-       benchmarks --full [OPTION...]                              the full form: everything below, too
+usage: benchmarks [OPTION...] [--only WORKLOAD | --pools]...      the quick form
+       benchmarks --all [OPTION...]        the quick form, and sizes, observed, build and manifest
+       benchmarks --full [OPTION...]       the full form: the same with larger sizes and more rounds
        benchmarks sizes [OPTION...] [--only WORKLOAD]... [--up-to N]
                                            what one costs when there are few, and when there are many
        benchmarks observed [--rounds N]    what an observer and a recorder cost
@@ -115,10 +116,15 @@ impl<'a> Options<'a> {
             Some(Ok(python)) => options.python = Some(python),
             Some(Err(reason)) => println!("Python takes no part: {reason}.\n"),
         }
-        if let Some(Python { program, uvloop: None, .. }) = &options.python {
+        Ok(options)
+    }
+
+    /// Python for the workloads; says so if it has no uvloop.
+    fn python(&self) -> Option<Python> {
+        if let Some(Python { program, uvloop: None, .. }) = &self.python {
             println!("uvloop takes no part: {program} does not have it.\n");
         }
-        Ok(options)
+        self.python.clone()
     }
 
     fn nothing_else(&self) -> Result<(), String> {
@@ -127,22 +133,26 @@ impl<'a> Options<'a> {
 }
 
 fn run_suite(arguments: &[&str]) -> Result<(), String> {
-    let Options { rounds, python, rest } = Options::parse(arguments)?;
-    let mut full = false;
+    let options = Options::parse(arguments)?;
+    let python = options.python();
+    let Options { rounds, rest, .. } = options;
+    let (mut full, mut all_sections) = (false, false);
     let mut only: Vec<&'static Workload> = Vec::new();
     let mut rest = rest.into_iter();
     while let Some(argument) = rest.next() {
         match argument {
-            "--full" => full = true,
+            "--full" => (full, all_sections) = (true, true),
+            "--all" => all_sections = true,
             "--pools" => only.extend(POOLS),
-            "--only" => only.push(find(rest.next().ok_or("--only needs a value")?)?),
+            "--only" => only.push(find_usual(rest.next().ok_or("--only needs a value")?)?),
             _ => return Err(format!("what is {argument:?}?")),
         }
     }
     let rounds = rounds.unwrap_or(if full { 9 } else { 5 });
-    let everything = only.is_empty();
-    if everything {
+    if only.is_empty() {
         only.extend(workloads::all());
+    } else {
+        all_sections = false;
     }
     let plan = Plan { full, rounds, python };
     let mut run = Run::start(if full { "full" } else { "quick" }, &plan);
@@ -150,7 +160,7 @@ fn run_suite(arguments: &[&str]) -> Result<(), String> {
     for workload in only {
         all.push(run.add(suite::run(workload, &plan))?);
     }
-    if full && everything {
+    if all_sections {
         for results in observed::run(rounds.min(5))? {
             all.push(run.add(results)?);
         }
@@ -167,7 +177,9 @@ fn run_suite(arguments: &[&str]) -> Result<(), String> {
 }
 
 fn run_sizes(arguments: &[&str]) -> Result<(), String> {
-    let Options { rounds, python, rest } = Options::parse(arguments)?;
+    let options = Options::parse(arguments)?;
+    let python = options.python();
+    let Options { rounds, rest, .. } = options;
     let plan = Plan { full: true, rounds: rounds.unwrap_or(3), python };
     let mut run = Run::start("sizes", &plan);
     let options = sizes::Options::parse(&rest, plan)?;
@@ -204,6 +216,14 @@ fn list() {
 fn run_child(name: &str, peer: &str, size: &str) -> Result<(), String> {
     let workload = find(name)?;
     child::run(workload, peer, number(size)?)
+}
+
+/// One that has a usual size.
+fn find_usual(name: &str) -> Result<&'static Workload, String> {
+    match workloads::growth::find(name) {
+        Some(_) => Err(format!("{name} is run in many sizes; try `sizes --only {name}`")),
+        None => find(name),
+    }
 }
 
 fn find(name: &str) -> Result<&'static Workload, String> {

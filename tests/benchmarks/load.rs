@@ -48,7 +48,7 @@ pub fn echo_growing(port: u16, _: usize, connections: usize) -> io::Result<Vec<D
 /// How many messages the server and the load agree on.
 #[must_use]
 pub fn messages_for(connections: usize) -> usize {
-    (40_000 / connections).max(4) * connections
+    (10_000 / connections).max(4) * connections
 }
 
 /// One message through each of so many connections as `size` says; then all of them are closed

@@ -286,8 +286,7 @@ def echo(connections):
 
 async def echo_growing(connections):
     # As many messages as `messages_for` of `load.rs` says.
-    figures = await echo(connections)(max(40_000 // connections, 4) * connections)
-    return figures
+    return await echo(connections)(max(10_000 // connections, 4) * connections)
 
 
 async def thread_trip(size):

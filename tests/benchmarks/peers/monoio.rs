@@ -18,7 +18,6 @@ use monoio::net::{TcpListener, TcpStream};
 use monoio::{LegacyDriver, RuntimeBuilder};
 
 use crate::peer::{Host, PAGE, Peer, Server};
-use crate::workloads::tasks::YieldOnce;
 
 /// The adapter of monoio.
 #[derive(Debug)]
@@ -41,9 +40,10 @@ impl Host for Monoio {
 }
 
 impl Peer for Monoio {
-    /// It has none of its own.
+    /// It has none of its own, and puts a task that wakes itself at the *front* of its queue. What
+    /// gives way there is to wait for a task that stands at the back.
     fn yield_now() -> impl Future<Output = ()> {
-        YieldOnce::default()
+        monoio::spawn(async {})
     }
 
     fn sleep(delay: Duration) -> impl Future<Output = ()> + 'static {
