@@ -1,6 +1,6 @@
 //! A dump: who waits for what, right now.
 //!
-//! Every task left a note where it came to wait (`noted.rs`), and every lock knows who has it
+//! Every task left a note where it came to wait (`own_step.rs`), and every lock knows who has it
 //! (`sync/desk.rs`). A dump only reads these, so it can be taken at any time, also in the middle of
 //! a step, and it changes nothing.
 //!

@@ -8,7 +8,7 @@
 //! - Without an observer telling is one test of one field.
 //! - Nothing of ours is borrowed while an observer is told.
 //!
-//! Tutorial: chapter 19. Before this: `noted.rs`. After this: `done_callbacks.rs`.
+//! Tutorial: chapter 19. Before this: `waker.rs`. After this: `done_callbacks.rs`.
 
 use std::cell::Cell;
 use std::panic::Location;

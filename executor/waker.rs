@@ -17,7 +17,7 @@
 //! - A waker's key changes only while no clone of it exists.
 //! - A wake for a task that is gone does nothing; a wake too many costs one useless poll.
 //!
-//! Tutorial: chapter 6. Before this: `own_step.rs`. After this: `noted.rs`.
+//! Tutorial: chapter 6. Before this: `own_step.rs`. After this: `told.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};

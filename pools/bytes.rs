@@ -1,15 +1,32 @@
 //! Bytes that travel as one piece.
 //!
 //! To serde a `Vec<u8>` is a sequence, encoded element by element. A [`Bytes`] is copied, which
-//! is more than twice as fast for megabytes.
+//! is more than twice as fast for megabytes. And a large one that arrives alone is not even copied:
+//! it keeps the memory that its frame was read into, and what stood before it is cut off.
+//!
+//! ```text
+//!   frame:  [ id | length | bytes ....................... ]
+//!                          \--- moved to the front ---/        Bytes: the same memory
+//! ```
+//!
+//! serde cannot be told to do so, because a `Deserialize` only ever borrows. So whoever decodes asks
+//! whether the type is this one ([`decode_from`]).
+//!
+//! # Invariants
+//! - Memory that a result keeps is at most twice as large as the result.
 //!
 //! Tutorial: the chapter on process pools. Before this: `codec.rs`. After this: `registry.rs`.
 
+use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::codec;
+use crate::shelf::{LARGE, give_back};
 
 /// A `Vec<u8>` that is sent to and from a worker process as one piece.
 ///
@@ -89,6 +106,51 @@ impl<'de> Visitor<'de> for BytesVisitor {
     }
 }
 
+// ---- without a copy -------------------------------------------------------------------------
+
+/// Decodes a value that begins at `at` in a frame, and moves `at` on behind it. A large [`Bytes`]
+/// that is all the rest takes the frame's memory with it, and leaves none.
+pub(crate) fn decode_from<T: DeserializeOwned + 'static>(
+    frame: &mut Vec<u8>,
+    at: &mut usize,
+) -> Result<T, String> {
+    if let Some(value) = with_its_memory(frame, *at) {
+        *at = frame.len();
+        return Ok(value);
+    }
+    let mut rest = &frame[*at..];
+    let value = codec::decode_next(&mut rest)?;
+    *at = frame.len() - rest.len();
+    Ok(value)
+}
+
+fn with_its_memory<T: 'static>(frame: &mut Vec<u8>, at: usize) -> Option<T> {
+    let mut value: Option<T> = None;
+    if let Some(bytes) = as_bytes(&mut value) {
+        let mut rest = &frame[at..];
+        let length = codec::decode_next::<usize>(&mut rest).ok()?;
+        let is_all = rest.len() == length;
+        if is_all && length >= LARGE && frame.capacity() / 2 <= length {
+            let mut memory = mem::take(frame);
+            memory.drain(..memory.len() - length);
+            *bytes = Some(Bytes(memory));
+        }
+    }
+    value
+}
+
+/// Drops a value that has been sent. If it is a [`Bytes`], its memory is used again.
+pub(crate) fn drop_sent<T: 'static>(value: T) {
+    let mut value = Some(value);
+    if let Some(Some(Bytes(memory))) = as_bytes(&mut value) {
+        give_back(mem::take(memory));
+    }
+}
+
+fn as_bytes<T: 'static>(value: &mut Option<T>) -> Option<&mut Option<Bytes>> {
+    (value as &mut dyn Any).downcast_mut()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +162,51 @@ mod tests {
         let mut wire = Vec::new();
         encode(&sent, &mut wire).unwrap();
         assert_eq!(decode::<Bytes>(&wire), Ok(sent));
+    }
+
+    fn frame_with(value: &impl Serialize) -> Vec<u8> {
+        let mut frame = vec![0; 8]; // an id
+        encode(value, &mut frame).unwrap();
+        frame
+    }
+
+    #[test]
+    fn large_bytes_that_come_alone_keep_the_memory_that_they_came_in() {
+        let sent = Bytes((0..LARGE).map(|n| n as u8).collect());
+        let mut frame = frame_with(&sent);
+        let (memory, mut at) = (frame.as_ptr(), 8);
+        let got: Bytes = decode_from(&mut frame, &mut at).unwrap();
+        assert!(got == sent && got.as_ptr() == memory);
+        assert_eq!((frame.capacity(), at), (0, 0), "the frame is empty, and used up");
+    }
+
+    #[test]
+    fn small_bytes_and_bytes_in_much_too_large_memory_are_copied() {
+        let mut small = frame_with(&Bytes(vec![7; 100]));
+        let mut wide = frame_with(&Bytes(vec![7; LARGE]));
+        wide.reserve_exact(4 * LARGE);
+        for frame in [&mut small, &mut wide] {
+            let (length, mut at) = (frame.len(), 8);
+            let got: Bytes = decode_from(frame, &mut at).unwrap();
+            assert!(got.iter().all(|byte| *byte == 7) && got.capacity() <= 2 * got.len());
+            assert_eq!((frame.len(), at), (length, length));
+        }
+    }
+
+    #[test]
+    fn bytes_with_something_behind_them_are_not_alone() {
+        let mut frame = frame_with(&(Bytes(vec![7; LARGE]), 5_u8));
+        let mut at = 8;
+        let first: Bytes = decode_from(&mut frame, &mut at).unwrap();
+        let second: u8 = decode_from(&mut frame, &mut at).unwrap();
+        assert_eq!((first.len(), second, at), (LARGE, 5, frame.len()));
+    }
+
+    #[test]
+    fn any_other_type_is_decoded_as_ever() {
+        let mut frame = frame_with(&vec![7_u8; LARGE]);
+        let mut at = 8;
+        assert_eq!(decode_from::<Vec<u8>>(&mut frame, &mut at).unwrap().len(), LARGE);
+        assert!(decode_from::<Bytes>(&mut frame, &mut at).is_err(), "there is no more");
     }
 }

@@ -85,7 +85,7 @@ mod tests {
     use std::panic::Location;
 
     fn push(queue: &mut JobQueue, id: u64) -> Job<()> {
-        let job = RemoteCall::new(id, vec![0; 100], None, Location::caller(), |_| Ok(()));
+        let job = RemoteCall::new(id, vec![0; 100], None, Location::caller(), |_, _| Ok(()));
         queue.push(Arc::clone(&job) as _);
         Job::new(job)
     }

@@ -174,7 +174,8 @@ impl<'a, F: RemoteFn, I> ProcessMap<'a, F, I> {
             }
             finish(frame, self.pool.team().settings.max_frame)
         };
-        self.pool.send_frame(self.function, fill, decode_batch::<F>, self.limit, self.called_at)
+        let decode = |frame: &mut Vec<u8>, start: usize| decode_batch::<F>(&frame[start..]);
+        self.pool.send_frame(self.function, fill, decode, self.limit, self.called_at)
     }
 }
 

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bytes::{decode_from, drop_sent};
 use crate::codec;
 use crate::ending::Ended;
 use crate::error::{JobError, PoolError};
@@ -123,7 +124,9 @@ impl ProcessPool {
         function: F,
         args: F::Args,
     ) -> Result<Job<F::Output>, PoolError> {
-        self.send(function, &args, None, Location::caller())
+        let job = self.send(function, &args, None, Location::caller());
+        drop_sent(args);
+        job
     }
 
     /// A view of this pool: each job submitted through it may run this long, then its worker is
@@ -307,7 +310,12 @@ impl ProcessPool {
             codec::encode(args, frame.rest()).map_err(PoolError::Encode)?;
             finish(frame, self.team.settings.max_frame)
         };
-        let decode = |bytes: &[u8]| codec::decode(bytes).map_err(JobError::BadResult);
+        let decode = |frame: &mut Vec<u8>, mut start: usize| {
+            let value = decode_from(frame, &mut start);
+            value
+                .and_then(|value| codec::nothing_left(&frame[start..], value))
+                .map_err(JobError::BadResult)
+        };
         self.send_frame(function, fill, decode, limit, submitted_at)
     }
 
@@ -358,7 +366,9 @@ impl Limited<'_> {
         function: F,
         args: F::Args,
     ) -> Result<Job<F::Output>, PoolError> {
-        self.pool.send(function, &args, Some(self.limit), Location::caller())
+        let job = self.pool.send(function, &args, Some(self.limit), Location::caller());
+        drop_sent(args);
+        job
     }
 }
 

@@ -26,6 +26,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bytes::{decode_from, drop_sent};
 use crate::codec;
 use crate::error::PoolError;
 
@@ -107,8 +108,8 @@ pub struct Entry {
     pub(crate) call: CallEncoded,
 }
 
-/// Decodes arguments from the front of the first, calls, appends the result to the second.
-pub(crate) type CallEncoded = fn(&mut &[u8], &mut Vec<u8>) -> Result<(), CallError>;
+/// Decodes arguments from the frame, from there on; calls; appends the result to the last.
+pub(crate) type CallEncoded = fn(&mut Vec<u8>, &mut usize, &mut Vec<u8>) -> Result<(), CallError>;
 
 /// A call that went wrong without a panic.
 #[derive(Debug)]
@@ -132,10 +133,16 @@ fn signature<F: RemoteFn>() -> [&'static str; 2] {
     [std::any::type_name::<F::Args>(), std::any::type_name::<F::Output>()]
 }
 
-fn call_encoded<F: RemoteFn>(args: &mut &[u8], result: &mut Vec<u8>) -> Result<(), CallError> {
-    let args = codec::decode_next(args).map_err(CallError::BadArgs)?;
+fn call_encoded<F: RemoteFn>(
+    frame: &mut Vec<u8>,
+    at: &mut usize,
+    result: &mut Vec<u8>,
+) -> Result<(), CallError> {
+    let args = decode_from(frame, at).map_err(CallError::BadArgs)?;
     let value = F::call(args);
-    codec::encode(&value, result).map_err(CallError::BadResult)
+    let encoded = codec::encode(&value, result).map_err(CallError::BadResult);
+    drop_sent(value);
+    encoded
 }
 
 pub(crate) struct Table {

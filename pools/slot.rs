@@ -68,7 +68,8 @@ pub(crate) enum Answer<T> {
     Encoded { frame: Vec<u8>, start: usize, decode: Decode<T> },
 }
 
-pub(crate) type Decode<T> = fn(&[u8]) -> Result<T, JobError>;
+/// Decodes what begins so far behind the beginning of a frame; may keep the frame's memory.
+pub(crate) type Decode<T> = fn(&mut Vec<u8>, usize) -> Result<T, JobError>;
 pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 
 /// What a handle may be told about its job.
@@ -229,8 +230,8 @@ impl<T> Slot<T> {
         Some(match answer {
             Answer::Here(value) => Ok(value),
             // Decoding is the user's code (`Deserialize`): never under the lock.
-            Answer::Encoded { frame, start, decode } => {
-                let decoded = decode(&frame[start..]);
+            Answer::Encoded { mut frame, start, decode } => {
+                let decoded = decode(&mut frame, start);
                 give_back(frame);
                 if let Err(error) = &decoded {
                     self.inner.lock().outcome = Some(Err(error.clone()));

@@ -331,7 +331,7 @@ mod tests {
     }
 
     fn submit(team: &Arc<Team>) -> Job<()> {
-        let job = RemoteCall::new(0, vec![0; 100], None, Location::caller(), |_| Ok(()));
+        let job = RemoteCall::new(0, vec![0; 100], None, Location::caller(), |_, _| Ok(()));
         team.submit(Arc::clone(&job) as _).unwrap();
         Job::new(job)
     }

@@ -70,8 +70,8 @@ pub(crate) fn serve(preamble: Preamble) -> ! {
     let mut reader = FrameReader::new(socket, preamble.max_frame);
     loop {
         match reader.next() {
-            Ok(frame) => {
-                desk.work_on(&frame);
+            Ok(mut frame) => {
+                desk.work_on(&mut frame);
                 give_back(frame.body);
             }
             Err(WireError::End | WireError::Io(_) | WireError::TimedOut) => go(),
@@ -126,12 +126,12 @@ impl Desk {
         self.send();
     }
 
-    fn work_on(&mut self, frame: &Frame) {
-        let mut body = Body { rest: &frame.body };
+    fn work_on(&mut self, frame: &mut Frame) {
+        let body = &mut frame.body;
         let understood = match frame.kind {
-            Kind::Job => self.job(&mut body),
-            Kind::Batch => self.batch(&mut body),
-            Kind::Init => self.init(&mut body),
+            Kind::Job => self.job(body),
+            Kind::Batch => self.batch(body),
+            Kind::Init => self.init(body),
             Kind::Exit => {
                 flush_prints();
                 process::exit(0)
@@ -146,12 +146,14 @@ impl Desk {
         }
     }
 
-    fn job(&mut self, body: &mut Body<'_>) -> Option<()> {
-        let id = body.u64()?;
-        let entry = table().find(body.name()?);
+    fn job(&mut self, body: &mut Vec<u8>) -> Option<()> {
+        let mut head = Body { rest: body };
+        let id = head.u64()?;
+        let entry = table().find(head.name()?);
+        let mut at = body.len() - head.rest.len();
         let mut frame = FrameWriter::begin(&mut self.answer, Kind::Done).u64(id);
-        let kind = call(entry, &mut body.rest, frame.rest());
-        let kind = if kind == Kind::Done && !body.rest.is_empty() {
+        let kind = call(entry, body, &mut at, frame.rest());
+        let kind = if kind == Kind::Done && at < body.len() {
             replace(frame.rest(), HEAD, "bytes are left over behind the arguments")
         } else {
             kind
@@ -160,18 +162,20 @@ impl Desk {
         Some(())
     }
 
-    fn batch(&mut self, body: &mut Body<'_>) -> Option<()> {
-        let id = body.u64()?;
-        let entry = table().find(body.name()?);
-        let count = body.u32()?;
+    fn batch(&mut self, body: &mut Vec<u8>) -> Option<()> {
+        let mut head = Body { rest: body };
+        let id = head.u64()?;
+        let entry = table().find(head.name()?);
+        let count = head.u32()?;
+        let mut at = body.len() - head.rest.len();
         let mut frame = FrameWriter::begin(&mut self.answer, Kind::Done).u64(id);
         for _ in 0..count {
             let out = frame.rest();
-            let at = out.len();
+            let place = out.len();
             out.push(0);
             let mut item = Vec::new();
-            let kind = call(entry, &mut body.rest, &mut item);
-            out[at] = kind as u8;
+            let kind = call(entry, body, &mut at, &mut item);
+            out[place] = kind as u8;
             // A value ends where its type ends; the texts need a length.
             if kind != Kind::Done {
                 out.extend((item.len() as u32).to_le_bytes());
@@ -182,10 +186,12 @@ impl Desk {
         Some(())
     }
 
-    fn init(&mut self, body: &mut Body<'_>) -> Option<()> {
-        let entry = table().find(body.name()?);
+    fn init(&mut self, body: &mut Vec<u8>) -> Option<()> {
+        let mut head = Body { rest: body };
+        let entry = table().find(head.name()?);
+        let mut at = body.len() - head.rest.len();
         let mut out = Vec::new();
-        let kind = call(entry, &mut body.rest, &mut out);
+        let kind = call(entry, body, &mut at, &mut out);
         let (kind, text) = match kind {
             Kind::Done => (Kind::Ready, Vec::new()),
             Kind::Panicked => (Kind::InitFailed, out),
@@ -233,13 +239,19 @@ impl Desk {
 const HEAD: usize = 4 + 1 + 8;
 const KEPT_BUFFER: usize = 64 << 20;
 
-/// Calls a function of the table; what it returns, or what went wrong, is appended to `out`.
-fn call(entry: Option<&'static Entry>, args: &mut &[u8], out: &mut Vec<u8>) -> Kind {
+/// Calls a function of the table with what begins at `at` of the body; what it returns, or what went
+/// wrong, is appended to `out`.
+fn call(
+    entry: Option<&'static Entry>,
+    body: &mut Vec<u8>,
+    at: &mut usize,
+    out: &mut Vec<u8>,
+) -> Kind {
     let start = out.len();
     let Some(entry) = entry else {
         return replace(out, start, "no function of that name is in this program");
     };
-    match contain(|| (entry.call)(args, out)) {
+    match contain(|| (entry.call)(body, at, out)) {
         Ok(Ok(())) => Kind::Done,
         Ok(Err(CallError::BadArgs(text))) => replace(out, start, &text),
         Ok(Err(CallError::BadResult(text))) => {

@@ -1,32 +1,44 @@
 //! The command line.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-use serde_json::{Value, json};
+use std::path::Path;
+use std::process::ExitCode;
 
 use crate::child;
+use crate::compile;
 use crate::count;
 use crate::manifest;
 use crate::observed;
+use crate::page;
 use crate::peers::processes;
-use crate::report::{Results, summary};
-use crate::suite::{self, Plan, find_python};
+use crate::plot;
+use crate::python::Python;
+use crate::report::summary;
+use crate::run::Run;
+use crate::sizes;
+use crate::suite::{self, Plan};
 use crate::workloads::pools::POOLS;
 use crate::workloads::{self, Workload};
 
 const USAGE: &str = "\
-usage: benchmarks [--full] [--only WORKLOAD | --pools]... [--rounds N] [--no-python]
-       benchmarks list
-       benchmarks observed [--rounds N]     what an observer and a recorder cost
-       benchmarks count [--keep]
-       benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--no-python]
+usage: benchmarks [OPTION...] [--only WORKLOAD | --pools]...      the quick form
+       benchmarks --all [OPTION...]        the quick form, and sizes, observed, build and manifest
+       benchmarks --full [OPTION...]       the full form: the same with larger sizes and more rounds
+       benchmarks sizes [OPTION...] [--only WORKLOAD]... [--up-to N]
+                                           what one costs when there are few, and when there are many
+       benchmarks observed [--rounds N]    what an observer and a recorder cost
+       benchmarks build [--rounds N]       time to compile, and size of hello-world, beside tokio's
+       benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--python PROGRAM]
+       benchmarks count [--keep]           instructions per item, beside the committed counts
+       benchmarks list                     what there is
+       benchmarks plot RESULTS.json FOLDER     cost against size, as SVG
+       benchmarks page RESULTS.json            table and plots of the book's page on speed
 
-Runs the same workloads with each peer in turn, and prints medians and their ratios to tokio.
-The quick form takes about two minutes on an idle machine; --full has larger sizes and more rounds.
-Build it with --release.";
+options: --rounds N        how often each peer runs each workload
+         --python PROGRAM  an interpreter other than python3 (of one that has uvloop, for instance)
+         --no-python       leave asyncio and Python's pools out
+
+Runs the same workloads with each peer in turn, and prints medians, their ratios to tokio, and what
+became of the targets. Everything is written as JSON into results/. Build it with --release.";
 
 /// Does what the arguments say.
 #[must_use]
@@ -47,12 +59,26 @@ pub fn main() -> ExitCode {
             processes::answer_pipe();
             Ok(())
         }
-        ["observed"] => observed::run(5),
-        ["observed", "--rounds", rounds] => number(rounds).and_then(observed::run),
         ["child", name, peer, size] => run_child(name, peer, size),
         ["count", ref rest @ ..] => count::run(rest),
-        ["manifest", ref rest @ ..] => manifest::Options::parse(rest).and_then(manifest::run),
-        ref rest => Options::parse(rest).and_then(run_suite),
+        ["plot", results, folder] => read(results)
+            .and_then(|report| plot::write(&report, Path::new(folder)))
+            .map(|names| println!("{}", names.join("\n"))),
+        ["page", results] => read(results).and_then(|report| page::publish(&report)),
+        ["sizes", ref rest @ ..] => run_sizes(rest),
+        ["observed", ref rest @ ..] => run_few("observed", rest, |options| {
+            options.nothing_else().and_then(|()| observed::run(options.rounds.unwrap_or(5)))
+        }),
+        ["build", ref rest @ ..] => run_few("build", rest, |options| {
+            options.nothing_else().and_then(|()| compile::run(options.rounds.unwrap_or(3)))
+        }),
+        ["manifest", ref rest @ ..] => run_few("manifest", rest, |options| {
+            let rounds = options.rounds.unwrap_or(7);
+            let mut manifest = manifest::Options::usual(rounds, options.python.clone());
+            manifest.parse(&options.rest)?;
+            Ok(vec![manifest::run(&manifest)?])
+        }),
+        ref rest => run_suite(rest),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,9 +89,127 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What nearly every form understands.
+struct Options<'a> {
+    rounds: Option<usize>,
+    python: Option<Python>,
+    /// What only one form does.
+    rest: Vec<&'a str>,
+}
+
+impl<'a> Options<'a> {
+    fn parse(arguments: &[&'a str]) -> Result<Options<'a>, String> {
+        let mut options = Options { rounds: None, python: None, rest: Vec::new() };
+        let mut program = Some("python3");
+        let mut arguments = arguments.iter();
+        while let Some(&argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            match argument {
+                "--rounds" => options.rounds = Some(number(value()?)?),
+                "--python" => program = Some(value()?),
+                "--no-python" => program = None,
+                _ => options.rest.push(argument),
+            }
+        }
+        match program.map(Python::find) {
+            None => {}
+            Some(Ok(python)) => options.python = Some(python),
+            Some(Err(reason)) => println!("Python takes no part: {reason}.\n"),
+        }
+        Ok(options)
+    }
+
+    /// Python for the workloads; says so if it has no uvloop.
+    fn python(&self) -> Option<Python> {
+        if let Some(Python { program, uvloop: None, .. }) = &self.python {
+            println!("uvloop takes no part: {program} does not have it.\n");
+        }
+        self.python.clone()
+    }
+
+    fn nothing_else(&self) -> Result<(), String> {
+        self.rest.first().map_or(Ok(()), |what| Err(format!("what is {what:?}?")))
+    }
+}
+
+fn run_suite(arguments: &[&str]) -> Result<(), String> {
+    let options = Options::parse(arguments)?;
+    let python = options.python();
+    let Options { rounds, rest, .. } = options;
+    let (mut full, mut all_sections) = (false, false);
+    let mut only: Vec<&'static Workload> = Vec::new();
+    let mut rest = rest.into_iter();
+    while let Some(argument) = rest.next() {
+        match argument {
+            "--full" => (full, all_sections) = (true, true),
+            "--all" => all_sections = true,
+            "--pools" => only.extend(POOLS),
+            "--only" => only.push(find_usual(rest.next().ok_or("--only needs a value")?)?),
+            _ => return Err(format!("what is {argument:?}?")),
+        }
+    }
+    let rounds = rounds.unwrap_or(if full { 9 } else { 5 });
+    if only.is_empty() {
+        only.extend(workloads::all());
+    } else {
+        all_sections = false;
+    }
+    let plan = Plan { full, rounds, python };
+    let mut run = Run::start(if full { "full" } else { "quick" }, &plan);
+    let mut all = Vec::new();
+    for workload in only {
+        all.push(run.add(suite::run(workload, &plan))?);
+    }
+    if all_sections {
+        for results in observed::run(rounds.min(5))? {
+            all.push(run.add(results)?);
+        }
+        for results in compile::run(rounds.min(3))? {
+            all.push(run.add(results)?);
+        }
+        let manifest = manifest::Options::usual(rounds, plan.python.clone());
+        all.push(run.add(manifest::run(&manifest)?)?);
+        let plan = Plan { rounds: rounds.min(3), ..plan };
+        sizes::run(&sizes::Options::all(plan), |growth| run.add_growth(growth))?;
+    }
+    println!("{}", summary(&all));
+    run.finish()
+}
+
+fn run_sizes(arguments: &[&str]) -> Result<(), String> {
+    let options = Options::parse(arguments)?;
+    let python = options.python();
+    let Options { rounds, rest, .. } = options;
+    let plan = Plan { full: true, rounds: rounds.unwrap_or(3), python };
+    let mut run = Run::start("sizes", &plan);
+    let options = sizes::Options::parse(&rest, plan)?;
+    sizes::run(&options, |growth| run.add_growth(growth))?;
+    run.finish()
+}
+
+/// The forms that know by themselves what they run.
+fn run_few(
+    form: &str,
+    arguments: &[&str],
+    measure: impl FnOnce(&Options<'_>) -> Result<Vec<crate::report::Results>, String>,
+) -> Result<(), String> {
+    let options = Options::parse(arguments)?;
+    let rounds = options.rounds.unwrap_or(0);
+    let plan = Plan { full: true, rounds, python: options.python.clone() };
+    let mut run = Run::start(form, &plan);
+    for results in measure(&options)? {
+        run.add(results)?;
+    }
+    run.finish()
+}
+
 fn list() {
     for workload in workloads::all() {
         println!("{:<18} {}", workload.name, workload.title);
+    }
+    println!();
+    for growth in workloads::growth::GROWTHS {
+        println!("{:<18} {}", growth.workload.name, growth.workload.title);
     }
 }
 
@@ -74,101 +218,22 @@ fn run_child(name: &str, peer: &str, size: &str) -> Result<(), String> {
     child::run(workload, peer, number(size)?)
 }
 
-struct Options {
-    plan: Plan,
-    only: Vec<&'static Workload>,
-}
-
-impl Options {
-    fn parse(arguments: &[&str]) -> Result<Options, String> {
-        let mut plan = Plan { full: false, rounds: 0, python: true };
-        let mut only = Vec::new();
-        let mut rest = arguments.iter();
-        while let Some(&argument) = rest.next() {
-            let mut value = || rest.next().ok_or(format!("{argument} needs a value"));
-            match argument {
-                "--full" => plan.full = true,
-                "--no-python" => plan.python = false,
-                "--only" => only.push(find(value()?)?),
-                "--pools" => only.extend(POOLS),
-                "--rounds" => plan.rounds = number(value()?)?,
-                _ => return Err(format!("what is {argument:?}?")),
-            }
-        }
-        if plan.rounds == 0 {
-            plan.rounds = if plan.full { 9 } else { 5 };
-        }
-        if only.is_empty() {
-            only.extend(workloads::all());
-        }
-        Ok(Options { plan, only })
+/// One that has a usual size.
+fn find_usual(name: &str) -> Result<&'static Workload, String> {
+    match workloads::growth::find(name) {
+        Some(_) => Err(format!("{name} is run in many sizes; try `sizes --only {name}`")),
+        None => find(name),
     }
-}
-
-fn run_suite(options: Options) -> Result<(), String> {
-    let Options { mut plan, only } = options;
-    if cfg!(debug_assertions) {
-        println!("This is a debug build: its figures mean nothing. Build with --release.\n");
-    }
-    let python = find_python();
-    if let (true, Err(reason)) = (plan.python, &python) {
-        println!("Python takes no part: {reason}.\n");
-        plan.python = false;
-    }
-    let start = Instant::now();
-    let mut all: Vec<Results> = Vec::new();
-    for workload in only {
-        let results = suite::run(workload, &plan);
-        println!("{}", results.table());
-        all.push(results);
-    }
-    println!("{}", summary(&all));
-    let form = if plan.full { "full" } else { "quick" };
-    let results: Vec<Value> = all.iter().map(Results::json).collect();
-    let report = json!({
-        "form": form,
-        "rounds": plan.rounds,
-        "machine": machine(python.ok()),
-        "results": results,
-    });
-    println!(
-        "{:.0} s; written to {}",
-        start.elapsed().as_secs_f64(),
-        write(form, &report)?.display()
-    );
-    Ok(())
-}
-
-/// What the figures depend on.
-fn machine(python: Option<String>) -> Value {
-    let say = |program: &str, argument: &str| {
-        let output = Command::new(program).arg(argument).output().ok()?;
-        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    json!({
-        "cpus": std::thread::available_parallelism().map_or(0, usize::from),
-        "kernel": say("uname", "-sr"),
-        "rustc": say("rustc", "--version"),
-        "python": python,
-    })
-}
-
-/// Writes a report into `results/`, under a name that no other has.
-///
-/// # Errors
-/// A sentence: the folder cannot be written to.
-pub fn write(form: &str, report: &Value) -> Result<PathBuf, String> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("results");
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let path = folder.join(format!("{now}-{form}.json"));
-    let written =
-        fs::create_dir_all(&folder).and_then(|()| fs::write(&path, format!("{report:#}\n")));
-    written.map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
-    Ok(path)
 }
 
 fn find(name: &str) -> Result<&'static Workload, String> {
     workloads::find(name).ok_or_else(|| format!("there is no workload {name:?}; try `list`"))
+}
+
+fn read(path: &str) -> Result<serde_json::Value, String> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"))?;
+    serde_json::from_str(&text).map_err(|error| format!("{path} is no report: {error}"))
 }
 
 /// A number of something: 1 or more.

@@ -17,6 +17,9 @@ pub type Load = fn(u16, usize, usize) -> io::Result<Vec<Duration>>;
 /// The size of a message.
 pub const MESSAGE: usize = 64;
 
+/// And of a large one.
+pub const LARGE_MESSAGE: usize = 16 * 1024;
+
 /// Sends messages, checks the answers, and closes.
 ///
 /// # Errors
@@ -30,7 +33,45 @@ pub fn echo(port: u16, connections: usize, messages: usize) -> io::Result<Vec<Du
 /// # Errors
 /// Those of [`echo`].
 pub fn echo_16k(port: u16, connections: usize, messages: usize) -> io::Result<Vec<Duration>> {
-    echo_through(&mut connect(port, connections)?, 16 * 1024, messages)
+    echo_through(&mut connect(port, connections)?, LARGE_MESSAGE, messages)
+}
+
+/// As [`echo`] through so many connections as `size` says.
+///
+/// # Errors
+/// Those of [`echo`].
+pub fn echo_growing(port: u16, _: usize, connections: usize) -> io::Result<Vec<Duration>> {
+    let mut streams = connect_in_turn(port, connections)?;
+    echo_through(&mut streams, MESSAGE, messages_for(connections))
+}
+
+/// How many messages the server and the load agree on.
+#[must_use]
+pub fn messages_for(connections: usize) -> usize {
+    (10_000 / connections).max(4) * connections
+}
+
+/// One message through each of so many connections as `size` says; then all of them are closed
+/// together.
+///
+/// # Errors
+/// Those of [`echo`].
+pub fn echo_once(port: u16, _: usize, connections: usize) -> io::Result<Vec<Duration>> {
+    let mut streams = connect_in_turn(port, connections)?;
+    echo_through(&mut streams, MESSAGE, connections)
+}
+
+/// Connects one by one, so that the server's line does not overflow: an answer now and then says
+/// that all who came before have been accepted.
+fn connect_in_turn(port: u16, connections: usize) -> io::Result<Vec<TcpStream>> {
+    let mut streams = Vec::new();
+    for number in 0..connections {
+        streams.append(&mut connect(port, 1)?);
+        if number % 64 == 63 {
+            echo_through(&mut streams[number..], MESSAGE, 1)?;
+        }
+    }
+    Ok(streams)
 }
 
 /// Sends through 64 connections, spread evenly among all the others, which say nothing at all.

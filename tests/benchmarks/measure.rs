@@ -88,6 +88,13 @@ fn status(line: &str) -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
+/// How often something of this size is repeated, where its cost is plotted against its size: until
+/// there is enough of it to be measured.
+#[must_use]
+pub fn passes(size: usize) -> usize {
+    (300_000 / size).max(1)
+}
+
 /// Numbers that look random and are the same in every run (splitmix64).
 #[derive(Clone, Debug, Default)]
 pub struct Numbers(u64);

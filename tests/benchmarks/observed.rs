@@ -8,48 +8,70 @@
 //!   recorded:  every event becomes a step of a trace
 //! ```
 
+use crate::report::{Outcome, Results};
 use crate::suite;
-use crate::workloads;
+use crate::workloads::{self, Target, UNOBSERVED, USUAL, Workload};
 
 /// The variable that says what a child of roundelay's is observed with.
 pub const VARIABLE: &str = "ROUNDELAY_BENCHMARK_OBSERVER";
 
-/// Workloads, with sizes of which a whole recording fits into memory.
-const WORKLOADS: [(&str, usize); 3] =
-    [("spawn-join", 50_000), ("yield", 100_000), ("echo-1", 10_000)];
+const TOLD: &str = "told";
+const OBSERVERS: [&str; 4] = [UNOBSERVED, "ends", TOLD, "recorded"];
 
-const OBSERVERS: [&str; 4] = ["off", "ends", "told", "recorded"];
+const OBSERVED: Workload = Workload {
+    // Asked of the one who is told, not of the one who is not observed.
+    targets: &[Target { ours: TOLD, metric: None, to: Some(UNOBSERVED), most: 1.5 }],
+    ..USUAL
+};
 
-/// Runs each workload in each way, taking turns, and prints medians and ratios of CPU time.
+/// What is run, what is observed of it, and a size of which a whole recording fits into memory.
+const WORKLOADS: &[(&str, Workload, usize)] = &[
+    (
+        "spawn-join",
+        Workload {
+            name: "observed-spawn-join",
+            title: "50,000 tasks are spawned and awaited: unobserved, observed, recorded",
+            ..OBSERVED
+        },
+        50_000,
+    ),
+    (
+        "yield",
+        Workload {
+            name: "observed-yield",
+            title: "1,000 tasks give way to each other: unobserved, observed, recorded",
+            ..OBSERVED
+        },
+        100_000,
+    ),
+    (
+        "echo-1",
+        Workload {
+            name: "observed-echo-1",
+            title: "TCP echo, 1 connection: unobserved, observed, recorded",
+            ..OBSERVED
+        },
+        10_000,
+    ),
+];
+
+/// Runs each workload in each way, taking turns.
 ///
 /// # Errors
 /// A sentence: what went wrong with a child.
-pub fn run(rounds: usize) -> Result<(), String> {
-    println!("CPU time for each item in ns, and its ratio to the run that nobody observes\n");
-    println!("| workload | off | ends | told | recorded |\n|---|---|---|---|---|");
-    for (name, size) in WORKLOADS {
+pub fn run(rounds: usize) -> Result<Vec<Results>, String> {
+    let mut all = Vec::new();
+    for (name, observed, size) in WORKLOADS {
         let workload = workloads::find(name).ok_or_else(|| format!("there is no {name}"))?;
-        let mut figures = OBSERVERS.map(|_| Vec::new());
+        let mut outcomes: Vec<_> = OBSERVERS.into_iter().map(Outcome::new).collect();
         for round in 0..rounds {
             for turn in 0..OBSERVERS.len() {
                 let which = (round + turn) % OBSERVERS.len();
-                let sample = suite::run_observed(workload, OBSERVERS[which], size)?;
-                let cpu = sample.0.iter().find(|(metric, _)| metric.as_str() == "cpu_ns");
-                figures[which].extend(cpu.map(|(_, value)| *value));
+                let sample = suite::run_observed(workload, OBSERVERS[which], *size)?;
+                outcomes[which].samples.push(sample);
             }
         }
-        let [off, ends, told, recorded] = figures.map(median);
-        println!(
-            "| {name} | {off:.0} | {ends:.0} ({:.2}) | {told:.0} ({:.2}) | {recorded:.0} ({:.1}) |",
-            ends / off,
-            told / off,
-            recorded / off
-        );
+        all.push(Results { workload: observed, outcomes });
     }
-    Ok(())
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+    Ok(all)
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::figure::figure;
 use crate::measure::Sample;
-use crate::workloads::{OTHER_REFERENCES, OURS, REFERENCE, Target, Workload};
+use crate::workloads::{OTHER_REFERENCES, REFERENCE, Target, Workload};
 
 /// What one peer measured in all its rounds.
 #[derive(Clone, Debug)]
@@ -62,10 +63,14 @@ pub struct Results {
 /// What a run says about one target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// What was asked, in words.
-    pub target: String,
-    /// What it is divided by what it may be, at the most: up to 1 is held.
-    pub share: f64,
+    /// Of which figure.
+    pub metric: &'static str,
+    /// Whose figure it was divided by.
+    pub to: Option<&'static str>,
+    /// What was reached.
+    pub reached: f64,
+    /// What it may be, at the most.
+    pub most: f64,
 }
 
 impl Results {
@@ -89,13 +94,12 @@ impl Results {
     pub fn verdicts(&self) -> Vec<Verdict> {
         let judge = |target: &Target| {
             let metric = target.metric.unwrap_or(self.workload.metric);
-            let ours = self.outcome(OURS)?.median(metric)?;
-            let (figure, name) = match target.to {
-                Some(peer) => (ours / self.outcome(peer)?.median(metric)?, format!(" of {peer}")),
-                None => (ours, String::new()),
+            let ours = self.outcome(target.ours)?.median(metric)?;
+            let reached = match target.to {
+                Some(peer) => ours / self.outcome(peer)?.median(metric)?,
+                None => ours,
             };
-            let words = format!("{metric} at most {}{name}", target.most);
-            Some(Verdict { target: words, share: figure / target.most })
+            Some(Verdict { metric, to: target.to, reached, most: target.most })
         };
         self.workload.targets.iter().filter_map(judge).collect()
     }
@@ -142,18 +146,20 @@ impl Results {
             .iter()
             .map(|outcome| {
                 let rounds: Vec<_> = outcome.samples.iter().map(|sample| &sample.0).collect();
+                let medians = METRICS.iter().filter_map(|metric| {
+                    Some(((*metric).to_owned(), json!(outcome.median(metric)?)))
+                });
                 json!({
                     "peer": outcome.peer,
                     "ratio": self.ratio(outcome),
-                    "median": outcome.median(self.workload.metric),
                     "spread": outcome.spread(self.workload.metric),
+                    "medians": Value::Object(medians.collect()),
                     "rounds": rounds,
                     "failure": outcome.failure,
                 })
             })
             .collect();
-        let verdicts = self.verdicts();
-        let verdicts: Vec<_> = verdicts.iter().map(|v| json!([v.target, v.share])).collect();
+        let verdicts: Vec<_> = self.verdicts().iter().map(Verdict::json).collect();
         json!({
             "workload": self.workload.name,
             "title": self.workload.title,
@@ -165,18 +171,35 @@ impl Results {
 }
 
 impl Verdict {
-    /// In words: held, or missed by how much.
+    /// Whether it is what was asked.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        self.reached <= self.most
+    }
+
+    /// In words: what was reached, what was asked, and whether that is enough.
     #[must_use]
     pub fn in_words(&self) -> String {
-        let target = &self.target;
-        match self.share {
-            share if share <= 1.0 => format!("held: {target}"),
-            share => format!("MISSED by {:.1} %: {target}", (share - 1.0) * 100.0),
-        }
+        let Verdict { metric, to, reached, most } = self;
+        let of = to.map_or_else(String::new, |peer| format!(" of {peer}"));
+        let met = if self.is_met() { "met" } else { "NOT MET" };
+        format!("{met}: {metric} is {}{of}, at most {most} was asked", figure(Some(*reached)))
+    }
+
+    /// The same for programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({
+            "metric": self.metric,
+            "to": self.to,
+            "reached": self.reached,
+            "most": self.most,
+            "met": self.is_met(),
+        })
     }
 }
 
-/// The last lines: which targets were missed.
+/// The last lines: every target, and which were missed.
 #[must_use]
 pub fn summary(results: &[Results]) -> String {
     let named = |result: &Results| {
@@ -184,37 +207,28 @@ pub fn summary(results: &[Results]) -> String {
         result.verdicts().into_iter().map(move |verdict| (name, verdict))
     };
     let all: Vec<_> = results.iter().flat_map(named).collect();
-    let missed: Vec<_> = all.iter().filter(|(_, verdict)| verdict.share > 1.0).collect();
-    let mut text = format!("targets held: {} of {}\n", all.len() - missed.len(), all.len());
-    for (name, verdict) in missed {
+    let met = all.iter().filter(|(_, verdict)| verdict.is_met()).count();
+    let mut text = format!("targets met: {met} of {}\n", all.len());
+    for (name, verdict) in all {
         text += &format!("  {name:<18} {}\n", verdict.in_words());
     }
     text
 }
 
 /// The columns, in their order.
-const METRICS: &[&str] =
-    &["cpu_ns", "ns", "bytes", "p50_us", "p99_us", "late_p50_us", "late_p99_us", "two_to_one"];
-
-/// Three digits that count, and thousands set apart.
-#[must_use]
-pub fn figure(value: Option<f64>) -> String {
-    let Some(value) = value else { return String::new() };
-    match value.abs() {
-        size if size >= 1000.0 => {
-            let digits = format!("{value:.0}");
-            let (head, tail) = digits.split_at(digits.len() - 3);
-            match head.len() {
-                4.. => format!("{},{},{tail}", &head[..head.len() - 3], &head[head.len() - 3..]),
-                _ => format!("{head},{tail}"),
-            }
-        }
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 1.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
+const METRICS: &[&str] = &[
+    "cpu_ns",
+    "ns",
+    "bytes",
+    "p50_us",
+    "p99_us",
+    "late_p50_us",
+    "late_p99_us",
+    "two_to_one",
+    "s",
+    "own_s",
+    "cpu_s",
+];
 
 #[cfg(test)]
 mod tests {
@@ -235,14 +249,8 @@ mod tests {
         ];
         let results = Results { workload, outcomes };
         assert_eq!(results.ratio(&results.outcomes[1]), Some(0.375));
-        // No bytes were measured and Python took no part: one target of three is judged.
+        // No bytes were measured and Python took no part: one target of four is judged.
         let words: Vec<_> = results.verdicts().iter().map(Verdict::in_words).collect();
-        assert_eq!(words, ["MISSED by 7.1 %: cpu_ns at most 0.35 of tokio"]);
-    }
-
-    #[test]
-    fn figures_keep_three_digits() {
-        let figures = [0.1234, 1.234, 12.34, 123.4, 1234.5, 1_234_567.0].map(|v| figure(Some(v)));
-        assert_eq!(figures, ["0.123", "1.23", "12.3", "123", "1,234", "1,234,567"]);
+        assert_eq!(words, ["NOT MET: cpu_ns is 0.375 of tokio, at most 0.35 was asked"]);
     }
 }

@@ -10,7 +10,6 @@
 
 use std::env;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -19,8 +18,11 @@ use std::time::Duration;
 use crate::child::{Line, figures, on_one_cpu, parse};
 use crate::measure::Sample;
 use crate::observed::VARIABLE;
+use crate::peer::WORKERS;
+use crate::python::{Python, script};
 use crate::report::{Outcome, Results};
-use crate::workloads::{PYTHON, Workload};
+use crate::workloads::growth::Growth;
+use crate::workloads::{PYTHON, UVLOOP, Workload};
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -29,8 +31,8 @@ pub struct Plan {
     pub full: bool,
     /// How many times each peer runs each workload.
     pub rounds: usize,
-    /// Whether Python takes part.
-    pub python: bool,
+    /// Python, if it takes part.
+    pub python: Option<Python>,
 }
 
 /// A child that has not ended by then is stopped, and has failed.
@@ -42,24 +44,36 @@ const PYTHON_ROUNDS: usize = 3;
 /// Runs one workload with everybody.
 #[must_use]
 pub fn run(workload: &'static Workload, plan: &Plan) -> Results {
-    let mut names: Vec<&'static str> = workload.peers.iter().map(|(name, _)| *name).collect();
-    if plan.python && workload.python.is_some() {
-        // A workload without a loop is not asyncio's.
-        if workload.asyncio {
-            names.push(PYTHON);
-        }
-        names.extend(workload.python_pools);
+    let size = workload.sizes[usize::from(plan.full)];
+    run_sized(workload, size, plan)
+}
+
+/// Runs a workload in one of its sizes, with everybody who can.
+#[must_use]
+pub fn run_growth(growth: &'static Growth, size: usize, plan: &Plan) -> Results {
+    let mut plan = plan.clone();
+    if size > growth.python_up_to {
+        plan.python = None;
     }
-    let mut outcomes: Vec<Outcome> = names.iter().map(|name| Outcome::new(name)).collect();
+    run_sized(&growth.workload, size, &plan)
+}
+
+fn run_sized(workload: &'static Workload, size: usize, plan: &Plan) -> Results {
+    let names = workload.peers.iter().map(|(name, _)| *name).chain(in_python(workload, plan));
+    let mut outcomes: Vec<Outcome> = names.map(Outcome::new).collect();
     for round in 0..plan.rounds {
-        for turn in 0..names.len() {
-            let outcome = &mut outcomes[(round + turn) % names.len()];
-            if outcome.failure.is_some()
-                || (is_python(workload, outcome.peer) && round >= PYTHON_ROUNDS)
-            {
+        for turn in 0..outcomes.len() {
+            let which = (round + turn) % outcomes.len();
+            let outcome = &mut outcomes[which];
+            let is_native = workload.peers.iter().any(|(name, _)| *name == outcome.peer);
+            if outcome.failure.is_some() || (!is_native && round >= PYTHON_ROUNDS) {
                 continue;
             }
-            match run_once(workload, outcome.peer, plan) {
+            let sample = match &plan.python {
+                Some(python) if !is_native => run_python(workload, outcome.peer, size, python),
+                _ => run_native(workload, outcome.peer, size),
+            };
+            match sample {
                 Ok(sample) => outcome.samples.push(sample),
                 Err(failure) => outcome.failure = Some(failure),
             }
@@ -68,27 +82,41 @@ pub fn run(workload: &'static Workload, plan: &Plan) -> Results {
     Results { workload, outcomes }
 }
 
-fn is_python(workload: &Workload, peer: &str) -> bool {
-    peer == PYTHON || workload.python_pools.contains(&peer)
+/// Who takes part in Python.
+fn in_python(workload: &'static Workload, plan: &Plan) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    if let (Some(python), Some(_)) = (&plan.python, workload.python) {
+        // A workload without a loop is not asyncio's.
+        if workload.asyncio {
+            names.push(PYTHON);
+            names.extend(python.uvloop.as_ref().map(|_| UVLOOP));
+        }
+        names.extend(workload.python_pools);
+    }
+    names
 }
 
-/// Runs one child to its end.
-fn run_once(workload: &Workload, peer: &str, plan: &Plan) -> Result<Sample, String> {
-    let mut size = workload.sizes[usize::from(plan.full)];
-    let command = if is_python(workload, peer) {
-        size = (size / workload.python.unwrap_or(1)).max(1);
-        let mut command = Command::new("python3");
-        match peer {
-            PYTHON => command.arg(python_script("peers/asyncio_peer.py")),
-            _ => command.arg(python_script("peers/pools_peer.py")).arg(peer),
-        };
-        command.arg(workload.name);
-        command
-    } else {
-        let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);
-        command.args(["child", workload.name, peer]);
-        command
+fn run_native(workload: &Workload, peer: &str, size: usize) -> Result<Sample, String> {
+    let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);
+    command.args(["child", workload.name, peer]);
+    // The crate `blocking` is told so how many threads it may have.
+    command.env("BLOCKING_MAX_THREADS", WORKERS.to_string());
+    complete(command, workload, size)
+}
+
+fn run_python(
+    workload: &Workload,
+    peer: &str,
+    size: usize,
+    python: &Python,
+) -> Result<Sample, String> {
+    let size = (size / workload.python.unwrap_or(1)).max(1);
+    let mut command = Command::new(&python.program);
+    match peer {
+        PYTHON | UVLOOP => command.arg(script("peers/asyncio_peer.py")),
+        _ => command.arg(script("peers/pools_peer.py")),
     };
+    command.args([peer, workload.name]);
     complete(command, workload, size)
 }
 
@@ -120,12 +148,6 @@ fn complete(mut command: Command, workload: &Workload, size: usize) -> Result<Sa
         Ok(_) if !status.success() => Err(format!("it ended with {status}")),
         outcome => outcome,
     }
-}
-
-/// Where a script of this package lies.
-#[must_use]
-pub fn python_script(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// Listens to a child until it has said everything; sends it load, if that is what it wants.
@@ -164,23 +186,4 @@ fn attend(child: &mut Child, workload: &Workload, size: usize) -> Result<Sample,
         Some(times) => sample.with_percentiles("", times),
         None => sample,
     })
-}
-
-/// What Python there is: its version, or why it cannot take part.
-///
-/// # Errors
-/// A sentence: there is none, or it is too old.
-pub fn find_python() -> Result<String, String> {
-    let program = "import sys; print('%d.%d.%d' % sys.version_info[:3]); \
-                   sys.exit(sys.version_info < (3, 11))";
-    match Command::new("python3").args(["-c", program]).output() {
-        Err(_) => Err("there is no python3".to_owned()),
-        Ok(output) => {
-            let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            match output.status.success() {
-                true => Ok(version),
-                false => Err(format!("python3 is version {version}, and 3.11 is needed")),
-            }
-        }
-    }
 }

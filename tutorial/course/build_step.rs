@@ -4,7 +4,7 @@
 //! difference between two steps is computed, so a page cannot show another program than the
 //! one that is tested.
 //!
-//! Tutorial: the course's tools. Before this: `exercises.rs`. After this: `maker.rs`.
+//! Tutorial: the course's tools. Before this: `exercises.rs`. After this: `speed.rs`.
 
 use std::fmt::Write as _;
 

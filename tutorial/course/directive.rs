@@ -21,6 +21,7 @@
 //! | `python NAME` | a program in Python beside ours, with its recorded output |
 //! | `quiz NAME` | the questions of `tutorial/quiz/NAME.toml` |
 //! | `exercises CHAPTER` | the exercises of a chapter |
+//! | `speed WHAT...` | figures of the benchmarks; see `speed.rs` |
 //! | `step N` | step N of the build path: what it adds, what its tests ask |
 //!
 //! # Invariants

@@ -7,8 +7,8 @@
 //! - [`finding`], what a check tells; [`listing`], an item cut out by its name;
 //! - [`program`], a chapter's program run as a reader would; [`python`], those in Python, played again;
 //! - [`label`], what of an output is a promise;
-//! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`build_step`]; [`maker`], who
-//!   makes them;
+//! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`build_step`];
+//!   [`speed`], what was measured; [`maker`], who makes them;
 //! - [`words`], one word per idea; [`links`]; [`guide`], the files and their chapters;
 //! - [`edition`], the book as HTML; [`book`], all pages together; [`timetable`], a course in days;
 //! - [`pack`], the folder for a class.
@@ -23,6 +23,7 @@ pub mod quiz;
 pub mod directive;
 pub mod exercises;
 pub mod build_step;
+pub mod speed;
 pub mod maker;
 pub mod words;
 pub mod links;

@@ -1,6 +1,6 @@
 //! Makes the parts of a page: from the source, from runs, from quizzes.
 //!
-//! Tutorial: the course's tools. Before this: `build_step.rs`. After this: `words.rs`.
+//! Tutorial: the course's tools. Before this: `speed.rs`. After this: `words.rs`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,6 +14,7 @@ use crate::label::{SEEDS, label};
 use crate::listing;
 use crate::program::{Programs, Ran};
 use crate::quiz::Quiz;
+use crate::speed;
 use crate::words::Glossary;
 
 /// How much was made, for the report.
@@ -77,6 +78,7 @@ impl<'a> Maker<'a> {
             ("exercises", [chapter]) => exercises::table(chapter),
             ("step", [number]) => self.step(number),
             ("glossary", []) => self.glossary(),
+            ("speed", words) => self.speed(words),
             (kind, words) => Err(format!(
                 "`{kind}` with {} words is nothing that can be made; see tutorial/course/directive.rs",
                 words.len()
@@ -88,6 +90,18 @@ impl<'a> Maker<'a> {
         let file = file.as_ref();
         std::fs::read_to_string(self.root.join(file))
             .map_err(|error| format!("{} cannot be read: {error}", file.display()))
+    }
+
+    fn speed(&self, words: &[&str]) -> Result<String, String> {
+        let report = serde_json::from_str(&self.read(speed::FIGURES)?);
+        let report = report.map_err(|error| format!("{}: {error}", speed::FIGURES))?;
+        let made = speed::make(&report, words)?;
+        if let ["plot", name] = words
+            && made.starts_with("![")
+        {
+            self.read(format!("tutorial/book/pictures/{name}.svg"))?;
+        }
+        Ok(made)
     }
 
     fn listing(&self, file: &str, items: &[&str]) -> Result<String, String> {

@@ -18,17 +18,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use serde_json::json;
-
-use crate::command::{number, write};
-use crate::report::figure;
-use crate::suite::{find_python, python_script};
+use crate::command::number;
+use crate::measure::Sample;
+use crate::python::{Python, script};
+use crate::report::{Outcome, Results};
+use crate::workloads::{OURS, RAYON_PROGRAM, USUAL, Workload, to};
 
 /// How many threads or processes each program gets.
 const JOBS: &str = "2";
 
-const OURS: &str = "roundelay";
-const RAYON: &str = "rayon + sha2";
+const XARGS: &str = "find, xargs -P2 sha256sum";
+const TWO_POOLS: &str = "Python, two pools";
+
+const MANIFEST: Workload = Workload {
+    name: "manifest",
+    title: "SHA-256 of every file of a tree, two jobs: seconds from start to exit",
+    metric: "s",
+    targets: &[to(RAYON_PROGRAM, 1.2), to(XARGS, 1.0), to(TWO_POOLS, 0.5)],
+    ..USUAL
+};
 
 /// What to compare, on what.
 #[derive(Clone, Debug)]
@@ -37,51 +45,50 @@ pub struct Options {
     rounds: usize,
     files: usize,
     mib: usize,
-    python: bool,
+    python: Option<Python>,
 }
 
 impl Options {
-    /// Reads the arguments.
+    /// What the full form does.
+    #[must_use]
+    pub fn usual(rounds: usize, python: Option<Python>) -> Options {
+        Options {
+            roundelay: script("../../target/release/roundelay"),
+            rounds,
+            files: 2000,
+            mib: 200,
+            python,
+        }
+    }
+
+    /// Reads the arguments that are its own.
     ///
     /// # Errors
     /// A sentence.
-    pub fn parse(arguments: &[&str]) -> Result<Options, String> {
-        let mut options = Options {
-            roundelay: python_script("../../target/release/roundelay"),
-            rounds: 7,
-            files: 2000,
-            mib: 200,
-            python: true,
-        };
+    pub fn parse(&mut self, arguments: &[&str]) -> Result<(), String> {
         let mut rest = arguments.iter();
         while let Some(&argument) = rest.next() {
             let mut value = || rest.next().ok_or(format!("{argument} needs a value"));
             match argument {
-                "--roundelay" => options.roundelay = value()?.into(),
-                "--rounds" => options.rounds = number(value()?)?,
-                "--files" => options.files = number(value()?)?,
-                "--mib" => options.mib = number(value()?)?,
-                "--no-python" => options.python = false,
+                "--roundelay" => self.roundelay = value()?.into(),
+                "--files" => self.files = number(value()?)?,
+                "--mib" => self.mib = number(value()?)?,
                 _ => return Err(format!("what is {argument:?}?")),
             }
         }
-        Ok(options)
+        Ok(())
     }
 }
 
-/// A program that lists a tree, and what it took.
+/// A program that lists a tree.
 struct Program {
     name: &'static str,
     command: Command,
-    /// Seconds, one for each round.
-    times: Vec<f64>,
-    /// What is asked of roundelay: at most so many times what this one takes.
-    most: Option<f64>,
 }
 
 impl Program {
-    fn new(name: &'static str, command: Command, most: Option<f64>) -> Program {
-        Program { name, command, times: Vec::new(), most }
+    fn new(name: &'static str, command: Command) -> Program {
+        Program { name, command }
     }
 
     /// Runs it to its end; what it prints goes to `out`. Seconds.
@@ -97,19 +104,13 @@ impl Program {
             Err(error) => Err(format!("{} does not start: {error}", self.name)),
         }
     }
-
-    fn median(&self) -> f64 {
-        let mut times = self.times.clone();
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    }
 }
 
-/// Makes the tree, compares, prints, writes JSON.
+/// Makes the tree, compares what the programs print, and times them.
 ///
 /// # Errors
 /// A sentence: something does not run, or prints another list than the others.
-pub fn run(options: Options) -> Result<(), String> {
+pub fn run(options: &Options) -> Result<Results, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let root = folder.path().join("tree");
     tree::generate(&root, options.files, options.mib << 20).map_err(|error| error.to_string())?;
@@ -117,7 +118,7 @@ pub fn run(options: Options) -> Result<(), String> {
         "{} files, {} MiB, {JOBS} jobs, {} rounds",
         options.files, options.mib, options.rounds
     );
-    let mut programs = programs(&options, &root)?;
+    let mut programs = programs(options, &root)?;
     let mut expected: Option<(&str, Vec<u8>)> = None;
     for program in &mut programs {
         let out = folder.path().join("list");
@@ -131,15 +132,15 @@ pub fn run(options: Options) -> Result<(), String> {
             None => expected = Some((program.name, list)),
         }
     }
+    let mut outcomes: Vec<_> = programs.iter().map(|program| Outcome::new(program.name)).collect();
     for round in 0..options.rounds {
         for turn in 0..programs.len() {
-            let index = (round + turn) % programs.len();
-            let program = &mut programs[index];
-            let time = program.run(&folder.path().join("list"))?;
-            program.times.push(time);
+            let which = (round + turn) % programs.len();
+            let time = programs[which].run(&folder.path().join("list"))?;
+            outcomes[which].samples.push(Sample::default().with(MANIFEST.metric, time));
         }
     }
-    report(&programs)
+    Ok(Results { workload: &MANIFEST, outcomes })
 }
 
 fn programs(options: &Options, root: &Path) -> Result<Vec<Program>, String> {
@@ -148,7 +149,7 @@ fn programs(options: &Options, root: &Path) -> Result<Vec<Program>, String> {
         for (name, pool) in [(OURS, "threads"), ("roundelay, processes", "processes")] {
             let mut command = Command::new(&options.roundelay);
             command.args(["manifest", "--quiet", "--jobs", JOBS, "--pool", pool]).arg(root);
-            programs.push(Program::new(name, command, None));
+            programs.push(Program::new(name, command));
         }
     } else {
         println!(
@@ -159,18 +160,17 @@ fn programs(options: &Options, root: &Path) -> Result<Vec<Program>, String> {
     let beside = env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(beside.with_file_name("rayon-manifest"));
     command.arg(root).env("RAYON_NUM_THREADS", JOBS);
-    programs.push(Program::new(RAYON, command, Some(1.3)));
+    programs.push(Program::new(RAYON_PROGRAM, command));
     let mut command = Command::new("sh");
     let line = format!("find \"$1\" -type f -print0 | xargs -0 -P{JOBS} -n32 sha256sum");
     command.args(["-c", &line, "sh"]).arg(root);
-    programs.push(Program::new("find, xargs -P2 sha256sum", command, Some(1.0)));
-    match find_python() {
-        _ if !options.python => {}
-        Err(reason) => println!("Python takes no part: {reason}"),
-        Ok(_) => {
-            let mut command = Command::new("python3");
-            command.arg(python_script("manifest/pools.py")).arg(root).arg(JOBS);
-            programs.push(Program::new("Python, two pools", command, Some(0.5)));
+    programs.push(Program::new(XARGS, command));
+    match &options.python {
+        None => println!("Python takes no part"),
+        Some(python) => {
+            let mut command = Command::new(&python.program);
+            command.arg(script("manifest/pools.py")).arg(root).arg(JOBS);
+            programs.push(Program::new(TWO_POOLS, command));
         }
     }
     Ok(programs)
@@ -182,33 +182,4 @@ fn sorted_lines(path: &Path) -> Result<Vec<u8>, String> {
     let mut lines: Vec<&[u8]> = list.split_inclusive(|byte| *byte == b'\n').collect();
     lines.sort_unstable();
     Ok(lines.concat())
-}
-
-/// Prints the table, and writes it.
-fn report(programs: &[Program]) -> Result<(), String> {
-    let median = |name| programs.iter().find(|program| program.name == name).map(Program::median);
-    let (ours, rayon) = (median(OURS), median(RAYON));
-    println!("\n  {:<28} {:>9} {:>9} {:>13}", "", "seconds", "to rayon", "ours to this");
-    let mut rows = Vec::new();
-    for program in programs {
-        let seconds = program.median();
-        let to_rayon = rayon.map(|rayon| seconds / rayon);
-        let ratio = ours.map(|ours| ours / seconds);
-        let [second, third, fourth] = [Some(seconds), to_rayon, ratio].map(figure);
-        print!("  {:<28} {second:>9} {third:>9} {fourth:>13}", program.name);
-        if let (Some(ratio), Some(most)) = (ratio, program.most) {
-            let verdict = if ratio <= most { "held" } else { "MISSED" };
-            print!("   {verdict}: at most {most}");
-        }
-        println!();
-        rows.push(json!({
-            "program": program.name,
-            "seconds": seconds,
-            "rounds": program.times,
-            "roundelay_to_this": ratio,
-            "target": program.most,
-        }));
-    }
-    println!("\nwritten to {}", write("manifest", &json!(rows))?.display());
-    Ok(())
 }

@@ -1,6 +1,6 @@
-"""asyncio: the same workloads, written as one writes them in Python.
+"""asyncio, and the same on uvloop: the same workloads, written as one writes them in Python.
 
-    python3 asyncio_peer.py WORKLOAD SIZE
+    python3 asyncio_peer.py asyncio|uvloop WORKLOAD SIZE
 
 prints figures as `child.rs` does: a name and a number on each line.
 """
@@ -78,15 +78,21 @@ async def spawn_await(size):
 
 
 async def yields(size):
-    dancers = 1000
+    return await dances(1000, size // 1000)
 
+
+async def yields_growing(size):
+    return await dances(size, max(100_000 // size, 10))
+
+
+async def dances(dancers, turns):
     async def dance():
-        for _ in range(size // dancers):
+        for _ in range(turns):
             await asyncio.sleep(0)
 
     meter = Meter()
     await asyncio.gather(*(dance() for _ in range(dancers)))
-    return meter.stop(size)
+    return meter.stop(dancers * turns)
 
 
 async def ping_promise(size):
@@ -127,7 +133,14 @@ async def ping_channel(size):
 
 async def sleep_run_out(size):
     # As dense in time as the others' (`timers.rs`), who do ten times as many.
-    window = max(size * 10e-6, 0.2)
+    return await sleeps(size, max(size * 10e-6, 0.2))
+
+
+async def sleep_growing(size):
+    return await sleeps(size, size * 1e-6)
+
+
+async def sleeps(size, window):
     numbers = random.Random(1)
     before, meter = status("VmRSS:"), Meter()
     await asyncio.gather(*(asyncio.sleep(numbers.random() * window) for _ in range(size)))
@@ -160,6 +173,23 @@ async def timeout_yield(size):
         async with asyncio.timeout(LIMIT):
             await asyncio.sleep(0)
     return meter.stop(size)
+
+
+async def timeout_crowded(size):
+    return await timeout_among(size, size)
+
+
+async def timeout_growing(others):
+    return await timeout_among(others, 10_000)
+
+
+async def timeout_among(others, size):
+    loop = asyncio.get_running_loop()
+    handles = [loop.call_later(100 + n / others, print) for n in range(others)]
+    figures = await timeout_yield(size)
+    for handle in handles:
+        handle.cancel()
+    return figures
 
 
 def sleep_lateness(delays):
@@ -254,6 +284,11 @@ def echo(connections):
     return serve
 
 
+async def echo_growing(connections):
+    # As many messages as `messages_for` of `load.rs` says.
+    return await echo(connections)(max(10_000 // connections, 4) * connections)
+
+
 async def thread_trip(size):
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(WORKERS))
@@ -304,6 +339,7 @@ WORKLOADS = {
     "sleep-cancel": sleep_cancel,
     "timeout-ready": timeout_ready,
     "timeout-yield": timeout_yield,
+    "timeout-crowded": timeout_crowded,
     "sleep-lateness": sleep_lateness(lambda numbers: numbers.randint(1, 4) / 1000),
     "sleep-lateness-odd": sleep_lateness(lambda numbers: 0.001 + 0.004 * numbers.random()),
     "call-soon": call_soon,
@@ -311,14 +347,29 @@ WORKLOADS = {
     "echo-1": echo(1),
     "echo-64": echo(64),
     "echo-1000": echo(1000),
+    "echo-16k": echo(64),
     "thread-trip": thread_trip,
     "thread-trip-1cpu": thread_trip,
     "thread-bulk": thread_bulk,
     "process-trip": process_trip,
     "process-trip-1cpu": process_trip,
+    "grow-spawn": spawn_join,
+    "grow-yield": yields_growing,
+    "grow-sleep": sleep_growing,
+    "grow-cancel": sleep_cancel,
+    "grow-timeout": timeout_growing,
+    "grow-call": call_soon,
+    "grow-echo": echo_growing,
 }
 
 if __name__ == "__main__":
-    _, workload, size = sys.argv
-    for name, figure in asyncio.run(WORKLOADS[workload](int(size))).items():
+    _, peer, workload, size = sys.argv
+    new_loop = None
+    if peer == "uvloop":
+        import uvloop
+
+        new_loop = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        figures = runner.run(WORKLOADS[workload](int(size)))
+    for name, figure in figures.items():
         print(name, figure)

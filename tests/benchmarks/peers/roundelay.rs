@@ -16,13 +16,14 @@ use roundelay::{
 };
 
 use crate::observed::VARIABLE;
-use crate::peer::{Peer, Server, WORKERS};
+use crate::peer::{Host, HttpServer, Peer, Primitives, Server, WORKERS};
+use crate::peers::echo_from_the_stack;
 
 /// The adapter of roundelay.
 #[derive(Debug)]
 pub struct Roundelay;
 
-impl Server for Roundelay {
+impl Host for Roundelay {
     fn run<T>(main: impl Future<Output = T>) -> T {
         let builder = Runner::builder().threads(WORKERS);
         let builder = match std::env::var(VARIABLE).as_deref() {
@@ -43,7 +44,9 @@ impl Server for Roundelay {
     {
         roundelay::spawn(future)
     }
+}
 
+impl Server for Roundelay {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
@@ -59,20 +62,23 @@ impl Server for Roundelay {
         Ok(stream)
     }
 
-    fn read<'a>(
-        stream: &'a mut TcpStream,
-        buffer: &'a mut [u8],
-    ) -> impl Future<Output = io::Result<usize>> {
-        stream.read(buffer)
+    async fn echo<const BUFFER: usize>(mut stream: TcpStream) -> io::Result<()> {
+        let mut buffer = [0; BUFFER];
+        loop {
+            let count = stream.read(&mut buffer).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            stream.write_all(&buffer[..count]).await?;
+        }
     }
 
-    fn write_all<'a>(
-        stream: &'a mut TcpStream,
-        bytes: &'a [u8],
-    ) -> impl Future<Output = io::Result<()>> {
-        stream.write_all(bytes)
+    async fn echo_without_buffer(stream: TcpStream) -> io::Result<()> {
+        echo_from_the_stack(stream).await
     }
+}
 
+impl HttpServer for Roundelay {
     type HttpStream = HyperIo<TcpStream>;
 
     fn http_stream(stream: TcpStream) -> HyperIo<TcpStream> {
@@ -106,7 +112,9 @@ impl Peer for Roundelay {
         let current = current_loop().expect("called while the loop runs");
         drop(current.call_soon(callback).expect("the loop is open"));
     }
+}
 
+impl Primitives for Roundelay {
     type Promise<T: 'static> = Promise<T>;
 
     fn promise<T: 'static>() -> (Promise<T>, impl Future<Output = Result<T, impl Debug>> + 'static)

@@ -1,6 +1,7 @@
 //! smol: its executor for futures that stay on their thread, and async-io's sockets.
 //!
-//! It takes part where sockets are served.
+//! It has no one-shots and no channels of its own (its `channel` is the crate async-channel, which
+//! has a workload for itself).
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -17,10 +18,11 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use hyper::rt::{Sleep, Timer};
 use hyper::server::conn::http1;
 use roundelay::HyperIo;
-use smol::LocalExecutor;
 use smol::net::{TcpListener, TcpStream};
+use smol::{LocalExecutor, Task};
 
-use crate::peer::Server;
+use crate::peer::{Host, HttpServer, Peer, Server};
+use crate::peers::echo_from_the_stack;
 
 /// The adapter of smol.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ thread_local! {
     static EXECUTOR: RefCell<Option<Rc<LocalExecutor<'static>>>> = const { RefCell::new(None) };
 }
 
-impl Server for Smol {
+impl Host for Smol {
     fn run<T>(main: impl Future<Output = T>) -> T {
         let executor = Rc::new(LocalExecutor::new());
         EXECUTOR.set(Some(Rc::clone(&executor)));
@@ -44,13 +46,41 @@ impl Server for Smol {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let spawn = |executor: &Option<Rc<LocalExecutor<'static>>>| {
-            executor.as_ref().expect("called while it runs").spawn(future)
-        };
-        let task = EXECUTOR.with_borrow(spawn);
+        let task = spawn(future);
         async { Ok::<_, Infallible>(task.await) }
     }
+}
 
+fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> Task<T> {
+    EXECUTOR.with_borrow(|executor| executor.as_ref().expect("called while it runs").spawn(future))
+}
+
+impl Peer for Smol {
+    fn yield_now() -> impl Future<Output = ()> {
+        smol::future::yield_now()
+    }
+
+    async fn sleep(delay: Duration) {
+        smol::Timer::after(delay).await;
+    }
+
+    /// smol has no time limit of its own: this is how its documentation writes one.
+    fn timeout<F: Future>(
+        limit: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, impl Debug>> {
+        smol::future::or(async { Ok(future.await) }, async move {
+            smol::Timer::after(limit).await;
+            Err(io::ErrorKind::TimedOut)
+        })
+    }
+
+    fn call_soon(callback: impl FnOnce() + 'static) {
+        spawn(async move { callback() }).detach();
+    }
+}
+
+impl Server for Smol {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
@@ -66,20 +96,23 @@ impl Server for Smol {
         Ok(stream)
     }
 
-    fn read<'a>(
-        stream: &'a mut TcpStream,
-        buffer: &'a mut [u8],
-    ) -> impl Future<Output = io::Result<usize>> {
-        stream.read(buffer)
+    async fn echo<const BUFFER: usize>(mut stream: TcpStream) -> io::Result<()> {
+        let mut buffer = [0; BUFFER];
+        loop {
+            let count = stream.read(&mut buffer).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            stream.write_all(&buffer[..count]).await?;
+        }
     }
 
-    fn write_all<'a>(
-        stream: &'a mut TcpStream,
-        bytes: &'a [u8],
-    ) -> impl Future<Output = io::Result<()>> {
-        stream.write_all(bytes)
+    async fn echo_without_buffer(stream: TcpStream) -> io::Result<()> {
+        echo_from_the_stack(stream).await
     }
+}
 
+impl HttpServer for Smol {
     type HttpStream = HyperIo<TcpStream>;
 
     fn http_stream(stream: TcpStream) -> HyperIo<TcpStream> {

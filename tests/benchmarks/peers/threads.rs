@@ -1,6 +1,7 @@
-//! Thread pools: tokio's and roundelay's own; rayon, the crate `threadpool`, and threads on a
+//! Thread pools: tokio's, smol's and roundelay's own; rayon, the crate `threadpool`, and threads on a
 //! channel, which know no tasks and answer through a one-shot.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::mpsc;
@@ -12,6 +13,7 @@ use tokio::task;
 
 use crate::peer::WORKERS;
 use crate::peers::roundelay::Roundelay;
+use crate::peers::smol::Smol;
 use crate::peers::tokio::Tokio;
 use crate::pool_peer::{AwaitedThreads, BlockingThreads};
 
@@ -74,6 +76,26 @@ impl AwaitedThreads for Rayon {
         let (answer, answered) = oneshot::channel();
         pool.spawn(move || drop(answer.send(work())));
         answered
+    }
+}
+
+/// The crate `blocking`, smol's: jobs are futures of its own. How many threads it may start is said
+/// by a variable (`suite.rs` sets it).
+#[derive(Debug)]
+pub struct Blocking;
+
+impl AwaitedThreads for Blocking {
+    type Host = Smol;
+    type Pool = ();
+
+    fn pool() {}
+
+    fn submit<T: Send + 'static>(
+        _: &(),
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, impl Debug>> + 'static {
+        let job = smol::unblock(work);
+        async { Ok::<_, Infallible>(job.await) }
     }
 }
 

@@ -14,13 +14,13 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task;
 
-use crate::peer::{Peer, Server, WORKERS};
+use crate::peer::{Host, HttpServer, PAGE, Peer, Primitives, Server, WORKERS};
 
 /// The adapter of tokio.
 #[derive(Debug)]
 pub struct Tokio;
 
-impl Server for Tokio {
+impl Host for Tokio {
     fn run<T>(main: impl Future<Output = T>) -> T {
         let mut builder = Builder::new_current_thread();
         builder.enable_all().max_blocking_threads(WORKERS);
@@ -34,7 +34,9 @@ impl Server for Tokio {
     {
         task::spawn_local(future)
     }
+}
 
+impl Server for Tokio {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
@@ -51,20 +53,35 @@ impl Server for Tokio {
         Ok(stream)
     }
 
-    fn read<'a>(
-        stream: &'a mut TcpStream,
-        buffer: &'a mut [u8],
-    ) -> impl Future<Output = io::Result<usize>> {
-        stream.read(buffer)
+    async fn echo<const BUFFER: usize>(mut stream: TcpStream) -> io::Result<()> {
+        let mut buffer = [0; BUFFER];
+        loop {
+            let count = stream.read(&mut buffer).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            stream.write_all(&buffer[..count]).await?;
+        }
     }
 
-    fn write_all<'a>(
-        stream: &'a mut TcpStream,
-        bytes: &'a [u8],
-    ) -> impl Future<Output = io::Result<()>> {
-        stream.write_all(bytes)
+    async fn echo_without_buffer(mut stream: TcpStream) -> io::Result<()> {
+        loop {
+            stream.readable().await?;
+            let read = || {
+                let mut buffer = [0; PAGE];
+                stream.try_read(&mut buffer).map(|count| buffer[..count].to_vec())
+            };
+            match read() {
+                Ok(bytes) if bytes.is_empty() => return Ok(()),
+                Ok(bytes) => stream.write_all(&bytes).await?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
+}
 
+impl HttpServer for Tokio {
     type HttpStream = TokioIo<TcpStream>;
 
     fn http_stream(stream: TcpStream) -> TokioIo<TcpStream> {
@@ -97,7 +114,9 @@ impl Peer for Tokio {
     fn call_soon(callback: impl FnOnce() + 'static) {
         drop(task::spawn_local(async move { callback() }));
     }
+}
 
+impl Primitives for Tokio {
     type Promise<T: 'static> = oneshot::Sender<T>;
 
     fn promise<T: 'static>()

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::rc::Rc;
 
-use crate::measure::{Memory, Meter, Sample};
+use crate::measure::{Memory, Meter, Sample, passes};
 use crate::peer::{Peer, run_in_task};
 
 thread_local! {
@@ -24,6 +24,15 @@ fn count() {
 ///
 /// Done twice: the first pass shows the memory, the second the time.
 pub fn call_soon<P: Peer>(size: usize) -> Sample {
+    call_soon_so_often::<P>(size, 1)
+}
+
+/// The same, the second pass so often that few callbacks can be measured, too.
+pub fn call_soon_growing<P: Peer>(size: usize) -> Sample {
+    call_soon_so_often::<P>(size, passes(size))
+}
+
+fn call_soon_so_often<P: Peer>(size: usize, passes: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let pass = async || {
             CALLED.set(0);
@@ -38,8 +47,10 @@ pub fn call_soon<P: Peer>(size: usize) -> Sample {
         pass().await;
         let bytes = memory.peak_per(size);
         let meter = Meter::start();
-        pass().await;
-        meter.stop(size).with("bytes", bytes)
+        for _ in 0..passes {
+            pass().await;
+        }
+        meter.stop(size * passes).with("bytes", bytes)
     })
 }
 
@@ -90,6 +101,8 @@ fn twice(size: usize, mut callback: impl FnMut() -> Box<dyn FnOnce()>) -> Sample
     pass();
     let bytes = memory.peak_per(size);
     let meter = Meter::start();
-    pass();
-    meter.stop(size).with("bytes", bytes)
+    for _ in 0..passes(size) {
+        pass();
+    }
+    meter.stop(size * passes(size)).with("bytes", bytes)
 }

@@ -10,14 +10,14 @@ use hyper::service::service_fn;
 
 use crate::child::announce_port;
 use crate::measure::{Memory, Meter, Sample};
-use crate::peer::{Server, run_in_task};
+use crate::peer::{HttpServer, run_in_task};
 
 /// What every request is answered with.
 pub const BODY: &str = "hello, world\n";
 
 /// Accepts `CONNECTIONS`, and answers on each until it is closed. `size` is how many requests
 /// the load will send.
-pub fn serve<P: Server, const CONNECTIONS: usize>(size: usize) -> Sample {
+pub fn serve<P: HttpServer, const CONNECTIONS: usize>(size: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let (listener, port) = P::listen().expect("a free port");
         announce_port(port);
@@ -35,7 +35,7 @@ pub fn serve<P: Server, const CONNECTIONS: usize>(size: usize) -> Sample {
 }
 
 /// Accepts `size` connections, each of which asks once and stays. How much memory do they take?
-pub fn idle<P: Server>(size: usize) -> Sample {
+pub fn idle<P: HttpServer>(size: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let (listener, port) = P::listen().expect("a free port");
         let (memory, meter) = (Memory::start(), Meter::start());
@@ -54,7 +54,7 @@ pub fn idle<P: Server>(size: usize) -> Sample {
     })
 }
 
-fn answer<P: Server>(stream: P::Stream) -> impl Future<Output = hyper::Result<()>> {
+fn answer<P: HttpServer>(stream: P::Stream) -> impl Future<Output = hyper::Result<()>> {
     let hello = service_fn(async |_| {
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(BODY.as_bytes()))))
     });

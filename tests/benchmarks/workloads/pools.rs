@@ -5,13 +5,14 @@
 
 use crate::peers::processes::{Pipes, Procspawn};
 use crate::peers::roundelay::Roundelay;
-use crate::peers::threads::{Channel, Rayon, Threadpool};
+use crate::peers::threads::{Blocking, Channel, Rayon, Threadpool};
 use crate::peers::tokio::Tokio;
 use crate::workloads::{BY_HAND, OURS, PROCSPAWN, PYTHON, REFERENCE, Run, Target, USUAL};
-use crate::workloads::{Workload, processes, thread_jobs, to};
+use crate::workloads::{UVLOOP, Workload, processes, thread_jobs, to};
 
 const RAYON: &str = "rayon";
 const THREADPOOL: &str = "threadpool";
+const BLOCKING: &str = "blocking";
 
 /// Ours, waited for by a thread that blocks instead of awaited in a task.
 const OURS_AWAITED: &str = "roundelay await";
@@ -23,6 +24,24 @@ const MULTIPROCESSING: &str = "multiprocessing.Pool";
 /// Better than procspawn, and twice as fast as Python's executor.
 const LEAD: &[Target] = &[to(PROCSPAWN, 1.0), to(PROCESS_EXECUTOR, 0.5)];
 
+/// So much of tokio's, and better than everybody else.
+const AWAITED_TRIP: &[Target] = &[
+    to(REFERENCE, 0.6),
+    to(RAYON, 1.0),
+    to(THREADPOOL, 1.0),
+    to(BLOCKING, 1.0),
+    to(PYTHON, 0.5),
+    to(UVLOOP, 0.5),
+];
+const AWAITED_BULK: &[Target] = &[
+    to(REFERENCE, 0.35),
+    to(RAYON, 1.0),
+    to(THREADPOOL, 1.0),
+    to(BLOCKING, 1.0),
+    to(PYTHON, 0.5),
+    to(UVLOOP, 0.5),
+];
+
 /// Everybody whose jobs can be awaited.
 macro_rules! awaited {
     ($($name:ident)::+) => {
@@ -31,6 +50,7 @@ macro_rules! awaited {
             (OURS, $($name)::+::<Roundelay>),
             (RAYON, $($name)::+::<Rayon>),
             (THREADPOOL, $($name)::+::<Threadpool>),
+            (BLOCKING, $($name)::+::<Blocking>),
         ]
     };
 }
@@ -79,7 +99,7 @@ pub const POOLS: &[Workload] = &[
         name: "thread-trip",
         title: "one thread job awaited",
         metric: "p50_us",
-        targets: &[to(REFERENCE, 0.6), to(RAYON, 1.0), to(THREADPOOL, 1.0), to(PYTHON, 0.5)],
+        targets: AWAITED_TRIP,
         sizes: [10_000, 100_000],
         python: Some(10),
         peers: awaited!(thread_jobs::trip),
@@ -89,7 +109,7 @@ pub const POOLS: &[Workload] = &[
         name: "thread-trip-1cpu",
         title: "one thread job awaited, all threads on one CPU",
         metric: "p50_us",
-        targets: &[to(REFERENCE, 0.6), to(RAYON, 1.0), to(THREADPOOL, 1.0), to(PYTHON, 0.5)],
+        targets: AWAITED_TRIP,
         sizes: [20_000, 100_000],
         python: Some(10),
         one_cpu: true,
@@ -100,7 +120,7 @@ pub const POOLS: &[Workload] = &[
         name: "thread-bulk",
         title: "100,000 tiny thread jobs: all submitted, then all awaited",
         metric: "ns",
-        targets: &[to(REFERENCE, 0.35), to(RAYON, 1.0), to(THREADPOOL, 1.0), to(PYTHON, 0.5)],
+        targets: AWAITED_BULK,
         sizes: [100_000, 1_000_000],
         python: Some(50),
         peers: awaited!(thread_jobs::bulk),
@@ -135,7 +155,7 @@ pub const POOLS: &[Workload] = &[
         name: "thread-wait-bulk",
         title: "100,000 tiny thread jobs: all submitted, then all waited for, no loop",
         metric: "ns",
-        targets: &[to(RAYON, 1.0), to(THREADPOOL, 1.0), to(THREAD_EXECUTOR, 0.5)],
+        targets: &[to(BY_HAND, 1.0), to(RAYON, 1.0), to(THREADPOOL, 1.0), to(THREAD_EXECUTOR, 0.5)],
         sizes: [100_000, 1_000_000],
         python: Some(20),
         asyncio: false,

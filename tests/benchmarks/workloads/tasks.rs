@@ -6,14 +6,23 @@ use std::hint::black_box;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::measure::{Memory, Meter, Sample};
-use crate::peer::{Peer, run_in_task};
+use crate::measure::{Memory, Meter, Sample, passes};
+use crate::peer::{Host, Peer, run_in_task};
 
 /// Spawns `size` tasks, then awaits them all.
 ///
 /// Done twice: the first pass shows the memory, the second the time.
-pub fn spawn_join<P: Peer>(size: usize) -> Sample {
-    async fn pass<P: Peer>(size: usize) {
+pub fn spawn_join<P: Host>(size: usize) -> Sample {
+    spawn_join_so_often::<P>(size, 1)
+}
+
+/// The same, the second pass so often that few tasks can be measured, too.
+pub fn spawn_join_growing<P: Host>(size: usize) -> Sample {
+    spawn_join_so_often::<P>(size, passes(size))
+}
+
+fn spawn_join_so_often<P: Host>(size: usize, passes: usize) -> Sample {
+    async fn pass<P: Host>(size: usize) {
         let tasks: Vec<_> = (0..size).map(|n| P::spawn(async move { black_box(n) })).collect();
         for task in tasks {
             black_box(task.await.expect("it does not panic"));
@@ -24,8 +33,10 @@ pub fn spawn_join<P: Peer>(size: usize) -> Sample {
         pass::<P>(size).await;
         let bytes = memory.peak_per(size);
         let meter = Meter::start();
-        pass::<P>(size).await;
-        meter.stop(size).with("bytes", bytes)
+        for _ in 0..passes {
+            pass::<P>(size).await;
+        }
+        meter.stop(size * passes).with("bytes", bytes)
     })
 }
 
@@ -43,12 +54,14 @@ pub fn spawn_join_by_hand(size: usize) -> Sample {
     pass(size);
     let bytes = memory.peak_per(size);
     let meter = Meter::start();
-    pass(size);
-    meter.stop(size).with("bytes", bytes)
+    for _ in 0..passes(size) {
+        pass(size);
+    }
+    meter.stop(size * passes(size)).with("bytes", bytes)
 }
 
 /// Spawns a task and awaits it, `size` times.
-pub fn spawn_await<P: Peer>(size: usize) -> Sample {
+pub fn spawn_await<P: Host>(size: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let meter = Meter::start();
         for n in 0..size {
@@ -75,18 +88,27 @@ const DANCERS: usize = 1000;
 
 /// 1,000 tasks give way to each other, `size` times in all.
 pub fn yields<P: Peer>(size: usize) -> Sample {
+    dance::<P>(DANCERS, size / DANCERS)
+}
+
+/// So many tasks give way to each other, ten times each at the least.
+pub fn yields_growing<P: Peer>(dancers: usize) -> Sample {
+    dance::<P>(dancers, passes(dancers).max(10))
+}
+
+fn dance<P: Peer>(dancers: usize, turns: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let meter = Meter::start();
         let dance = || async move {
-            for _ in 0..size / DANCERS {
+            for _ in 0..turns {
                 P::yield_now().await;
             }
         };
-        let tasks: Vec<_> = (0..DANCERS).map(|_| P::spawn(dance())).collect();
+        let tasks: Vec<_> = (0..dancers).map(|_| P::spawn(dance())).collect();
         for task in tasks {
             task.await.expect("it does not panic");
         }
-        meter.stop(size)
+        meter.stop(dancers * turns)
     })
 }
 

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::measure::{Meter, Sample};
-use crate::peer::{Peer, run_in_task};
+use crate::peer::{Host, run_in_task};
 
 /// What one thread leaves for a task, the same for every peer: the moment of leaving it.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Letter {
 const PAUSE: Duration = Duration::from_micros(50);
 
 /// One wake-up of a sleeping loop: from `wake()` to the task's step.
-pub fn wake_one<P: Peer>(size: usize) -> Sample {
+pub fn wake_one<P: Host>(size: usize) -> Sample {
     let letter = Arc::new(Letter::default());
     let (ask, asked) = mpsc::channel();
     let theirs = Arc::clone(&letter);
@@ -101,7 +101,7 @@ pub fn wake_one_by_hand(size: usize) -> Sample {
 const BURST: usize = 1000;
 
 /// A thread wakes 1,000 tasks in a row; when all have taken their step, again.
-pub fn wake_bursts<P: Peer>(size: usize) -> Sample {
+pub fn wake_bursts<P: Host>(size: usize) -> Sample {
     let letters: Vec<_> = (0..BURST).map(|_| Arc::new(Letter::default())).collect();
     let (ask, asked) = mpsc::channel();
     let theirs = letters.clone();

@@ -5,9 +5,11 @@ use std::collections::BinaryHeap;
 use std::future::{Future, ready};
 use std::hint::black_box;
 use std::pin::Pin;
+use std::task::{Context, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::measure::{Memory, Meter, Numbers, Sample};
+use crate::measure::{Memory, Meter, Numbers, Sample, passes};
 use crate::peer::{Peer, run_in_task};
 use crate::workloads::tasks::{YieldOnce, poll_once};
 
@@ -30,13 +32,24 @@ async fn pending_sleeps<P: Peer>(size: usize) -> Waits {
 ///
 /// Done twice: the first pass shows the memory, the second the time.
 pub fn set_and_cancel<P: Peer>(size: usize) -> Sample {
+    set_and_cancel_so_often::<P>(size, 1)
+}
+
+/// The same, the second pass so often that few timers can be measured, too.
+pub fn set_and_cancel_growing<P: Peer>(size: usize) -> Sample {
+    set_and_cancel_so_often::<P>(size, passes(size))
+}
+
+fn set_and_cancel_so_often<P: Peer>(size: usize, passes: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let memory = Memory::start();
         drop(pending_sleeps::<P>(size).await);
         let bytes = memory.peak_per(size);
         let meter = Meter::start();
-        drop(black_box(pending_sleeps::<P>(size).await));
-        meter.stop(size).with("bytes", bytes)
+        for _ in 0..passes {
+            drop(black_box(pending_sleeps::<P>(size).await));
+        }
+        meter.stop(size * passes).with("bytes", bytes)
     })
 }
 
@@ -57,25 +70,57 @@ pub fn set_and_cancel_by_hand(size: usize) -> Sample {
     pass(size);
     let bytes = memory.peak_per(size);
     let meter = Meter::start();
-    pass(size);
-    meter.stop(size).with("bytes", bytes)
+    for _ in 0..passes(size) {
+        pass(size);
+    }
+    meter.stop(size * passes(size)).with("bytes", bytes)
 }
 
 /// `size` tasks that sleep for some time within a window each: 1 second for a million, and
 /// at least 200 milliseconds.
 pub fn run_out<P: Peer>(size: usize) -> Sample {
-    let window = (size as u64).max(200_000);
+    run_out_so_often::<P>(size, (size as u64).max(200_000), 1)
+}
+
+/// The same with one deadline in each microsecond, however few there are.
+pub fn run_out_growing<P: Peer>(size: usize) -> Sample {
+    run_out_so_often::<P>(size, size as u64, passes(size))
+}
+
+fn run_out_so_often<P: Peer>(size: usize, window: u64, passes: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let mut numbers = Numbers::default();
         let memory = Memory::start();
         let meter = Meter::start();
-        let sleep = |_| P::spawn(P::sleep(Duration::from_micros(numbers.below(window))));
-        let tasks: Vec<_> = (0..size).map(sleep).collect();
-        for task in tasks {
-            task.await.expect("it does not panic");
+        for _ in 0..passes {
+            let sleep = |_| P::spawn(P::sleep(Duration::from_micros(numbers.below(window))));
+            let tasks: Vec<_> = (0..size).map(sleep).collect();
+            for task in tasks {
+                task.await.expect("it does not panic");
+            }
         }
-        meter.stop(size).with("bytes", memory.peak_per(size))
+        meter.stop(size * passes).with("bytes", memory.peak_per(size))
     })
+}
+
+/// The limit: a binary heap of deadlines, and a thread that sleeps until the next.
+pub fn run_out_by_hand(size: usize) -> Sample {
+    let window = (size as u64).max(200_000);
+    let mut numbers = Numbers::default();
+    let memory = Memory::start();
+    let meter = Meter::start();
+    let mut heap = BinaryHeap::new();
+    for n in 0..size {
+        heap.push(Reverse((Instant::now() + Duration::from_micros(numbers.below(window)), n)));
+    }
+    while let Some(Reverse((deadline, n))) = heap.pop() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            thread::sleep(left);
+        }
+        black_box(n);
+    }
+    meter.stop(size).with("bytes", memory.peak_per(size))
 }
 
 /// A time limit around a future that is ready.
@@ -90,15 +135,51 @@ pub fn timeout_ready<P: Peer>(size: usize) -> Sample {
     })
 }
 
+/// The limit: read the clock, poll the future.
+pub fn timeout_ready_by_hand(size: usize) -> Sample {
+    let mut cx = Context::from_waker(Waker::noop());
+    let meter = Meter::start();
+    for n in 0..size {
+        let deadline = black_box(Instant::now() + LIMIT);
+        let mut inner = ready(black_box(n));
+        assert!(black_box(Pin::new(&mut inner).poll(&mut cx)).is_ready());
+        black_box(deadline);
+    }
+    meter.stop(size)
+}
+
 /// A time limit around a future that gives way once.
 pub fn timeout_yield<P: Peer>(size: usize) -> Sample {
     run_in_task::<P, _>(limits_around_yields::<P>(size))
 }
 
-/// The same, while a million other timers wait.
+/// The limit: read the clock, poll the future twice.
+pub fn timeout_yield_by_hand(size: usize) -> Sample {
+    let mut cx = Context::from_waker(Waker::noop());
+    let meter = Meter::start();
+    for _ in 0..size {
+        let deadline = black_box(Instant::now() + LIMIT);
+        let mut inner = black_box(YieldOnce::default());
+        assert!(black_box(Pin::new(&mut inner).poll(&mut cx)).is_pending());
+        assert!(black_box(Pin::new(&mut inner).poll(&mut cx)).is_ready());
+        black_box(deadline);
+    }
+    meter.stop(size)
+}
+
+/// [`timeout_yield`], while a million other timers wait.
 pub fn timeout_crowded<P: Peer>(size: usize) -> Sample {
+    timeout_among::<P>(1_000_000, size)
+}
+
+/// 300,000 of them, while so many other timers wait.
+pub fn timeout_growing<P: Peer>(others: usize) -> Sample {
+    timeout_among::<P>(others, 300_000)
+}
+
+fn timeout_among<P: Peer>(others: usize, size: usize) -> Sample {
     run_in_task::<P, _>(async move {
-        let others = pending_sleeps::<P>(1_000_000).await;
+        let others = pending_sleeps::<P>(others).await;
         let sample = limits_around_yields::<P>(size).await;
         drop(others);
         sample
@@ -147,7 +228,7 @@ pub fn lateness_by_hand(size: usize) -> Sample {
     for _ in 0..size {
         let delay = ODD(&mut numbers);
         let start = Instant::now();
-        std::thread::sleep(delay);
+        thread::sleep(delay);
         late.push(start.elapsed() - delay);
     }
     meter.stop(size).with_percentiles("late_", late)

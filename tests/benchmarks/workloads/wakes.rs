@@ -3,11 +3,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::measure::{Meter, Sample};
-use crate::peer::{Peer, run_in_task};
+use crate::peer::{Host, Primitives, run_in_task};
 
 /// The least that two tasks can meet at, the same for every peer.
 #[derive(Default)]
@@ -37,7 +38,7 @@ impl Slot {
 }
 
 /// Through two slots with a waker in each.
-pub fn through_slots<P: Peer>(size: usize) -> Sample {
+pub fn through_slots<P: Host>(size: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let (there, back) = (Rc::new(Slot::default()), Rc::new(Slot::default()));
         let (ball, answer) = (Rc::clone(&there), Rc::clone(&back));
@@ -57,11 +58,35 @@ pub fn through_slots<P: Peer>(size: usize) -> Sample {
     })
 }
 
+/// The limit: both are polled in turn, whether or not anybody woke them.
+pub fn through_slots_by_hand(size: usize) -> Sample {
+    let (there, back) = (Rc::new(Slot::default()), Rc::new(Slot::default()));
+    let (ball, answer) = (Rc::clone(&there), Rc::clone(&back));
+    let mut one: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+        for _ in 0..size {
+            there.fill();
+            back.emptied().await;
+        }
+    });
+    let mut other: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+        for _ in 0..size {
+            ball.emptied().await;
+            answer.fill();
+        }
+    });
+    let mut cx = Context::from_waker(Waker::noop());
+    let meter = Meter::start();
+    while one.as_mut().poll(&mut cx).is_pending() {
+        let _ = other.as_mut().poll(&mut cx);
+    }
+    meter.stop(size)
+}
+
 /// What is thrown through a one-shot: the one-shot for the answer.
-struct Ball<P: Peer>(P::Promise<Ball<P>>);
+struct Ball<P: Primitives>(P::Promise<Ball<P>>);
 
 /// Through the peer's own one-shots, a new one for each throw.
-pub fn through_promises<P: Peer>(size: usize) -> Sample {
+pub fn through_promises<P: Primitives>(size: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let meter = Meter::start();
         let (first, mut ball) = P::promise::<Ball<P>>();
@@ -85,7 +110,7 @@ pub fn through_promises<P: Peer>(size: usize) -> Sample {
 }
 
 /// Through the peer's own channels, with room for one.
-pub fn through_channels<P: Peer>(size: usize) -> Sample {
+pub fn through_channels<P: Primitives>(size: usize) -> Sample {
     run_in_task::<P, _>(async move {
         let (there, mut ball) = P::channel(1);
         let (answer, mut back) = P::channel(1);
@@ -99,6 +124,27 @@ pub fn through_channels<P: Peer>(size: usize) -> Sample {
         for n in 0..size {
             P::send(&there, n).await;
             assert_eq!(P::receive(&mut back).await, n);
+        }
+        other.await.expect("it does not panic");
+        meter.stop(size)
+    })
+}
+
+/// Through the crate async-channel, the same for every peer, with room for one.
+pub fn through_async_channels<P: Host>(size: usize) -> Sample {
+    run_in_task::<P, _>(async move {
+        let (there, ball) = async_channel::bounded(1);
+        let (answer, back) = async_channel::bounded(1);
+        let meter = Meter::start();
+        let other = P::spawn(async move {
+            for _ in 0..size {
+                let n: usize = ball.recv().await.expect("the other one throws");
+                answer.send(n).await.expect("the other one catches");
+            }
+        });
+        for n in 0..size {
+            there.send(n).await.expect("the other one catches");
+            assert_eq!(back.recv().await, Ok(n));
         }
         other.await.expect("it does not panic");
         meter.stop(size)
