@@ -94,7 +94,6 @@ pub(crate) struct Slot {
     /// Who waits for its end.
     pub(crate) joiner: Option<Waiter>,
     pub(crate) waker: Option<Box<LentWaker>>,
-    /// Boxed, because few tasks have any.
     pub(crate) extras: Option<Box<Extras>>,
     /// What it came to wait for in its last step, and when; over once it is scheduled.
     pub(crate) wait: Wait,

@@ -132,7 +132,7 @@ pub trait Target {
 
     /// How many [`LoopProxy`](crate::LoopProxy)s the target keeps that nobody else can use.
     ///
-    /// For the deadlock check (`nobody_has_a_door` in `turn.rs`). A `LoopProxy` is a door
+    /// For the deadlock check (`nobody_has_a_door` in `waiting.rs`). A `LoopProxy` is a door
     /// through which others call the loop; doors that only the target holds will never be
     /// used. Too small a number is harmless: the loop then sleeps. Too large a number may
     /// report a deadlock that is none.

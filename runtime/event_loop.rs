@@ -57,7 +57,7 @@ pub struct EventLoop {
     pub(crate) released: Cell<Vec<Callback>>,
     pub(crate) messages: Cell<Vec<Message>>,
     /// Ready entries taken up since the loop last looked outside, that is, asked the
-    /// operating system: see `CALLBACKS_BETWEEN_LOOKS` in `turn.rs`.
+    /// operating system: see `CALLBACKS_BETWEEN_LOOKS` in `waiting.rs`.
     pub(crate) since_look: Cell<usize>,
     /// Somebody wants to know of each call: an observer, or `spans` after a slow span.
     pub(crate) watched: Cell<bool>,

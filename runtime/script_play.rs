@@ -6,7 +6,7 @@
 //! # Invariants
 //! - A line is news only for a source that is there: others are counted and passed over.
 //!
-//! Tutorial: chapter 7. Before this: `turn.rs`. After this: `fetch_ahead.rs`.
+//! Tutorial: chapter 7. Before this: `waiting.rs`. After this: `fetch_ahead.rs`.
 
 use crate::callback::Callback;
 use crate::event_loop::EventLoop;
