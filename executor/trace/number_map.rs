@@ -22,8 +22,11 @@ pub(crate) struct NumberHasher {
 
 impl Hasher for NumberHasher {
     fn write_u64(&mut self, number: u64) {
-        // By the golden ratio, which spreads numbers that follow each other far apart.
-        self.hash = (self.hash.rotate_left(32) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // By the golden ratio, which spreads numbers that follow each other far apart. The lower half
+        // of a product knows nothing of the number's upper bits: so both halves are taken. (Without,
+        // all keys that differ in their generation only lay in one place of the table.)
+        let product = u128::from(self.hash ^ number) * 0x9e37_79b9_7f4a_7c15;
+        self.hash = product as u64 ^ (product >> 64) as u64;
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -41,6 +44,8 @@ impl Hasher for NumberHasher {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -51,5 +56,18 @@ mod tests {
         }
         assert!((0..1000).all(|number| table.get(&(number, number % 7)) == Some(&number)));
         assert_eq!(table.get(&(1, 2)), None);
+    }
+
+    #[test]
+    fn numbers_that_differ_in_their_upper_or_lower_half_only_lie_far_apart() {
+        for shift in [0, 8, 20, 32, 48] {
+            let place = |number: u64| {
+                let mut hasher = NumberHasher::default();
+                hasher.write_u64(number << shift);
+                hasher.finish() % 1024
+            };
+            let places: BTreeSet<u64> = (0..1024).map(place).collect();
+            assert!(places.len() > 500, "{} places for a shift of {shift}", places.len());
+        }
     }
 }
