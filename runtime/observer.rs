@@ -247,7 +247,8 @@ pub enum Event {
         /// What happened.
         deed: SyncDeed,
     },
-    /// A job was given to a pool and is awaited.
+    /// A job was given to a pool and is awaited, by `to_thread` or `run_on`. (A pool knows no loop:
+    /// of a job that was given to it without one of the two, nobody can tell.)
     JobSubmitted {
         /// The job's number on this loop.
         job: u64,

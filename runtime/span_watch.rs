@@ -34,7 +34,7 @@ use crate::spans::{CALLS_TO_MEASURE, MeasuredCall};
 impl LoopRef {
     /// How often this loop was held up, and by whom.
     ///
-    /// Each loop knows it, and knowing costs nothing: it reads the clock when it asks the system for
+    /// Each loop knows it, at no cost to a call: it reads the clock when it asks the system for
     /// events (after 128 calls at the latest, or as many as were ready in one turn), and so sees how
     /// long the calls in between have taken. It took longer than the
     /// [limit](crate::EventLoopBuilder::slow_limit)? If it was a single call, that one is named. If

@@ -24,6 +24,10 @@ fn a_program_to_be_looked_into() {
     if program != "closed" {
         builder = builder.inspectable();
     }
+    if program == "slow" {
+        // Nothing is so quick that it takes no time.
+        builder = builder.slow_limit(Duration::ZERO);
+    }
     if program == "signal" {
         builder = builder.dump_on(roundelay::Signal::USER_1);
     }
@@ -102,6 +106,17 @@ fn folder() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("roundelay-ps-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+#[test]
+fn who_holds_up_the_loop_stands_below_the_tasks() {
+    let program = Program::start("slow");
+    for form in ["list", "tree"] {
+        let answer = program.ask(&format!("roundelay 1 {form}\n"));
+        let last = answer.lines().last().unwrap();
+        assert!(last.starts_with("held up ") && last.contains("; the longest: "), "{answer}");
+    }
+    program.end();
 }
 
 #[test]

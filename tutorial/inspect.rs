@@ -105,7 +105,7 @@ pub fn inspect(options: &InspectOptions) -> Result<bool, String> {
             Some(parting) => (format!("{parting}\n"), false),
             None => ("The runs do the same.\n".to_owned(), true),
         },
-        None => (shown(&trace, options), true),
+        None => (shown(&trace, options)?, true),
     };
     match &options.output {
         Some(path) => {
@@ -131,20 +131,25 @@ fn check(trace: &Trace) -> Result<bool, String> {
     Ok(violations.is_empty())
 }
 
-fn shown(trace: &Trace, options: &InspectOptions) -> String {
-    match (options.to, options.at) {
+fn shown(trace: &Trace, options: &InspectOptions) -> Result<String, String> {
+    let last = trace.steps.len().saturating_sub(1);
+    Ok(match (options.to, options.at) {
+        (Form::Svg, Some(n)) if n > last => {
+            return Err(format!("there is no step {n}: the last one is {last}"));
+        }
         (Form::Svg, Some(n)) => trace.state_svg(n),
+        (_, Some(_)) => return Err("--at shows a picture of one step: give --to svg, too".into()),
         (Form::Svg, None) => trace.to_svg(),
-        (Form::Html, _) => trace.to_html(),
-        (Form::Text, _) => trace.to_text(),
-        (Form::Csv, _) => trace.to_csv(),
-        (Form::Json, _) => trace.to_json(),
-        (Form::Chrome, _) => trace.to_chrome(match options.time {
+        (Form::Html, None) => trace.to_html(),
+        (Form::Text, None) => trace.to_text(),
+        (Form::Csv, None) => trace.to_csv(),
+        (Form::Json, None) => trace.to_json(),
+        (Form::Chrome, None) => trace.to_chrome(match options.time {
             Some(Axis::Steps) => ChromeTime::Steps,
             Some(Axis::Clock) => ChromeTime::Clock,
             None => trace.chrome_time(),
         }),
-    }
+    })
 }
 
 /// A reader that has gone away has seen enough.

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 
 use crate::trace::event::{Side, Thing, ThingKind, TraceWork, WokenBy};
 use crate::trace::model::At;
+use crate::trace::number_map::NumberMap;
 
 /// What caused what, as far as it can still matter. All numbers are the trace's.
 #[derive(Default)]
@@ -26,12 +27,12 @@ pub(crate) struct Causes {
     /// The step that stands for the loop itself: its turn, or what the turn is doing.
     pub(crate) ambient: usize,
     /// The last steps that pushed an entry, set a timer, awaited a source...
-    pub(crate) pushes: HashMap<u64, (usize, Origin)>,
-    pub(crate) timers: HashMap<u64, usize>,
-    pub(crate) awaits: HashMap<(u64, Side), usize>,
-    pub(crate) jobs: HashMap<u64, usize>,
+    pub(crate) pushes: NumberMap<u64, (usize, Origin)>,
+    pub(crate) timers: NumberMap<u64, usize>,
+    pub(crate) awaits: NumberMap<(u64, Side), usize>,
+    pub(crate) jobs: NumberMap<u64, usize>,
     /// The last step that scheduled a task: its spawn or its wake.
-    pub(crate) scheduled: HashMap<u64, usize>,
+    pub(crate) scheduled: NumberMap<u64, usize>,
     /// The last timer that was due, or source that was ready.
     pub(crate) news: Option<usize>,
     pub(crate) place: Place,

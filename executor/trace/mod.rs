@@ -18,6 +18,7 @@
 mod event;
 mod model;
 mod state;
+mod number_map;
 mod numbers;
 mod causes;
 mod recording;

@@ -4,9 +4,8 @@
 //! that do the same would then differ in their files. So whatever is first heard of gets the
 //! next number of its kind, and keeps it for as long as the loop's number means it.
 //!
-//! Tutorial: chapter 19. Before this: `state.rs`. After this: `causes.rs`.
+//! Tutorial: chapter 19. Before this: `number_map.rs`. After this: `causes.rs`.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::panic::Location;
 
@@ -15,20 +14,21 @@ use roundelay_runtime::Key;
 use crate::trace::model::{
     At, GroupThing, JobThing, NamedThing, PlainThing, SourceFile, SyncThing, TaskThing, Things,
 };
+use crate::trace::number_map::NumberMap;
 
 /// What the loop calls a thing, and what the trace does.
 #[derive(Default)]
 pub(crate) struct Numbers {
     pub(crate) things: Things,
-    tasks: HashMap<u64, u64>,
-    task_keys: HashMap<Key, u64>,
-    timers: HashMap<u64, u64>,
-    sources: HashMap<Key, u64>,
-    jobs: HashMap<u64, u64>,
-    workers: HashMap<u64, u64>,
-    syncs: HashMap<u64, u64>,
-    promises: HashMap<u64, u64>,
-    groups: HashMap<u64, u64>,
+    tasks: NumberMap<u64, u64>,
+    task_keys: NumberMap<Key, u64>,
+    timers: NumberMap<u64, u64>,
+    sources: NumberMap<Key, u64>,
+    jobs: NumberMap<u64, u64>,
+    workers: NumberMap<u64, u64>,
+    syncs: NumberMap<u64, u64>,
+    promises: NumberMap<u64, u64>,
+    groups: NumberMap<u64, u64>,
     paths: Vec<&'static str>,
 }
 
@@ -144,7 +144,7 @@ impl Numbers {
 
 /// The number that stands for `key`, and whether it is new.
 fn get<K: Hash + Eq>(
-    known: &mut HashMap<K, u64>,
+    known: &mut NumberMap<K, u64>,
     key: K,
     next: impl FnOnce() -> u64,
 ) -> (u64, bool) {

@@ -13,7 +13,7 @@
 //!
 //! Tutorial: chapter 19. Before this: `causes.rs`. After this: `recording_tasks.rs`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use roundelay_runtime::{Event, Moment, Work};
@@ -21,6 +21,7 @@ use roundelay_runtime::{Event, Moment, Work};
 use crate::trace::causes::{Causes, Frame, Origin, Place};
 use crate::trace::event::{Side, Thing, ThingKind, TraceEvent, TraceWork, Waiting};
 use crate::trace::model::{At, Step};
+use crate::trace::number_map::NumberMap;
 use crate::trace::numbers::Numbers;
 use crate::trace::state::task_of;
 
@@ -45,11 +46,11 @@ pub(crate) struct Recording {
     /// Tasks that have not ended, and what each waits for.
     pub(crate) waiting: BTreeMap<u64, Option<Thing>>,
     /// The lines that made what tasks wait for.
-    pub(crate) lines: HashMap<(u64, Thing), At>,
+    pub(crate) lines: NumberMap<(u64, Thing), At>,
     /// Who stands in which line.
-    pub(crate) tickets: HashMap<(u64, u64), u64>,
+    pub(crate) tickets: NumberMap<(u64, u64), u64>,
     /// Who holds what.
-    pub(crate) held: HashMap<u64, Vec<Option<u64>>>,
+    pub(crate) held: NumberMap<u64, Vec<Option<u64>>>,
 }
 
 impl Recording {
@@ -69,9 +70,9 @@ impl Recording {
             turn: 0,
             at: None,
             waiting: BTreeMap::new(),
-            lines: HashMap::new(),
-            tickets: HashMap::new(),
-            held: HashMap::new(),
+            lines: NumberMap::default(),
+            tickets: NumberMap::default(),
+            held: NumberMap::default(),
         }
     }
 

@@ -41,22 +41,42 @@ impl Trace {
     /// Another name, or whatever the system says.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let kind = name.rsplit_once('.').map(|(_, kind)| kind);
-        let text = match kind {
-            Some("json") if name.ends_with(".chrome.json") => self.to_chrome(self.chrome_time()),
-            Some("json") => self.to_json(),
-            Some("html") => self.to_html(),
-            Some("txt") => self.to_text(),
-            Some("svg") => self.to_svg(),
-            Some("csv") => self.to_csv(),
-            _ => {
-                let why = "a trace is written as .html, .json, .txt, .svg, .csv or .chrome.json; \
-                           give the file a name that ends like this";
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-            }
+        let text = match form(path)? {
+            Form::Chrome => self.to_chrome(self.chrome_time()),
+            Form::Json => self.to_json(),
+            Form::Html => self.to_html(),
+            Form::Text => self.to_text(),
+            Form::Svg => self.to_svg(),
+            Form::Csv => self.to_csv(),
         };
         std::fs::write(path, text)
+    }
+}
+
+enum Form {
+    Chrome,
+    Json,
+    Html,
+    Text,
+    Svg,
+    Csv,
+}
+
+/// The form that a file's name asks for.
+fn form(path: &Path) -> io::Result<Form> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match name.rsplit_once('.').map(|(_, kind)| kind) {
+        Some("json") if name.ends_with(".chrome.json") => Ok(Form::Chrome),
+        Some("json") => Ok(Form::Json),
+        Some("html") => Ok(Form::Html),
+        Some("txt") => Ok(Form::Text),
+        Some("svg") => Ok(Form::Svg),
+        Some("csv") => Ok(Form::Csv),
+        _ => {
+            let why = "a trace is written as .html, .json, .txt, .svg, .csv or .chrome.json; give \
+                       the file a name that ends like this";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+        }
     }
 }
 
@@ -72,6 +92,14 @@ impl SavedAtEnd {
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let path = PathBuf::from(env::var_os(VARIABLE).filter(|path| !path.is_empty())?);
         let number = RUNS.fetch_add(1, Ordering::Relaxed) + 1;
+        // Said before the run and not after it: it may be a long one.
+        if let Err(error) = form(&path) {
+            if number == 1 {
+                let path = path.display();
+                tell_stderr(format_args!("no trace will be written to {path}: {error}"));
+            }
+            return None;
+        }
         let program = env::current_exe().ok();
         let program = program.as_deref().and_then(Path::file_stem).unwrap_or_default();
         let recorder = Recorder::new(&program.to_string_lossy());

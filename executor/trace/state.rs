@@ -13,7 +13,7 @@
 //! - Lists are in the order of their numbers, the ready queue in its own order, timers by
 //!   deadline and then by number.
 //!
-//! Tutorial: chapter 19. Before this: `model.rs`. After this: `numbers.rs`.
+//! Tutorial: chapter 19. Before this: `model.rs`. After this: `number_map.rs`.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
 //! Traces: `roundelay inspect` shows what the tour records, and any program records itself if it is
-//! asked to. (That a recording is the same in every run is shown in `tests/golden/main.rs`.)
+//! asked to. (That a recording is the same in every run is shown in `tests/golden/all.rs`.)
 
 use std::fs;
 use std::io::Write;
@@ -36,6 +36,10 @@ fn a_recorded_tour_can_be_inspected_in_every_form() {
     assert!(String::from_utf8_lossy(&differ.stdout).starts_with("The runs part at step "));
     assert_eq!(status(&run(&["inspect", one, "--to", "svg", "--at", "9", "-o", "nine.svg"])), 0);
     assert!(folder.path().join("nine.svg").exists());
+    let beyond = run(&["inspect", one, "--to", "svg", "--at", "9999"]);
+    assert_eq!(status(&beyond), 1);
+    assert!(told(&beyond)[0].starts_with("roundelay: there is no step 9999: the last one is "));
+    assert_eq!(status(&run(&["inspect", one, "--at", "9"])), 1);
 }
 
 #[test]
@@ -92,6 +96,11 @@ fn any_program_is_recorded_if_its_environment_says_so() {
     for name in ["run.json", "run-2.json", "run-7.json"] {
         assert!(folder.path().join(name).exists(), "{name}");
     }
+    let unknown = told(&run("run.film"));
+    assert_eq!(unknown.len(), 1);
+    assert!(
+        unknown[0].contains("no trace will be written to run.film: a trace is written as .html")
+    );
     let nowhere = run("none/run.html");
     assert_eq!(status(&nowhere), 0);
     assert!(told(&nowhere)[0].contains("the trace could not be written to none/run.html"));
