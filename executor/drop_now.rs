@@ -11,8 +11,6 @@
 //!
 //! Tutorial: chapters 6 and 10. Before this: `fetch_ahead.rs`. After this: `shutdown.rs`.
 
-use std::mem;
-
 use roundelay_runtime::{Failure, FailureKind, Key, contain};
 
 use crate::error::lost_panic;
@@ -42,22 +40,21 @@ impl Tasks {
     }
 
     fn drop_outcome(&self, remains: Remains) {
-        let Remains { id, born, spawned_at, body, mut extras, .. } = remains;
+        let Remains { id, born, spawned_at, body, extras, .. } = remains;
         let tell = |failure: Failure| {
             let age = self.loop_ref.latest().since(born);
             self.loop_ref.report(failure.origin(spawned_at).age(age));
         };
+        let name = extras.as_ref().and_then(|extras| extras.name.clone());
         if let Some(panic) = extras.as_ref().and_then(|extras| extras.panic.as_ref()) {
-            tell(lost_panic(who(id, extras.as_deref()), panic));
+            tell(lost_panic(who(id, name.as_deref()), panic));
         }
-        let mut values = extras.as_mut().map(|extras| mem::take(&mut extras.values));
-        let dropped = contain(|| match &mut values {
-            Some(values) => values.run(|| drop(body)),
+        let dropped = contain(move || match extras {
+            Some(mut extras) => extras.values.run(|| drop(body)),
             None => drop(body),
         });
         if let Err(message) = dropped {
-            let who = who(id, extras.as_deref());
-            tell(Failure::new(FailureKind::DestructorPanicked, who, message));
+            tell(Failure::new(FailureKind::DestructorPanicked, who(id, name.as_deref()), message));
         }
     }
 

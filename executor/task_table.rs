@@ -276,7 +276,7 @@ impl Slot {
 
     /// How reports call the task.
     pub(crate) fn who(&self) -> String {
-        who(self.id, self.extras.as_deref())
+        who(self.id, self.name())
     }
 
     /// How those name it who always name one.
@@ -394,7 +394,6 @@ impl Tasks {
 }
 
 /// How reports call a task.
-pub(crate) fn who(id: u64, extras: Option<&Extras>) -> String {
-    let name = extras.and_then(|extras| extras.name.as_deref());
+pub(crate) fn who(id: u64, name: Option<&str>) -> String {
     name.map_or_else(|| format!("task {id}"), |name| format!("task {id} ({name})"))
 }

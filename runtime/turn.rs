@@ -209,14 +209,12 @@ impl EventLoop {
         }
         loop {
             let next = core.ready.borrow_mut().pop();
-            match (next, target) {
+            let Some(entry) = next else { break };
+            match entry {
                 // Mostly it is a task's step. What a processor has to guess is then always the same.
-                (Some(Entry::Run(key)), Some(target)) => target.run(key),
-                (Some(entry), _) => {
-                    self.call(entry, target, main);
-                }
-                (None, _) => break,
-            }
+                Entry::Run(key) => run(target, key),
+                _ => self.call(entry, target, main),
+            };
         }
     }
 
@@ -249,12 +247,7 @@ impl EventLoop {
     #[inline(never)]
     fn call(&self, entry: Entry, target: Option<&dyn Target>, main: &mut dyn FnMut()) -> bool {
         match entry {
-            Entry::Run(key) => {
-                if let Some(target) = target {
-                    target.run(key);
-                }
-                true
-            }
+            Entry::Run(key) => run(target, key),
             Entry::Main => {
                 main();
                 true
@@ -296,7 +289,16 @@ impl EventLoop {
     }
 }
 
-/// Never panics: a target contains its panics.
+/// Gives a key its turn. Never panics: a target contains its panics.
+#[inline(always)]
+fn run(target: Option<&dyn Target>, key: Key) -> bool {
+    if let Some(target) = target {
+        target.run(key);
+    }
+    true
+}
+
+/// The same for news.
 fn notify(target: Option<&dyn Target>, key: Key) -> bool {
     if let Some(target) = target {
         target.notify(key);

@@ -338,7 +338,9 @@ fn callbacks_are_called_in_one_place() {
                     (None, false) => continue,
                 };
                 let binds = pattern.split("Callback::Once(").nth(1);
-                if binds.is_some_and(|inside| !inside.starts_with(['_', '.'])) {
+                // The ready queue lays it into its table, from where the turn takes it.
+                let lays = source.path.ends_with("runtime/ready.rs");
+                if !lays && binds.is_some_and(|inside| !inside.starts_with(['_', '.'])) {
                     calls.push((source.path.clone(), number + 1));
                     if !source.path.ends_with("runtime/turn.rs") {
                         wrong.at(&source, number + 1, "takes the closure out of a callback");
@@ -356,12 +358,11 @@ fn callbacks_are_called_in_one_place() {
     if calls.len() != 2 {
         wrong.0.push(format!(
             "expected one place that calls closures and one that gives keys their turn, both in \
-             `EventLoop::call`, and found: {calls:?}"
+             step 5 of `turn.rs`, and found: {calls:?}"
         ));
     }
-    wrong.check(
-        "Only `EventLoop::call` calls. Queue it: `call_soon`, `run_soon`, `call_main_soon`.",
-    );
+    wrong
+        .check("Only step 5 of a turn calls. Queue it: `call_soon`, `run_soon`, `call_main_soon`.");
 }
 
 #[test]

@@ -320,11 +320,11 @@ fn a_limit_that_was_set_in_a_run_counts_while_no_loop_runs() {
     let task = runner.run(async {
         let task = spawn(timeout(ms(5), pending::<()>()));
         yield_now().await;
-        task
+        (task,)
     });
     std::thread::sleep(ms(5));
     let ended = runner.run(async {
-        let task = task.unwrap();
+        let (task,) = task.unwrap();
         let _ = now();
         // A turn to notice, one for the wake-up, one for the step, one to hear of it.
         for _ in 0..4 {
