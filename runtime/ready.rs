@@ -120,7 +120,7 @@ impl ReadyQueue {
 
     /// The last `count` entries, the oldest first.
     pub(crate) fn newest(&self, count: usize) -> impl Iterator<Item = &Entry> {
-        self.entries.range(self.entries.len() - count..)
+        self.entries.range(self.entries.len().saturating_sub(count)..)
     }
 
     /// The place of the entry at the front, if there is one.
