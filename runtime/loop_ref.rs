@@ -15,7 +15,7 @@
 //!   handler, and none of them is run while one of the loop's cells is borrowed: take, let
 //!   the borrow end, then drop.
 //! - After the loop is closed every method that schedules a callback of yours answers
-//!   [`LoopClosed`]; `run_soon` and `call_main_soon` forget.
+//!   [`LoopClosed`](crate::LoopClosed); `run_soon` and `call_main_soon` forget.
 //!
 //! Tutorial: chapters 2 and 3. Before this: `doors.rs`. After this: `observing.rs`.
 
@@ -109,7 +109,7 @@ impl Core {
 ///
 /// Cheap to clone. It cannot leave the thread; [`LoopProxy`](crate::LoopProxy) can. It does
 /// not keep the loop open: the loop closes when its [`EventLoop`](crate::EventLoop) is
-/// dropped, and then every method that schedules returns [`LoopClosed`].
+/// dropped, and then every method that schedules returns [`LoopClosed`](crate::LoopClosed).
 ///
 /// ```
 /// use roundelay_runtime::EventLoop;

@@ -71,9 +71,9 @@ impl NearTimers {
         }
     }
 
-    /// Drops the node that [`NearTimers::peek`] says.
+    /// Takes away the node that [`NearTimers::peek`] says.
     #[inline]
-    fn drop_first(&mut self) {
+    pub(crate) fn remove_first(&mut self) {
         let heap = self.heap.peek().map(|Reverse(node)| node);
         match (self.row.last(), heap) {
             (Some(row), Some(heap)) if heap < row => drop(self.heap.pop()),
@@ -90,15 +90,9 @@ impl NearTimers {
             if self.dead == 0 || is_alive(node) {
                 return Some(node);
             }
-            self.drop_first();
+            self.remove_first();
             self.dead -= 1;
         }
-    }
-
-    /// Takes away the timer that [`NearTimers::first`] says.
-    #[inline]
-    pub(crate) fn remove_first(&mut self) {
-        self.drop_first();
     }
 
     /// One was cancelled. Sweeps the dead nodes out if they are more than half.

@@ -162,7 +162,8 @@ impl ReadyQueue {
 
     /// The last `count` entries, the oldest first.
     pub(crate) fn newest(&self, count: usize) -> impl Iterator<Item = Entry> {
-        (self.back - count as u64..self.back).filter_map(|place| self.peek(place))
+        let count = count.min(self.len()) as u64;
+        (self.back - count..self.back).filter_map(|place| self.peek(place))
     }
 
     /// The place of the entry at the front, if there is one; else of the next that comes.
