@@ -201,6 +201,7 @@ impl EventLoop {
         }
         let called = self.since_look.get() + count;
         self.since_look.set(called);
+        // Only for the watch over who holds up the loop: see `span_watch.rs`.
         if called == self.spans.single_at.get() {
             self.note_single(count);
         }
