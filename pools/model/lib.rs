@@ -324,9 +324,8 @@ mod tests {
         }
 
         fn submit(team: &Arc<Team>, id: u64) -> Option<Job<u64>> {
-            let job = RemoteCall::new(id, vec![id as u8], None, Location::caller(), |bytes| {
-                Ok(u64::from(bytes[0]))
-            });
+            let decode = |frame: &mut Vec<u8>, start: usize| Ok(u64::from(frame[start]));
+            let job = RemoteCall::new(id, vec![id as u8], None, Location::caller(), decode);
             team.submit(Arc::clone(&job) as _).ok()?;
             Some(Job::new(job))
         }
