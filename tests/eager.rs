@@ -133,7 +133,7 @@ fn eager_tasks_inside_eager_tasks_do_not_use_up_the_stack() {
     }
     let deepest = Rc::new(Cell::new(0));
     run_virtual(async {
-        nest(if cfg!(miri) { 70 } else { 100_000 }, Rc::clone(&deepest), Rc::default());
+        nest(if cfg!(miri) { 140 } else { 100_000 }, Rc::clone(&deepest), Rc::default());
         while all_tasks().len() > 1 {
             yield_now().await;
         }
