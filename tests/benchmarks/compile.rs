@@ -25,23 +25,23 @@ use crate::workloads::{BY_HAND, OURS, REFERENCE, USUAL, Workload};
 
 const RELEASE: Workload = Workload {
     name: "compile-release",
-    title: "hello-world is compiled from nothing, in release with thin LTO: seconds",
+    title: "hello-world is compiled from nothing, in release with thin LTO",
     metric: "s",
     ..USUAL
 };
 const OWN: Workload = Workload {
     name: "compile-own",
-    title: "the same when all that others wrote has been compiled: seconds for its own crates",
+    title: "the same when all that others wrote has been compiled: its own crates",
     ..RELEASE
 };
 const DEBUG: Workload = Workload {
     name: "compile-debug",
-    title: "hello-world is compiled from nothing, for debugging: seconds",
+    title: "hello-world is compiled from nothing, for debugging",
     ..RELEASE
 };
 const SIZE: Workload = Workload {
     name: "binary-size",
-    title: "hello-world in release with thin LTO: the size of the program in bytes",
+    title: "hello-world in release with thin LTO: the size of the program",
     metric: "bytes",
     ..USUAL
 };

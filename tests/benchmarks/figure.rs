@@ -5,7 +5,8 @@
 pub fn figure(value: Option<f64>) -> String {
     let Some(value) = value else { return String::new() };
     match value.abs() {
-        size if size >= 1000.0 => {
+        // 999.6 is written as 1,000.
+        size if size >= 999.5 => {
             let digits = format!("{value:.0}");
             let (head, tail) = digits.split_at(digits.len() - 3);
             match head.len() {

@@ -32,7 +32,7 @@ const TWO_POOLS: &str = "Python, two pools";
 
 const MANIFEST: Workload = Workload {
     name: "manifest",
-    title: "SHA-256 of every file of a tree, two jobs: seconds from start to exit",
+    title: "SHA-256 of every file of a tree, two jobs, from start to exit",
     metric: "s",
     targets: &[to(RAYON_PROGRAM, 1.2), to(XARGS, 1.0), to(TWO_POOLS, 0.5)],
     ..USUAL
