@@ -1,5 +1,5 @@
 //! Model checks of what threads share: how another thread's word reaches a loop that is about to
-//! sleep ([`tests`]), how a job on a thread lets the clock go (`jobs.rs`), and how a loop's answer
+//! sleep (the tests of this file), how a job on a thread lets the clock go (`jobs.rs`), and how a loop's answer
 //! reaches another thread (`replies.rs`).
 //!
 //! ```text

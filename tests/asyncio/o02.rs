@@ -10,6 +10,7 @@ use roundelay::{EventLoop, TcpListener, TcpStream, spawn};
 use crate::support::{Log, ms, must_end};
 
 #[test]
+#[cfg_attr(miri, ignore = "sets an option of a socket pair")]
 fn o02_1_ready_callbacks_come_first_then_io_then_due_timers_by_deadline() {
     let log = Log::new();
     let event_loop = EventLoop::builder().virtual_clock().build().unwrap();
