@@ -11,7 +11,7 @@
 //!   has said that it falls asleep, so a message that comes then rings.
 //! - A deadlock is reported only if nobody holds a door through which a message could come.
 //!
-//! Tutorial: chapters 7 and 8. Before this: `turn.rs`. After this: `script_play.rs`.
+//! Tutorial: chapter 7. Before this: `turn.rs`. After this: `script_play.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
