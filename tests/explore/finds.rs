@@ -26,7 +26,7 @@ fn found(test: impl AsyncFn()) -> FailingSchedule {
 }
 
 fn passes(test: impl AsyncFn()) {
-    let seeds = if cfg!(miri) { 3 } else { SEEDS * 10 };
+    let seeds = if cfg!(miri) { 8 } else { SEEDS * 10 };
     let explored = Explore::new().check(0..seeds, test).unwrap_or_else(|e| panic!("{e}"));
     assert!(explored.different() > 1, "there was nothing to explore");
 }
