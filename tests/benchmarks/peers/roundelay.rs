@@ -11,8 +11,8 @@ use hyper::server::conn::http1;
 use roundelay::runtime::Event;
 use roundelay::trace::Recorder;
 use roundelay::{
-    HyperIo, HyperTimer, Interest, Moment, Promise, Receiver, Runner, Sender, TcpListener, TcpStream,
-    current_loop,
+    HyperIo, HyperTimer, Interest, Moment, Promise, Receiver, Runner, Sender, TcpListener,
+    TcpStream, current_loop,
 };
 
 use crate::observed::VARIABLE;
