@@ -270,7 +270,24 @@ fn be_replaced() {
 
 /// Starts this program in a process group of its own, as a shell does, with a place for notes.
 fn in_a_group(role: &str, notes: &Path) -> Child {
-    program(role).env(NOTES, notes).process_group(0).spawn().unwrap()
+    let mut role = program(role);
+    if is_deaf_to_ctrl_c() {
+        // Whoever started these tests ignores the signal, and so would the role.
+        let mut heard = Command::new("env");
+        heard.arg("--default-signal=INT").arg(role.get_program());
+        heard.envs(role.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        role = heard;
+    }
+    role.env(NOTES, notes).process_group(0).spawn().unwrap()
+}
+
+/// Was this process started with SIGINT ignored, as a shell without job control does it in the
+/// background?
+fn is_deaf_to_ctrl_c() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_some_and(|set| set >> (Signal::INT.as_raw() - 1) & 1 == 1)
 }
 
 fn interrupt(group: &Child) {

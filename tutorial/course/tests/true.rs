@@ -134,8 +134,8 @@ fn each_kind_of_break_is_seen() {
         (
             "an item is changed",
             "runtime/turn.rs",
-            "for _ in 0..count",
-            "for _ in 1..count",
+            "self.note_single(count)",
+            "self.note_single(0)",
             PAGE,
             "is not what it should be",
         ),
