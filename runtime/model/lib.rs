@@ -25,7 +25,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "parts of two crates, not all of them")]
 
 mod shim;
-pub(crate) use shim::{bridge, error, observer, own_step, reactor, timers};
+pub(crate) use shim::{bridge, error, observer, own_step, reactor, timer_table};
 
 #[cfg(test)]
 mod jobs;

@@ -163,7 +163,7 @@ pub(crate) mod reactor {
     }
 }
 
-pub(crate) mod timers {
+pub(crate) mod timer_table {
     #[derive(Clone, Copy)]
     pub(crate) struct TimerKey;
 }
