@@ -135,7 +135,7 @@ pub(crate) struct Remains {
 /// The slots, those in use and those that are free.
 ///
 /// A slot stays where it is and is filled and emptied in place. (A `Slab` did the same with less
-/// code of ours, and moved each slot in and out as a whole: 250 instructions for each task.)
+/// code of ours, and moved each slot in and out as a whole.)
 #[derive(Default)]
 pub(crate) struct Slots {
     all: Vec<Slot>,

@@ -280,6 +280,33 @@ impl LoopRef {
     /// The next entry of this turn, if it is a key to run: so a target whose `run` was called can
     /// go on with its next key, and a thousand tasks that are ready cost one call. An observer is
     /// told of every call, and a call may be measured: then this is always `None`.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    /// use roundelay_runtime::{EventLoop, Key, LoopRef, Target};
+    ///
+    /// struct Steps { home: LoopRef, calls: RefCell<Vec<Vec<usize>>> }
+    ///
+    /// impl Target for Steps {
+    ///     fn run(&self, key: Key) {
+    ///         let mut taken = vec![key.index()];
+    ///         while let Some(next) = self.home.next_key() {
+    ///             taken.push(next.index());
+    ///         }
+    ///         self.calls.borrow_mut().push(taken);
+    ///     }
+    ///     fn notify(&self, _: Key) {}
+    /// }
+    ///
+    /// let event_loop = EventLoop::builder().debug(false).build()?;
+    /// let home = event_loop.loop_ref().clone();
+    /// let steps = Rc::new(Steps { home, calls: RefCell::default() });
+    /// event_loop.set_target(Rc::clone(&steps) as Rc<dyn Target>);
+    /// (0..3).for_each(|n| event_loop.run_soon(Key::new(n, 1)));
+    /// event_loop.run_once()?;
+    /// assert_eq!(*steps.calls.borrow(), [[0, 1, 2]]); // one call for three keys
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn next_key(&self) -> Option<Key> {
         if !self.core.is_plain.get() {

@@ -52,7 +52,7 @@ impl EventLoop {
     ///
     /// Two tasks that wake each other pay for a whole turn at each wake, so it is first asked
     /// whether the first four lines would find anything: mostly not. (Without that question each
-    /// line asks for itself, and a turn costs twice as much.)
+    /// line asks for itself, and a turn costs a third more.)
     #[inline(always)]
     pub(crate) fn turn(
         &self,
