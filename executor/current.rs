@@ -14,7 +14,7 @@ use std::task::Context;
 
 use roundelay_runtime::{Callback, Key};
 
-use crate::own_step;
+use crate::own_step::{self, OwnStep};
 use crate::task_table::{Tasks, Waiter};
 
 thread_local! {
@@ -45,15 +45,20 @@ pub(crate) fn expect_tasks(what: &str) -> Rc<Tasks> {
     })
 }
 
-/// Notes that `tasks` run here until the guard is dropped; then the earlier note is back.
+/// Notes that `tasks` run here until the guard is dropped; then the earlier note is back. (A
+/// runner may be closed in a step of another runner's task. That step is none of the tasks that
+/// are closed.)
 pub(crate) fn enter(tasks: &Rc<Tasks>) -> Entered {
     let earlier = CURRENT.try_with(|current| current.borrow_mut().replace(Rc::clone(tasks)));
-    Entered { earlier: earlier.ok().flatten() }
+    let step = own_step::read();
+    own_step::put(OwnStep::NONE);
+    Entered { earlier: earlier.ok().flatten(), step }
 }
 
 /// Puts the earlier note back when dropped.
 pub(crate) struct Entered {
     earlier: Option<Rc<Tasks>>,
+    step: OwnStep,
 }
 
 impl Drop for Entered {
@@ -62,6 +67,7 @@ impl Drop for Entered {
         let ended =
             CURRENT.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), earlier));
         drop(ended);
+        own_step::put(self.step);
     }
 }
 
@@ -76,7 +82,8 @@ impl Waiter {
     /// function, they are written in pieces and read as a whole, and the processor waits.)
     #[inline(always)]
     pub(crate) fn put<R>(cx: &Context<'_>, place: impl FnOnce(Waiter) -> R) -> R {
-        let own = with_current(|tasks| Some((tasks.owner_of(cx.waker())?, Rc::clone(tasks))));
+        let own = own_step::owner_of(cx.waker());
+        let own = own.and_then(|key| with_current(|tasks| Some((key, Rc::clone(tasks)))));
         match own {
             None => place(Waiter::of_stranger(cx)),
             Some((key, tasks)) => {
@@ -113,7 +120,7 @@ impl Waiter {
     /// The key of the task of ours that polls with `cx` and is to be woken.
     #[inline]
     pub(crate) fn task_of(cx: &Context<'_>) -> Option<Key> {
-        let key = with_current(|tasks| tasks.owner_of(cx.waker()));
+        let key = own_step::owner_of(cx.waker());
         own_step::count_wake(if key.is_some() { 1 } else { 2 });
         key
     }

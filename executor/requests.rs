@@ -11,13 +11,11 @@
 //! Tutorial: chapter 6. Before this: `birth.rs`. After this: `step.rs`.
 
 use std::panic::Location;
-use std::task::Waker;
 
 use roundelay_runtime::{ContextValues, Event, Key, TaskEnd};
 
 use crate::done_callbacks::{DoneCallback, NO_CALLBACK, TaskEnded};
 use crate::error::TaskError;
-use crate::own_step;
 use crate::stage::{Outcome, Stage};
 use crate::task_table::{Slot, Tasks, Waiter};
 
@@ -197,17 +195,6 @@ impl Tasks {
             _ => slot.extras.as_ref().map(|extras| extras.values.clone()).unwrap_or_default(),
         });
         copy.unwrap_or_default()
-    }
-
-    /// Whose future is being polled.
-    pub(crate) fn current(&self) -> Option<Key> {
-        self.current.get()
-    }
-
-    /// The key of the task that is being polled, if `waker` is the one that was lent to it.
-    #[inline]
-    pub(crate) fn owner_of(&self, waker: &Waker) -> Option<Key> {
-        if own_step::is_own(waker.data()) { self.current.get() } else { None }
     }
 
     /// Counts one more operation of a socket.
