@@ -75,27 +75,26 @@ impl Waiter {
     /// Whoever polls with `cx`.
     #[inline]
     pub(crate) fn of(cx: &Context<'_>) -> Waiter {
-        Waiter::put(cx, |waiter| waiter)
-    }
-
-    /// Puts whoever polls with `cx` where `place` says. (A waiter is three words. Handed out by a
-    /// function, they are written in pieces and read as a whole, and the processor waits.)
-    #[inline(always)]
-    pub(crate) fn put<R>(cx: &Context<'_>, place: impl FnOnce(Waiter) -> R) -> R {
-        let own = own_step::owner_of(cx.waker());
-        let own = own.and_then(|key| with_current(|tasks| Some((key, Rc::clone(tasks)))));
-        match own {
-            None => place(Waiter::of_stranger(cx)),
-            Some((key, tasks)) => {
-                own_step::count_wake(1);
-                place(Waiter::Task(tasks, key))
-            }
+        match Waiter::task_that_polls(cx) {
+            Some((tasks, key)) => Waiter::Task(tasks, key),
+            None => Waiter::of_stranger(cx),
         }
     }
 
+    /// The task of ours that polls with `cx`, and is to be woken. Two words, which are passed in
+    /// registers: who puts a `Waiter` together where it is to stay, spares its way over the stack.
+    /// (It is three words, written one by one and copied as a whole, and the processor waits.)
+    #[inline(always)]
+    pub(crate) fn task_that_polls(cx: &Context<'_>) -> Option<(Rc<Tasks>, Key)> {
+        let key = own_step::owner_of(cx.waker())?;
+        let tasks = with_current(|tasks| Some(Rc::clone(tasks)))?;
+        own_step::count_wake(1);
+        Some((tasks, key))
+    }
+
     /// A foreign combinator has a waker of its own, and may stand for several.
-    #[inline(never)]
-    fn of_stranger(cx: &Context<'_>) -> Waiter {
+    #[cold]
+    pub(crate) fn of_stranger(cx: &Context<'_>) -> Waiter {
         own_step::count_wake(2);
         Waiter::Other(cx.waker().clone())
     }

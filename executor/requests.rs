@@ -11,6 +11,7 @@
 //! Tutorial: chapter 6. Before this: `birth.rs`. After this: `step.rs`.
 
 use std::panic::Location;
+use std::rc::Rc;
 
 use roundelay_runtime::{ContextValues, Event, Key, TaskEnd};
 
@@ -87,23 +88,23 @@ impl Tasks {
         )
     }
 
-    /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
+    /// Wakes a task of ours when the task ends. One at a time: a task has one handle.
     #[inline(always)]
-    pub(crate) fn set_joiner(&self, key: Key, waiter: Waiter) {
+    pub(crate) fn set_joiner(&self, key: Key, (tasks, joiner): (Rc<Tasks>, Key)) {
         let mut slots = self.slots.borrow_mut();
         match slots.get_mut(key) {
             Some(slot) if slot.joiner.is_none() && slot.extras.is_none() => {
-                slot.joiner = Some(waiter);
+                slot.joiner = Some(Waiter::Task(tasks, joiner));
             }
             _ => {
                 drop(slots);
-                self.replace_joiner(key, Some(waiter));
+                self.replace_joiner(key, Some(Waiter::Task(tasks, joiner)));
             }
         }
     }
 
-    /// The same where there is one already, or where there are done callbacks; or nobody is to be
-    /// woken any more.
+    /// Wakes `waiter` when the task ends, or nobody any more; also where somebody waits already, or
+    /// where there are done callbacks.
     #[cold]
     pub(crate) fn replace_joiner(&self, key: Key, mut waiter: Option<Waiter>) {
         self.with(key, |slot| {

@@ -72,7 +72,8 @@ impl EventLoop {
 
     /// A run ends, and with it perhaps the loop's last look.
     pub(crate) fn pause_span(&self) {
-        let took = self.core.clock.peek().since(self.core.spans.began.get()) + self.core.spans.before.get();
+        let took = self.core.clock.peek().since(self.core.spans.began.get())
+            + self.core.spans.before.get();
         let called = self.core.spans.since_look.get().saturating_sub(self.core.spans.counted.get());
         if self.is_slow(took) && called > 0 {
             self.tell_of_slow_span(took, called);
@@ -88,7 +89,8 @@ impl EventLoop {
         let now = self.core.read_clock();
         let began = self.core.spans.began.replace(now);
         let took = now.since(began) + self.core.spans.before.take();
-        let called = self.core.spans.since_look.replace(0).saturating_sub(self.core.spans.counted.take());
+        let called =
+            self.core.spans.since_look.replace(0).saturating_sub(self.core.spans.counted.take());
         if self.is_slow(took) && called > 0 {
             self.tell_of_slow_span(took, called);
         }
