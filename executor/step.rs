@@ -127,7 +127,7 @@ impl Tasks {
         }
         match outcome {
             Ok(Poll::Pending) => self.go_on_waiting::<OBSERVED>(key, body, shared, once_more),
-            Ok(Poll::Ready(())) => self.finish(key, body),
+            Ok(Poll::Ready(())) => self.end(key, TaskEnd::Finished, Some(body)),
             Err(payload) => self.end_by_panic(key, body, payload),
         }
     }
@@ -204,13 +204,13 @@ impl Tasks {
     #[inline]
     fn queue<const OBSERVED: bool>(&self, key: Key) {
         if OBSERVED && self.loop_ref.is_interesting(Interest::WAKES) {
-            self.tell_woken(key);
+            self.tell_woken_again(key);
         }
         self.loop_ref.run_soon(key);
     }
 
     #[cold]
-    fn tell_woken(&self, key: Key) {
+    fn tell_woken_again(&self, key: Key) {
         if let Some(task) = self.id(key) {
             // Right after the end of its step.
             self.loop_ref.observe_after(Interest::STEPS, || Event::TaskWoken { task });
@@ -304,17 +304,6 @@ impl Tasks {
         self.end(key, TaskEnd::Cancelled, None);
     }
 
-    /// The future has come to its end.
-    #[inline]
-    fn finish(&self, key: Key, body: BoxedBody) {
-        // The value of a task that was cancelled while it took its last step is lost, as in
-        // asyncio: whoever cancelled it was told that it would not finish.
-        match self.is_cancel_requested(key) {
-            true => self.unwind(key, body),
-            false => self.end(key, TaskEnd::Finished, Some(body)),
-        }
-    }
-
     #[cold]
     fn end_by_panic(&self, key: Key, body: BoxedBody, payload: Box<dyn Any + Send>) {
         self.drop_contained(key, body);
@@ -325,17 +314,24 @@ impl Tasks {
 
     /// Notes how a task ended, and tells who waits for it. `output` is the body that holds it.
     fn end(&self, key: Key, how: TaskEnd, mut output: Option<BoxedBody>) {
-        let order = self.ended.get();
-        self.ended.set(order.wrapping_add(1));
         let ended = self.with(key, |slot| {
+            // The value of a task that was cancelled while it took its last step is lost, as in
+            // asyncio: whoever cancelled it was told that it would not finish.
+            if how == TaskEnd::Finished && slot.cancel_requested {
+                return None;
+            }
             slot.stage = Stage::Ended(how);
-            slot.order = order;
+            slot.order = self.ended.get();
             slot.body = output.take();
             let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
-            (slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done)
+            Some((slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done))
         });
-        let Some((task, detached, joiner, waker, done)) = ended else { return };
+        let Some(ended) = ended else { return };
+        let Some((task, detached, joiner, waker, done)) = ended else {
+            return output.into_iter().for_each(|body| self.unwind(key, body));
+        };
         drop(waker);
+        self.ended.set(self.ended.get().wrapping_add(1));
         self.live.set(self.live.get() - 1);
         self.loop_ref.observe(|| Event::TaskEnded { task, how });
         if let Some(done) = done {
