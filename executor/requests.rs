@@ -1,7 +1,7 @@
-//! What handles ask of the table.
+//! What handles and wakers ask of the table.
 //!
-//! A handle is a key. Whatever it is asked (has the task ended? who is it? please end) it
-//! asks the table, and these are the questions.
+//! A handle is a key, and so is a waker. Whatever it is asked (go on; has the task ended? who is
+//! it? please end) it asks the table, and these are the questions.
 //!
 //! # Invariants
 //! - A key that leads nowhere is an ended task: no question panics, except for a second
@@ -17,10 +17,38 @@ use roundelay_runtime::{ContextValues, Event, Key, TaskEnd};
 
 use crate::done_callbacks::{DoneCallback, NO_CALLBACK, TaskEnded};
 use crate::error::TaskError;
+use crate::own_step;
 use crate::stage::{Outcome, Stage};
 use crate::task_table::{Slot, Tasks, Waiter};
 
 impl Tasks {
+    /// Puts a task into the ready queue, unless it is there or has ended.
+    #[inline]
+    pub(crate) fn wake(&self, key: Key) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(key) else { return };
+        if slot.scheduled || slot.stage.has_ended() {
+            return;
+        }
+        slot.scheduled = true;
+        slot.woken_by = own_step::generation();
+        let (task, is_main) = (slot.id, slot.stage == Stage::Main);
+        drop(slots);
+        if self.loop_ref.is_observed() {
+            self.tell_woken(task);
+        }
+        match is_main {
+            true => self.loop_ref.call_main_soon(),
+            false => self.loop_ref.run_soon(key),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_woken(&self, task: u64) {
+        self.loop_ref.observe(|| Event::TaskWoken { task });
+    }
+
     /// Asks for a task's end. `false` if it has ended already.
     ///
     /// A task that is taking a step takes its place in the line when that step ends.

@@ -31,7 +31,7 @@ use roundelay_runtime::{
 use crate::blocking::BlockingPool;
 use crate::done_callbacks::DoneCallbacks;
 use crate::error::TaskPanic;
-use crate::own_step::{self, Wait};
+use crate::own_step::Wait;
 use crate::stage::{BoxedBody, Stage};
 use crate::waker::LentWaker;
 
@@ -365,33 +365,6 @@ impl Tasks {
             too_deep: RefCell::default(),
             closed: Cell::new(false),
         }
-    }
-
-    /// Puts a task into the ready queue, unless it is there or has ended.
-    #[inline]
-    pub(crate) fn wake(&self, key: Key) {
-        let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(key) else { return };
-        if slot.scheduled || slot.stage.has_ended() {
-            return;
-        }
-        slot.scheduled = true;
-        slot.woken_by = own_step::generation();
-        let (task, is_main) = (slot.id, slot.stage == Stage::Main);
-        drop(slots);
-        if self.loop_ref.is_observed() {
-            self.tell_woken(task);
-        }
-        match is_main {
-            true => self.loop_ref.call_main_soon(),
-            false => self.loop_ref.run_soon(key),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn tell_woken(&self, task: u64) {
-        self.loop_ref.observe(|| Event::TaskWoken { task });
     }
 
     /// Runs `f` on a slot, if the key is not stale. `f` must not call user code.
