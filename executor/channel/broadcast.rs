@@ -137,6 +137,16 @@ impl<T> BroadcastSender<T> {
     ///
     /// # Errors
     /// [`NoReceivers`] with the value.
+    ///
+    /// ```
+    /// use roundelay_executor::{NoReceivers, broadcast};
+    ///
+    /// let (sender, first) = broadcast(4);
+    /// let second = sender.subscribe();
+    /// assert_eq!(sender.send("news"), Ok(2));
+    /// drop((first, second));
+    /// assert_eq!(sender.send("more"), Err(NoReceivers("more")));
+    /// ```
     pub fn send(&self, value: T) -> Result<usize, NoReceivers<T>> {
         let receivers = self.receiver_count();
         if receivers == 0 {
@@ -155,6 +165,14 @@ impl<T> BroadcastSender<T> {
     }
 
     /// Makes a receiver, which gets what is sent from now on.
+    ///
+    /// ```
+    /// let (sender, _first) = roundelay_executor::broadcast(4);
+    /// sender.send("before").unwrap();
+    /// let mut second = sender.subscribe();
+    /// sender.send("after").unwrap();
+    /// assert_eq!(second.try_recv(), Ok(Some("after")));
+    /// ```
     pub fn subscribe(&self) -> BroadcastReceiver<T> {
         self.shared.audience.add_receiver();
         let next = self.shared.ring.borrow().end();
@@ -223,6 +241,20 @@ impl<T: Clone> BroadcastReceiver<T> {
     /// with the oldest that is left. [`BroadcastError::Finished`] at the end.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{BroadcastError, broadcast, run};
+    ///
+    /// run(async {
+    ///     let (sender, mut receiver) = broadcast(1);
+    ///     sender.send("gives way").unwrap();
+    ///     sender.send("stays").unwrap();
+    ///     drop(sender);
+    ///     assert_eq!(receiver.recv().await, Err(BroadcastError::Lagged(1)));
+    ///     assert_eq!(receiver.recv().await, Ok("stays"));
+    ///     assert_eq!(receiver.recv().await, Err(BroadcastError::Finished));
+    /// });
+    /// ```
     pub fn recv(&mut self) -> BroadcastReceiving<'_, T> {
         BroadcastReceiving { receiver: self }
     }
@@ -231,6 +263,14 @@ impl<T: Clone> BroadcastReceiver<T> {
     ///
     /// # Errors
     /// As [`BroadcastReceiver::recv`].
+    ///
+    /// ```
+    /// let (sender, mut receiver) = roundelay_executor::broadcast(4);
+    /// assert_eq!(receiver.try_recv(), Ok(None));
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.len(), 1);
+    /// assert_eq!(receiver.try_recv(), Ok(Some(7)));
+    /// ```
     pub fn try_recv(&mut self) -> Result<Option<T>, BroadcastError> {
         let taken = self.shared.ring.borrow_mut().take(&mut self.next);
         match taken {

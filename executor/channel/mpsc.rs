@@ -114,6 +114,16 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The value with the reason: the channel is full, or the receiver is gone.
+    ///
+    /// ```
+    /// use roundelay_executor::{TryPutError, channel};
+    ///
+    /// let (sender, receiver) = channel(1);
+    /// assert_eq!(sender.try_send("a"), Ok(()));
+    /// assert_eq!(sender.try_send("b"), Err(TryPutError::Full("b")));
+    /// drop(receiver);
+    /// assert_eq!(sender.try_send("c"), Err(TryPutError::Closed("c")));
+    /// ```
     pub fn try_send(&self, value: T) -> Result<(), TryPutError<T>> {
         if self.is_closed() {
             return Err(TryPutError::Closed(value));
@@ -200,6 +210,17 @@ impl<T> Receiver<T> {
 
     /// Wants no more: from now on every send gives its value back, also those that wait. What
     /// is in the channel can still be received.
+    ///
+    /// ```
+    /// use roundelay_executor::{TryGetError, channel};
+    ///
+    /// let (sender, mut receiver) = channel(1);
+    /// sender.try_send("in time").unwrap();
+    /// receiver.close();
+    /// assert!(sender.is_closed());
+    /// assert_eq!(receiver.try_recv(), Ok("in time"));
+    /// assert_eq!(receiver.try_recv(), Err(TryGetError::Finished));
+    /// ```
     pub fn close(&mut self) {
         self.pipe.close();
     }

@@ -93,6 +93,16 @@ impl<T> WatchSender<T> {
     /// # Errors
     /// [`NoReceivers`] with the value, which is then not set. To set it all the same:
     /// [`WatchSender::send_replace`].
+    ///
+    /// ```
+    /// use roundelay_executor::{NoReceivers, watch};
+    ///
+    /// let (sender, receiver) = watch(1);
+    /// assert_eq!(sender.send(2), Ok(()));
+    /// drop(receiver);
+    /// assert_eq!(sender.send(3), Err(NoReceivers(3)));
+    /// assert_eq!(*sender.latest(), 2); // the 3 was not set
+    /// ```
     pub fn send(&self, value: T) -> Result<(), NoReceivers<T>> {
         if self.receiver_count() == 0 {
             return Err(NoReceivers(value));
@@ -102,6 +112,12 @@ impl<T> WatchSender<T> {
     }
 
     /// Sets the value whether anybody listens or not, and gives the value before.
+    ///
+    /// ```
+    /// let (sender, _) = roundelay_executor::watch("before");
+    /// assert_eq!(*sender.send_replace("after"), "before");
+    /// assert_eq!(*sender.latest(), "after");
+    /// ```
     pub fn send_replace(&self, value: T) -> Rc<T> {
         self.shared.replace(Rc::new(value))
     }
@@ -142,6 +158,13 @@ impl<T> WatchSender<T> {
     }
 
     /// Makes a receiver, which counts as having seen the value as it stands.
+    ///
+    /// ```
+    /// let (sender, _first) = roundelay_executor::watch("as it stands");
+    /// let second = sender.subscribe();
+    /// assert!(!second.has_changed());
+    /// assert_eq!((*second.latest(), sender.receiver_count()), ("as it stands", 2));
+    /// ```
     pub fn subscribe(&self) -> WatchReceiver<T> {
         self.shared.audience.add_receiver();
         let seen = self.shared.version.get();
@@ -191,6 +214,18 @@ impl<T> WatchReceiver<T> {
     /// [`Finished`] when the last sender is gone and the latest value was seen.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{Finished, run, watch};
+    ///
+    /// run(async {
+    ///     let (sender, mut receiver) = watch(1);
+    ///     sender.send(2).unwrap();
+    ///     drop(sender);
+    ///     assert_eq!(receiver.changed().await, Ok(())); // there is a last value to see
+    ///     assert_eq!(receiver.changed().await, Err(Finished));
+    /// });
+    /// ```
     pub fn changed(&mut self) -> Changed<'_, T> {
         Changed { receiver: self }
     }
@@ -210,6 +245,15 @@ impl<T> WatchReceiver<T> {
     }
 
     /// The value as it stands, which counts as seen.
+    ///
+    /// ```
+    /// let (sender, mut receiver) = roundelay_executor::watch(1);
+    /// sender.send(2).unwrap();
+    /// assert_eq!(*receiver.latest(), 2);
+    /// assert!(receiver.has_changed()); // looking is not seeing
+    /// assert_eq!(*receiver.see(), 2);
+    /// assert!(!receiver.has_changed());
+    /// ```
     #[doc(alias = "borrow_and_update")]
     pub fn see(&mut self) -> Rc<T> {
         self.seen = self.shared.version.get();

@@ -88,6 +88,17 @@ impl Barrier {
     ///
     /// *Cancel safety: loses its place.* One that is dropped before the group is complete
     /// just leaves; the barrier is not broken, and one more must come.
+    ///
+    /// ```
+    /// use roundelay_executor::{Barrier, gather_all, run};
+    ///
+    /// run(async {
+    ///     let start = Barrier::new(2);
+    ///     let numbers = gather_all([start.wait(), start.wait()]).await;
+    ///     let numbers: Vec<_> = numbers.into_iter().map(|number| number.unwrap().unwrap()).collect();
+    ///     assert_eq!(numbers, [0, 1]);
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> BarrierWait {
         made("sync");
@@ -96,6 +107,16 @@ impl Barrier {
 
     /// Breaks the barrier: all who wait get an error, and so does everybody who comes until
     /// [`reset`](Barrier::reset). Who was let go before is not called back.
+    ///
+    /// ```
+    /// use roundelay_executor::{Barrier, BrokenBarrier, run};
+    ///
+    /// run(async {
+    ///     let barrier = Barrier::new(2);
+    ///     barrier.abort();
+    ///     assert_eq!(barrier.wait().await, Err(BrokenBarrier)); // it does not wait for a second one
+    /// });
+    /// ```
     pub fn abort(&self) {
         self.shared.broken.set(true);
         self.shared.send_away();
@@ -103,6 +124,14 @@ impl Barrier {
 
     /// Makes the barrier as new: all who wait get an error, and who comes from now on begins
     /// a new group. A broken barrier can be used again.
+    ///
+    /// ```
+    /// let barrier = roundelay_executor::Barrier::new(2);
+    /// barrier.abort();
+    /// assert!(barrier.is_broken());
+    /// barrier.reset();
+    /// assert!(!barrier.is_broken());
+    /// ```
     pub fn reset(&self) {
         self.shared.broken.set(false);
         self.shared.send_away();

@@ -52,6 +52,16 @@ impl Borrower {
 
     /// The task that runs; `None` in a callback and outside a loop. Tasks are told apart by
     /// their numbers, so do not share a limiter between the tasks of two loops.
+    ///
+    /// ```
+    /// use roundelay_executor::{Borrower, run};
+    ///
+    /// assert!(Borrower::current_task().is_none()); // no task runs here
+    /// run(async {
+    ///     assert!(Borrower::current_task().is_some());
+    ///     assert_ne!(Borrower::current_task(), Some(Borrower::new("another")));
+    /// });
+    /// ```
     #[must_use]
     pub fn current_task() -> Option<Borrower> {
         let task = current_task()?;

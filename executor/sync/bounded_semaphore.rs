@@ -50,6 +50,18 @@ impl BoundedSemaphore {
     ///
     /// *Cancel safety: loses its place* in the line. A permit that it was just granted goes
     /// to the next in line.
+    ///
+    /// ```
+    /// use roundelay_executor::{BoundedSemaphore, run};
+    ///
+    /// run(async {
+    ///     let slots = BoundedSemaphore::new(2);
+    ///     let permit = slots.acquire().await;
+    ///     assert_eq!((slots.available_permits(), slots.bound()), (1, 2));
+    ///     drop(permit);
+    ///     assert_eq!(slots.available_permits(), 2);
+    /// });
+    /// ```
     pub fn acquire(&self) -> Acquire {
         self.inner.acquire()
     }
@@ -90,6 +102,16 @@ impl BoundedSemaphore {
     /// # Errors
     /// [`OverReleased`] if there is none: all permits are here or in guards. Nothing changes
     /// then.
+    ///
+    /// ```
+    /// use roundelay_executor::{BoundedSemaphore, OverReleased};
+    ///
+    /// let slots = BoundedSemaphore::new(1);
+    /// let permit = slots.try_acquire().unwrap();
+    /// assert_eq!(slots.release(), Err(OverReleased { bound: 1 })); // the guard will give it back
+    /// permit.forget();
+    /// assert_eq!(slots.release(), Ok(()));
+    /// ```
     pub fn release(&self) -> Result<(), OverReleased> {
         if self.inner.total() == self.bound {
             return Err(OverReleased { bound: self.bound });

@@ -110,6 +110,17 @@ impl CapacityLimiter {
     /// [`BorrowError`] at once, if the borrower holds a token or waits for one already.
     ///
     /// *Cancel safety: loses its place* in the line, as [`CapacityLimiter::acquire`].
+    ///
+    /// ```
+    /// use roundelay_executor::{Borrower, CapacityLimiter, run};
+    ///
+    /// run(async {
+    ///     let limiter = CapacityLimiter::new(1);
+    ///     let anna = Borrower::new("anna");
+    ///     let token = limiter.acquire_on_behalf_of(&anna).await.unwrap();
+    ///     assert_eq!(token.borrower().name(), "anna");
+    /// });
+    /// ```
     pub fn acquire_on_behalf_of(&self, borrower: &Borrower) -> AcquireToken {
         self.ask(Some(borrower.clone()))
     }
@@ -156,6 +167,17 @@ impl CapacityLimiter {
 
     /// Changes how many tokens there are. With more, waiters come in at once; with fewer
     /// than are lent, nobody comes in until enough have come back.
+    ///
+    /// ```
+    /// use roundelay_executor::{Borrower, CapacityLimiter};
+    ///
+    /// let limiter = CapacityLimiter::new(2);
+    /// let token = limiter.try_acquire_on_behalf_of(&Borrower::new("anna")).unwrap();
+    /// limiter.set_total(1); // she may keep hers; nobody else comes in
+    /// assert!(limiter.try_acquire_on_behalf_of(&Borrower::new("bert")).is_err());
+    /// drop(token);
+    /// assert_eq!(limiter.available_tokens(), 1);
+    /// ```
     pub fn set_total(&self, total: usize) {
         self.shared.tokens.set_total(total);
     }
@@ -173,6 +195,17 @@ impl CapacityLimiter {
     }
 
     /// Everything at one glance, and who holds what.
+    ///
+    /// ```
+    /// use roundelay_executor::{Borrower, CapacityLimiter};
+    ///
+    /// let limiter = CapacityLimiter::new(3);
+    /// let anna = Borrower::new("anna");
+    /// let _token = limiter.try_acquire_on_behalf_of(&anna).unwrap();
+    /// let now = limiter.statistics();
+    /// assert_eq!((now.total, now.borrowed, now.waiting), (3, 1, 0));
+    /// assert_eq!(now.borrowers, [anna]);
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> LimiterStatistics {
         let borrowers = self.shared.borrowers.borrow();

@@ -81,6 +81,25 @@ impl<T> Condition<T> {
     ///
     /// # Panics
     /// If the guard is of another lock.
+    ///
+    /// ```
+    /// use roundelay_executor::{Condition, Lock, run, spawn};
+    ///
+    /// run(async {
+    ///     let level = Lock::new(0);
+    ///     let changed = Condition::new(&level);
+    ///     let guard = level.lock().await;
+    ///     let (raises, tells) = (level.clone(), changed.clone());
+    ///     let task = spawn(async move {
+    ///         let mut level = raises.lock().await; // not before `wait` has let it go
+    ///         *level = 3;
+    ///         tells.notify_one(&level);
+    ///     });
+    ///     let guard = changed.wait(guard).await;
+    ///     assert_eq!(*guard, 3);
+    ///     task.await.unwrap();
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait(&self, guard: LockGuard<T>) -> ConditionWait<T> {
         made("sync");
@@ -95,6 +114,18 @@ impl<T> Condition<T> {
     ///
     /// # Panics
     /// If the guard is of another lock, or if `look` panics; then the lock is released.
+    ///
+    /// ```
+    /// use roundelay_executor::{Condition, Lock, run};
+    ///
+    /// run(async {
+    ///     let orders = Lock::new(vec!["soup"]);
+    ///     let arrived = Condition::new(&orders);
+    ///     // There is one already, so this does not wait.
+    ///     let (orders, order) = arrived.wait_for(orders.lock().await, Vec::pop).await;
+    ///     assert_eq!((orders.len(), order), (0, "soup"));
+    /// });
+    /// ```
     pub async fn wait_for<R>(
         &self,
         guard: LockGuard<T>,
@@ -122,6 +153,22 @@ impl<T> Condition<T> {
     ///
     /// # Panics
     /// If the guard is of another lock.
+    ///
+    /// ```
+    /// use roundelay_executor::{Condition, Lock, run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let lock = Lock::new(());
+    ///     let seats = Condition::new(&lock);
+    ///     for _ in 0..3 {
+    ///         let (lock, seats) = (lock.clone(), seats.clone());
+    ///         spawn(async move { drop(seats.wait(lock.lock().await).await) }).detach();
+    ///     }
+    ///     yield_now().await;
+    ///     seats.notify(&lock.lock().await, 2); // two seats are free
+    ///     assert_eq!(seats.waiting(), 1);
+    /// });
+    /// ```
     #[track_caller]
     pub fn notify(&self, guard: &LockGuard<T>, count: usize) {
         self.check(guard);
@@ -133,6 +180,25 @@ impl<T> Condition<T> {
     ///
     /// # Panics
     /// If the guard is of another lock.
+    ///
+    /// ```
+    /// use roundelay_executor::{Condition, Lock, run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let open = Lock::new(false);
+    ///     let changed = Condition::new(&open);
+    ///     let (door, waits) = (open.clone(), changed.clone());
+    ///     let visitor = spawn(async move {
+    ///         waits.wait_for(door.lock().await, |open| open.then_some(())).await;
+    ///     });
+    ///     yield_now().await;
+    ///     let mut open = open.lock().await;
+    ///     *open = true;
+    ///     changed.notify_all(&open);
+    ///     drop(open); // only now can the visitor look
+    ///     visitor.await.unwrap();
+    /// });
+    /// ```
     #[track_caller]
     pub fn notify_all(&self, guard: &LockGuard<T>) {
         self.check(guard);

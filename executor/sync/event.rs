@@ -73,6 +73,20 @@ impl Event {
     ///
     /// *Cancel safety: safe.* It loses its place in the line, which decides no more than who
     /// goes on first.
+    ///
+    /// ```
+    /// use roundelay_executor::{Event, run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let started = Event::new();
+    ///     let waits = started.clone();
+    ///     let task = spawn(async move { waits.wait().await });
+    ///     yield_now().await;
+    ///     assert!(!task.is_finished() && started.waiting() == 1);
+    ///     started.set();
+    ///     task.await.unwrap();
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> EventWait {
         made("sync");
@@ -81,6 +95,17 @@ impl Event {
 
     /// Sets the event. All who wait take their next step in the order of waiting, in the
     /// next turn.
+    ///
+    /// ```
+    /// use roundelay_executor::{Event, run};
+    ///
+    /// run(async {
+    ///     let started = Event::new();
+    ///     started.set();
+    ///     started.wait().await; // it is set, and stays so
+    ///     assert!(started.is_set());
+    /// });
+    /// ```
     pub fn set(&self) {
         self.shared.set.set(true);
         for waiter in self.shared.line.grant_first(usize::MAX, |_| Happened) {
@@ -89,6 +114,13 @@ impl Event {
     }
 
     /// Takes the flag back: who comes from now on waits for the next [`Event::set`].
+    ///
+    /// ```
+    /// let pressed = roundelay_executor::Event::new();
+    /// pressed.set();
+    /// pressed.clear();
+    /// assert!(!pressed.is_set());
+    /// ```
     pub fn clear(&self) {
         self.shared.set.set(false);
     }

@@ -95,6 +95,18 @@ impl<T> Lock<T> {
     ///
     /// *Cancel safety: loses its place* in the line. If the value had just been handed to
     /// it, the next in line gets it.
+    ///
+    /// ```
+    /// use roundelay_executor::{Lock, run};
+    ///
+    /// run(async {
+    ///     let total = Lock::new(1);
+    ///     let mut guard = total.lock().await;
+    ///     *guard += 1;
+    ///     drop(guard); // the next in line has it now
+    ///     assert_eq!(*total.lock().await, 2);
+    /// });
+    /// ```
     #[doc(alias = "acquire")]
     #[track_caller]
     pub fn lock(&self) -> AcquireLock<T> {
@@ -103,6 +115,14 @@ impl<T> Lock<T> {
     }
 
     /// The value, if it is free.
+    ///
+    /// ```
+    /// let lock = roundelay_executor::Lock::new("mine");
+    /// let guard = lock.try_lock().unwrap();
+    /// assert!(lock.is_locked() && lock.try_lock().is_none());
+    /// drop(guard);
+    /// assert!(!lock.is_locked());
+    /// ```
     #[must_use]
     pub fn try_lock(&self) -> Option<LockGuard<T>> {
         let value = self.shared.take()?;
@@ -119,6 +139,20 @@ impl<T> Lock<T> {
     }
 
     /// How many wait in line.
+    ///
+    /// ```
+    /// use roundelay_executor::{Lock, run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let lock = Lock::new(());
+    ///     let guard = lock.lock().await;
+    ///     let next = spawn(lock.lock());
+    ///     yield_now().await;
+    ///     assert_eq!(lock.waiting(), 1);
+    ///     drop(guard);
+    ///     drop(next.await);
+    /// });
+    /// ```
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.line.len()
@@ -126,6 +160,14 @@ impl<T> Lock<T> {
 
     /// The value, without locking: there is no other clone, no guard and no waiter. `None`
     /// if there is one.
+    ///
+    /// ```
+    /// let mut lock = roundelay_executor::Lock::new(1);
+    /// *lock.get_mut().unwrap() += 1;
+    /// let clone = lock.clone();
+    /// assert!(lock.get_mut().is_none());
+    /// assert_eq!(*clone.try_lock().unwrap(), 2);
+    /// ```
     #[must_use]
     pub fn get_mut(&mut self) -> Option<&mut T> {
         Rc::get_mut(&mut self.shared)?.free.get_mut().as_deref_mut()
@@ -135,6 +177,14 @@ impl<T> Lock<T> {
     ///
     /// # Errors
     /// The lock itself, if there is another clone, a guard or a waiter.
+    ///
+    /// ```
+    /// let lock = roundelay_executor::Lock::new(7);
+    /// let guard = lock.try_lock();
+    /// let lock = lock.into_inner().unwrap_err(); // still held
+    /// drop(guard);
+    /// assert_eq!(lock.into_inner().unwrap(), 7);
+    /// ```
     pub fn into_inner(mut self) -> Result<T, Lock<T>> {
         let value = Rc::get_mut(&mut self.shared).and_then(|shared| shared.free.get_mut().take());
         value.map(|value| *value).ok_or(self)

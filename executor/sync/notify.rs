@@ -91,6 +91,17 @@ impl Notify {
     ///
     /// *Cancel safety: loses its place* in the line. A notification for one that it had just
     /// been given goes to the next in line, or is kept.
+    ///
+    /// ```
+    /// use roundelay_executor::{Notify, run};
+    ///
+    /// run(async {
+    ///     let changed = Notify::new();
+    ///     let next = changed.notified(); // from here on nothing slips through
+    ///     changed.notify_all();
+    ///     next.await;
+    /// });
+    /// ```
     #[track_caller]
     pub fn notified(&self) -> Notified {
         made("sync");
@@ -100,11 +111,38 @@ impl Notify {
 
     /// Lets the first in line go on. If nobody waits, the next who comes need not wait;
     /// but however often this is called, only one permit is kept.
+    ///
+    /// ```
+    /// use roundelay_executor::{Notify, run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let changed = Notify::new();
+    ///     changed.notify_one();
+    ///     changed.notify_one(); // one permit is kept, not two
+    ///     changed.notified().await;
+    ///     let second = spawn(changed.notified());
+    ///     yield_now().await;
+    ///     assert!(!second.is_finished());
+    /// });
+    /// ```
     pub fn notify_one(&self) {
         self.shared.notify_one();
     }
 
     /// Lets all go on who wait at this moment, in order. No permit is kept.
+    ///
+    /// ```
+    /// use roundelay_executor::{Notify, gather_all, run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let changed = Notify::new();
+    ///     let waiters = [spawn(changed.notified()), spawn(changed.notified())];
+    ///     yield_now().await;
+    ///     assert_eq!(changed.waiting(), 2);
+    ///     changed.notify_all();
+    ///     gather_all(waiters).await;
+    /// });
+    /// ```
     #[doc(alias = "notify_waiters")]
     pub fn notify_all(&self) {
         self.shared.rounds.set(self.shared.rounds.get().wrapping_add(1));

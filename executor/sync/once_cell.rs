@@ -84,6 +84,13 @@ impl<T> OnceCell<T> {
     }
 
     /// The value, if it is set.
+    ///
+    /// ```
+    /// let cell = roundelay_executor::OnceCell::new();
+    /// assert_eq!(cell.get(), None);
+    /// cell.set("settled").unwrap();
+    /// assert_eq!(cell.get(), Some(&"settled"));
+    /// ```
     #[must_use]
     pub fn get(&self) -> Option<&T> {
         self.shared.value.get()
@@ -101,6 +108,16 @@ impl<T> OnceCell<T> {
     ///
     /// *Cancel safety: loses its place* in the line. If it was making the value, the next in
     /// line makes it from the beginning.
+    ///
+    /// ```
+    /// use roundelay_executor::{OnceCell, run};
+    ///
+    /// run(async {
+    ///     let cell = OnceCell::new();
+    ///     assert_eq!(cell.get_or_init(async || "first").await, &"first");
+    ///     assert_eq!(cell.get_or_init(async || "second").await, &"first");
+    /// });
+    /// ```
     pub async fn get_or_init(&self, make: impl AsyncFnOnce() -> T) -> &T {
         let Ok(value) = self.get_or_try_init(async || Ok::<T, Infallible>(make().await)).await;
         value
@@ -147,6 +164,18 @@ impl<T> OnceCell<T> {
     /// [`RunError::Deadlock`](roundelay_runtime::RunError::Deadlock).
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{OnceCell, run, spawn};
+    ///
+    /// run(async {
+    ///     let address = OnceCell::new();
+    ///     let sets = address.clone();
+    ///     let server = spawn(async move { sets.set("127.0.0.1:80").unwrap() });
+    ///     assert_eq!(address.wait().await, &"127.0.0.1:80");
+    ///     server.await.unwrap();
+    /// });
+    /// ```
     pub async fn wait(&self) -> &T {
         let line = &self.shared.watchers;
         TurnWait { shared: &self.shared, line, makes: false, place: Place::Outside }.await;
@@ -182,6 +211,14 @@ impl<T> OnceCell<T> {
     ///
     /// # Errors
     /// The cell itself, if there is another clone.
+    ///
+    /// ```
+    /// let cell = roundelay_executor::OnceCell::from(7);
+    /// let clone = cell.clone();
+    /// let cell = cell.into_inner().unwrap_err(); // there is another handle
+    /// drop(clone);
+    /// assert_eq!(cell.into_inner().unwrap(), Some(7));
+    /// ```
     pub fn into_inner(self) -> Result<Option<T>, OnceCell<T>> {
         let shared = Rc::try_unwrap(self.shared).map_err(|shared| OnceCell { shared })?;
         Ok(shared.value.into_inner())

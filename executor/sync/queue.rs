@@ -160,6 +160,18 @@ impl<T> Queue<T> {
     /// only if the future said so; a place that was promised to it goes to the next in line.
     /// Where the item must not be lost, keep the future and poll it again, or use
     /// [`Queue::try_put`].
+    ///
+    /// ```
+    /// use roundelay_executor::{Queue, run};
+    ///
+    /// run(async {
+    ///     let queue = Queue::bounded(1);
+    ///     queue.put("first").await.unwrap();
+    ///     queue.close();
+    ///     let refused = queue.put("second").await.unwrap_err();
+    ///     assert_eq!(refused.0, "second"); // the item comes back
+    /// });
+    /// ```
     #[track_caller]
     pub fn put(&self, item: T) -> Put<T> {
         made("sync");
@@ -181,6 +193,18 @@ impl<T> Queue<T> {
     /// [`Finished`] when the queue is closed and empty.
     ///
     /// *Cancel safety: loses its place* in the line, and never an item.
+    ///
+    /// ```
+    /// use roundelay_executor::{Finished, Queue, run};
+    ///
+    /// run(async {
+    ///     let queue = Queue::bounded(1);
+    ///     queue.try_put("last").unwrap();
+    ///     queue.close();
+    ///     assert_eq!(queue.get().await, Ok("last"));
+    ///     assert_eq!(queue.get().await, Err(Finished));
+    /// });
+    /// ```
     #[track_caller]
     pub fn get(&self) -> Get<T> {
         made("sync");
@@ -269,6 +293,17 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     /// [`TaskDoneError`], and nothing is changed, if there is no unfinished item.
+    ///
+    /// ```
+    /// use roundelay_executor::{Queue, TaskDoneError};
+    ///
+    /// let queue = Queue::unbounded();
+    /// queue.try_put("work").unwrap();
+    /// queue.try_get().unwrap();
+    /// assert_eq!(queue.unfinished(), 1); // taken, but not done
+    /// assert_eq!(queue.task_done(), Ok(()));
+    /// assert_eq!(queue.task_done(), Err(TaskDoneError));
+    /// ```
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
         self.lines.unfinished.finish(1)
     }

@@ -63,6 +63,15 @@ impl<T> QueueItem<T> {
     }
 
     /// Takes the item out. As far as the queue knows, the work on it is done.
+    ///
+    /// ```
+    /// let queue = roundelay_executor::Queue::unbounded();
+    /// queue.try_put("work").unwrap();
+    /// let item = queue.try_get_item().unwrap();
+    /// assert_eq!(queue.unfinished(), 1);
+    /// assert_eq!(item.into_inner(), "work");
+    /// assert_eq!(queue.unfinished(), 0);
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> T {
         let QueueItem { item, done } = self;

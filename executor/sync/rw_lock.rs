@@ -76,6 +76,16 @@ impl<T> RwLock<T> {
     ///
     /// *Cancel safety: loses its place* in the line; nobody who stood behind it is held up
     /// by that.
+    ///
+    /// ```
+    /// use roundelay_executor::{RwLock, run};
+    ///
+    /// run(async {
+    ///     let table = RwLock::new("menu");
+    ///     let (one, other) = (table.read().await, table.read().await); // both at once
+    ///     assert_eq!((*one, *other), ("menu", "menu"));
+    /// });
+    /// ```
     #[track_caller]
     pub fn read(&self) -> AcquireRead<T> {
         AcquireRead { acquire: self.shared.permits.acquire(), shared: Rc::clone(&self.shared) }
@@ -84,6 +94,16 @@ impl<T> RwLock<T> {
     /// Waits until nobody else has the value, and takes it.
     ///
     /// *Cancel safety: loses its place* in the line; readers who stood behind it go on.
+    ///
+    /// ```
+    /// use roundelay_executor::{RwLock, run};
+    ///
+    /// run(async {
+    ///     let count = RwLock::new(1);
+    ///     *count.write().await += 1;
+    ///     assert_eq!(*count.read().await, 2);
+    /// });
+    /// ```
     #[track_caller]
     pub fn write(&self) -> AcquireWrite<T> {
         let acquire = self.shared.permits.acquire_many(ALL);
@@ -91,12 +111,28 @@ impl<T> RwLock<T> {
     }
 
     /// The value to read, if no writer has it or waits for it.
+    ///
+    /// ```
+    /// let lock = roundelay_executor::RwLock::new(7);
+    /// let writer = lock.try_write().unwrap();
+    /// assert!(lock.try_read().is_none());
+    /// drop(writer);
+    /// assert_eq!(*lock.try_read().unwrap(), 7);
+    /// ```
     #[must_use]
     pub fn try_read(&self) -> Option<ReadGuard<T>> {
         self.shared.permits.try_acquire().map(|permit| ReadGuard::of(&self.shared, permit))
     }
 
     /// The value to change, if nobody has it.
+    ///
+    /// ```
+    /// let lock = roundelay_executor::RwLock::new(7);
+    /// let reader = lock.try_read().unwrap();
+    /// assert!(lock.try_write().is_none()); // one reader is enough
+    /// drop(reader);
+    /// *lock.try_write().unwrap() = 8;
+    /// ```
     #[must_use]
     pub fn try_write(&self) -> Option<WriteGuard<T>> {
         self.shared.permits.try_acquire_many(ALL).map(|permit| WriteGuard::of(&self.shared, permit))
@@ -116,6 +152,12 @@ impl<T> RwLock<T> {
 
     /// The value, without locking: there is no other clone, no guard and no waiter. `None`
     /// if there is one.
+    ///
+    /// ```
+    /// let mut lock = roundelay_executor::RwLock::new(1);
+    /// *lock.get_mut().unwrap() += 1;
+    /// assert_eq!(lock.into_inner().unwrap(), 2);
+    /// ```
     #[must_use]
     pub fn get_mut(&mut self) -> Option<&mut T> {
         Rc::get_mut(Rc::get_mut(&mut self.shared)?.value.get_mut().as_mut()?)
@@ -248,6 +290,18 @@ impl<T> WriteGuard<T> {
 
     /// Goes on reading, without letting another writer in between. Readers at the front of
     /// the line come in too.
+    ///
+    /// ```
+    /// use roundelay_executor::{RwLock, run};
+    ///
+    /// run(async {
+    ///     let lock = RwLock::new(0);
+    ///     let mut writer = lock.write().await;
+    ///     *writer = 7;
+    ///     let reader = writer.downgrade();
+    ///     assert_eq!((*reader, *lock.read().await), (7, 7)); // others read along
+    /// });
+    /// ```
     #[must_use = "dropping the guard releases the lock"]
     pub fn downgrade(mut self) -> ReadGuard<T> {
         let mut permit = self.permit.take().expect("a guard has its permits");

@@ -77,6 +77,18 @@ impl Semaphore {
     ///
     /// *Cancel safety: loses its place* in the line. A permit that it was just granted goes
     /// to the next in line.
+    ///
+    /// ```
+    /// use roundelay_executor::{Semaphore, run};
+    ///
+    /// run(async {
+    ///     let seats = Semaphore::new(1);
+    ///     let permit = seats.acquire().await;
+    ///     assert_eq!(seats.available_permits(), 0);
+    ///     drop(permit); // the seat is free again
+    ///     assert_eq!(seats.available_permits(), 1);
+    /// });
+    /// ```
     #[track_caller]
     pub fn acquire(&self) -> Acquire {
         self.acquire_many(1)
@@ -122,6 +134,14 @@ impl Semaphore {
     ///
     /// # Panics
     /// If `permits` is zero.
+    ///
+    /// ```
+    /// let seats = roundelay_executor::Semaphore::new(3);
+    /// let pair = seats.try_acquire_many(2).unwrap();
+    /// assert!(seats.try_acquire_many(2).is_none()); // only one is left
+    /// drop(pair);
+    /// assert!(seats.try_acquire_many(3).is_some());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit> {
@@ -135,6 +155,13 @@ impl Semaphore {
     ///
     /// # Panics
     /// If there would be more than `usize::MAX`. Nothing is added then.
+    ///
+    /// ```
+    /// let gate = roundelay_executor::Semaphore::new(0); // closed
+    /// assert!(gate.is_exhausted());
+    /// gate.add_permits(2);
+    /// assert_eq!(gate.available_permits(), 2);
+    /// ```
     #[track_caller]
     pub fn add_permits(&self, permits: usize) {
         let more = self.shared.total.get().checked_add(permits);
@@ -312,6 +339,12 @@ impl Permit {
     }
 
     /// Keeps the permits for ever: the semaphore has so many fewer.
+    ///
+    /// ```
+    /// let tokens = roundelay_executor::Semaphore::new(2);
+    /// tokens.try_acquire().unwrap().forget();
+    /// assert_eq!(tokens.available_permits(), 1); // and it stays so
+    /// ```
     pub fn forget(mut self) {
         let count = std::mem::take(&mut self.count);
         self.shared.line.name.tell(|| SyncDeed::Releases { count });
