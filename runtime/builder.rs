@@ -85,6 +85,17 @@ impl EventLoopBuilder {
     /// Time that stands still while there is work, and jumps to the next deadline when
     /// nothing else can happen: no ready callback, nothing awaited from the operating
     /// system, no [`ClockHold`](crate::ClockHold).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// let inner = event_loop.loop_ref().clone();
+    /// event_loop.call_later(Duration::from_secs(86_400), move || inner.stop())?;
+    /// event_loop.run_forever()?; // a day, and at once
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn virtual_clock(mut self) -> Self {
         self.virtual_clock = true;
         self
@@ -93,6 +104,17 @@ impl EventLoopBuilder {
     /// Who is told of every [`Event`](crate::Event), or of those that it is
     /// [interested](crate::Interest) in. There may be several; they are told in the order in which
     /// they were given.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, Metrics};
+    ///
+    /// let metrics = Metrics::new();
+    /// let event_loop = EventLoop::builder().observer(metrics.clone()).build()?;
+    /// event_loop.call_soon(|| ())?;
+    /// event_loop.run_once()?;
+    /// assert_eq!(metrics.snapshot().callbacks, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observers.push(Rc::new(observer));
         self
@@ -140,6 +162,15 @@ impl EventLoopBuilder {
     /// door or a waker of it: what they could be used for will not happen. Whoever holds the
     /// [clock](crate::LoopProxy::hold_clock), and whoever waits for a real socket, is still
     /// waited for.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, RunError};
+    ///
+    /// let event_loop = EventLoop::builder().isolated().build()?;
+    /// let _door = event_loop.proxy(); // it will not be used: that was promised
+    /// assert!(matches!(event_loop.run_forever(), Err(RunError::Deadlock(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn isolated(mut self) -> Self {
         self.isolated = true;
         self
@@ -164,6 +195,22 @@ impl EventLoopBuilder {
     /// looks outside before the loop counts itself as [held up](crate::LoopRef::held_up); 100 ms by
     /// default, as in asyncio. It is measured by the loop's clock: on the virtual clock no step takes
     /// time.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc, time::Duration};
+    /// use roundelay_runtime::{EventLoop, FailureKind, FailurePolicy};
+    ///
+    /// let seen = Rc::new(Cell::new(None));
+    /// let told = seen.clone();
+    /// let policy = FailurePolicy::Handler(Rc::new(move |failure| told.set(Some(failure.kind))));
+    /// let limit = Duration::from_micros(1);
+    /// let builder = EventLoop::builder().debug(true).slow_limit(limit).failure_policy(policy);
+    /// let event_loop = builder.build()?;
+    /// event_loop.call_soon(|| std::thread::sleep(Duration::from_millis(1)))?;
+    /// event_loop.run_once()?;
+    /// assert_eq!(seen.get(), Some(FailureKind::TooSlow));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "slow_callback_duration")]
     pub fn slow_limit(mut self, limit: Duration) -> Self {
         self.slow_limit = limit;
@@ -193,6 +240,16 @@ impl EventLoopBuilder {
     }
 
     /// What to do with failures that nobody can take.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, FailurePolicy, RunError};
+    ///
+    /// let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
+    /// event_loop.call_soon(|| panic!("no luck"))?;
+    /// let Err(RunError::Failed(failure)) = event_loop.run_forever() else { unreachable!() };
+    /// assert_eq!(failure.message, "no luck");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
         self.policy = policy;
         self

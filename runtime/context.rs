@@ -58,6 +58,16 @@ impl<T: Clone + Send + Sync + 'static> ContextVar<T> {
     }
 
     /// The value here and now: a clone of what was set, or `None`.
+    ///
+    /// ```
+    /// use roundelay_runtime::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    ///
+    /// assert_eq!(USER.get(), None);
+    /// drop(USER.set("ada")); // what could undo it is not needed
+    /// assert_eq!(USER.get(), Some("ada"));
+    /// ```
     #[must_use]
     pub fn get(&'static self) -> Option<T> {
         // What was never set anywhere is not set here.

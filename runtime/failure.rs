@@ -75,6 +75,16 @@ impl Failure {
     }
 
     /// Adds how long it had lived.
+    ///
+    /// ```
+    /// use std::{panic::Location, time::Duration};
+    /// use roundelay_runtime::{Failure, FailureKind};
+    ///
+    /// let failure = Failure::new(FailureKind::TaskPanicked, "fetch", "no route")
+    ///     .origin(Location::caller())
+    ///     .age(Duration::from_secs(2));
+    /// assert!(failure.to_string().ends_with(", 2s old)"));
+    /// ```
     #[must_use]
     pub fn age(mut self, age: Duration) -> Self {
         self.age = Some(age);

@@ -138,6 +138,17 @@ pub struct LoopRef {
 
 impl LoopRef {
     /// The time on the loop's clock.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// let start = event_loop.time();
+    /// event_loop.block_for(Duration::from_secs(3)); // moves the virtual clock
+    /// assert_eq!(event_loop.time() - start, Duration::from_secs(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn time(&self) -> Instant {
         self.core.clock.instant(self.now())
@@ -198,6 +209,20 @@ impl LoopRef {
     /// Ends the run after the turn that is running, or after the next one if none is.
     ///
     /// What that turn scheduled stays queued for the next run.
+    ///
+    /// ```
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let inner = event_loop.loop_ref().clone();
+    /// event_loop.call_soon(move || {
+    ///     inner.stop();
+    ///     inner.call_soon(|| println!("in the next run")).unwrap();
+    /// })?;
+    /// event_loop.run_forever()?;
+    /// assert_eq!(event_loop.ready_len(), 1); // it stays queued
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(&self) {
         self.core.stopping.set(true);
         self.core.turns_follow.set(false);
@@ -222,6 +247,17 @@ impl LoopRef {
     }
 
     /// Whether the loop has been closed.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, LoopClosed};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let inner = event_loop.loop_ref().clone();
+    /// drop(event_loop); // that closes it
+    /// assert!(inner.is_closed());
+    /// assert_eq!(inner.call_soon(|| ()).unwrap_err(), LoopClosed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     #[inline]
     pub fn is_closed(&self) -> bool {
@@ -229,6 +265,15 @@ impl LoopRef {
     }
 
     /// Reports a failure that nobody can take, as the loop's failure policy says.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, Failure, FailureKind, FailurePolicy, RunError};
+    ///
+    /// let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
+    /// event_loop.report(Failure::new(FailureKind::TaskFailed, "fetch", "no route"));
+    /// assert!(matches!(event_loop.run_forever(), Err(RunError::Failed(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn report(&self, failure: Failure) {
         match &self.core.policy {
             FailurePolicy::Report => report(None, &failure),

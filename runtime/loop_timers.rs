@@ -22,6 +22,19 @@ impl LoopRef {
     ///
     /// # Errors
     /// [`LoopClosed`]; the callback is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_runtime::{Callback, EventLoop};
+    ///
+    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// let deadline = event_loop.moment(event_loop.time() + Duration::from_secs(1));
+    /// let timer = event_loop.set_timer(deadline, Callback::new(|| unreachable!()))?;
+    /// assert!(event_loop.is_timer_set(timer));
+    /// assert!(event_loop.cancel_timer(timer));
+    /// assert!(!event_loop.cancel_timer(timer)); // it was before
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn set_timer(&self, deadline: Moment, callback: Callback) -> Result<TimerKey, LoopClosed> {
         if self.is_closed() {
@@ -76,6 +89,19 @@ impl LoopRef {
     }
 
     /// Gives a timer that is still to be called another callback.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_runtime::{Callback, EventLoop};
+    ///
+    /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// let inner = event_loop.loop_ref().clone();
+    /// let soon = event_loop.moment(event_loop.time() + Duration::from_secs(1));
+    /// let timer = event_loop.set_timer(soon, Callback::new(|| unreachable!()))?;
+    /// event_loop.replace_timer(timer, Callback::new(move || inner.stop()));
+    /// event_loop.run_forever()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn replace_timer(&self, key: TimerKey, callback: Callback) {
         let unused = self.core.timers.borrow_mut().replace(key, callback);
         drop(unused);

@@ -101,6 +101,15 @@ impl LoopProxy {
     /// Ends the loop's run after the turn that collects this message, which is often the
     /// next one; wakes the loop if it sleeps. A loop that does not run will stop after the
     /// first turn of its next run. A closed loop ignores it.
+    ///
+    /// ```
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// event_loop.proxy().stop(); // before the run: it ends after its first turn
+    /// event_loop.run_forever()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(&self) {
         self.tell(Message::Stop);
     }
@@ -115,6 +124,17 @@ impl LoopProxy {
     ///
     /// # Errors
     /// [`WrongLoop`], which names both loops.
+    ///
+    /// ```
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let door = event_loop.proxy();
+    /// assert!(door.local().is_err()); // it does not run now
+    /// event_loop.call_soon(move || assert!(door.local().is_ok()))?;
+    /// event_loop.run_once()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn local(&self) -> Result<LoopRef, WrongLoop> {
         here(self.id())
     }

@@ -89,6 +89,16 @@ fn with_home<R>(id: u64, look: impl FnOnce(&LoopRef) -> R) -> Option<R> {
 }
 
 /// Where the loop that runs on this thread was started.
+///
+/// ```
+/// use roundelay_runtime::{EventLoop, running_since};
+///
+/// assert!(running_since().is_none());
+/// let event_loop = EventLoop::new()?;
+/// event_loop.call_soon(|| println!("started at {}", running_since().unwrap()))?;
+/// event_loop.run_once()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn running_since() -> Option<&'static Location<'static>> {
     let since = RUNNING.try_with(|running| Some(running.borrow().as_ref()?.since));

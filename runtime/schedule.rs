@@ -176,6 +176,17 @@ impl CallHandle {
     }
 
     /// Whether the callback is still to be called.
+    ///
+    /// ```
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let call = event_loop.call_soon(|| ())?;
+    /// assert!(call.is_waiting());
+    /// event_loop.run_once()?;
+    /// assert!(!call.is_waiting());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         match self.waits {

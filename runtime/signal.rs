@@ -57,6 +57,13 @@ impl Signal {
     pub const SEGMENTATION_FAULT: Signal = Signal(numbers::SIGSEGV);
 
     /// The signal with this number, if the system gives it a name.
+    ///
+    /// ```
+    /// use roundelay_runtime::Signal;
+    ///
+    /// assert_eq!(Signal::from_number(2), Some(Signal::INTERRUPT));
+    /// assert_eq!(Signal::from_number(0), None);
+    /// ```
     #[must_use]
     pub fn from_number(number: i32) -> Option<Signal> {
         signal_name(number).map(|_| Signal(number))
