@@ -55,6 +55,22 @@ impl<T: Clone + Send + Sync + 'static> ContextScope<T> for ContextVar<T> {
 impl<T> Task<T> {
     /// A copy of the task's [context variables](crate::ContextVar), as its last step has left
     /// them; empty while it takes a step.
+    ///
+    /// ```
+    /// use roundelay_executor::{ContextVar, run, spawn, yield_now};
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    ///
+    /// run(async {
+    ///     let task = spawn(async {
+    ///         drop(USER.set("ada"));
+    ///         std::future::pending::<()>().await;
+    ///     });
+    ///     yield_now().await;
+    ///     assert_eq!(task.context().run(|| USER.get()), Some("ada"));
+    ///     task.cancel();
+    /// });
+    /// ```
     #[must_use]
     pub fn context(&self) -> ContextValues {
         self.tasks.values(self.key)

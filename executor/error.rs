@@ -87,12 +87,28 @@ impl TaskPanic {
     }
 
     /// The panic's text, as far as it has one.
+    ///
+    /// ```
+    /// use roundelay_executor::{TaskError, run, spawn};
+    ///
+    /// let outcome = run(async { spawn(async { panic!("no {}", "luck") }).await });
+    /// let Err(TaskError::Panicked(panic)) = outcome else { unreachable!() };
+    /// assert_eq!(panic.message(), "no luck");
+    /// ```
     #[must_use]
     pub fn message(&self) -> &str {
         &self.contents.message
     }
 
     /// What the panic carried; its text, if a clone of this has given the payload away before.
+    ///
+    /// ```
+    /// use roundelay_executor::{TaskError, run, spawn};
+    ///
+    /// let outcome = run(async { spawn(async { std::panic::panic_any(7) }).await });
+    /// let Err(TaskError::Panicked(panic)) = outcome else { unreachable!() };
+    /// assert_eq!(*panic.into_payload().downcast::<i32>().unwrap(), 7);
+    /// ```
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         let payload = self.contents.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -100,6 +116,19 @@ impl TaskPanic {
     }
 
     /// Panics again, here, with the same payload; the panic hook is not run a second time.
+    ///
+    /// ```
+    /// use std::panic::catch_unwind;
+    /// use roundelay_executor::{TaskError, run, spawn};
+    ///
+    /// let again = catch_unwind(|| {
+    ///     let outcome = run(async { spawn(async { panic!("no luck") }).await });
+    ///     if let Err(TaskError::Panicked(panic)) = outcome {
+    ///         panic.resume(); // as if it had happened here
+    ///     }
+    /// });
+    /// assert_eq!(*again.unwrap_err().downcast::<&str>().unwrap(), "no luck");
+    /// ```
     pub fn resume(self) -> ! {
         std::panic::resume_unwind(self.into_payload())
     }

@@ -47,6 +47,13 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// What the system says; `InvalidData` if it is not UTF-8.
 ///
 /// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
+///
+/// ```
+/// use roundelay_executor::{fs, run};
+///
+/// let missing = run(fs::read_to_string("/no/such/file")).unwrap_err();
+/// assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
+/// ```
 pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
     of(path, blocking::read_to_string).await
 }
@@ -80,6 +87,20 @@ pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u6
 /// What the system says.
 ///
 /// *Cancel safety: loses data.* It may be done or not.
+///
+/// ```
+/// use roundelay_executor::{fs, run};
+///
+/// let path = std::env::temp_dir().join(format!("roundelay-rename-{}", std::process::id()));
+/// let beside = path.with_extension("new");
+/// run(async {
+///     fs::write(&beside, "whole").await?;
+///     fs::rename(&beside, &path).await?; // nobody has seen a half of it
+///     assert_eq!(fs::read_to_string(&path).await?, "whole");
+///     fs::remove_file(&path).await
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
     let to = to.as_ref().to_owned();
     of(from, move |from| blocking::rename(from, to)).await
@@ -121,6 +142,21 @@ pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
 /// What the system says.
 ///
 /// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
+///
+/// ```
+/// use roundelay_executor::{fs, run};
+///
+/// let folder = std::env::temp_dir().join(format!("roundelay-folder-{}", std::process::id()));
+/// run(async {
+///     fs::create_dir_all(&folder).await?;
+///     for name in ["b", "a"] {
+///         fs::write(folder.join(name), "").await?;
+///     }
+///     assert_eq!(fs::read_dir(&folder).await?, [folder.join("a"), folder.join("b")]);
+///     fs::remove_dir_all(&folder).await
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<PathBuf>> {
     of(path, |path| {
         let entries = blocking::read_dir(path)?;
@@ -138,6 +174,13 @@ pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<PathBuf>> {
 /// What the system says.
 ///
 /// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
+///
+/// ```
+/// use roundelay_executor::{fs, run};
+///
+/// assert!(run(fs::metadata("/"))?.is_dir());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     of(path, blocking::metadata).await
 }

@@ -145,6 +145,13 @@ impl<T> Promise<T> {
     }
 
     /// Whether somebody can still take the value.
+    ///
+    /// ```
+    /// let (promise, future) = roundelay_executor::promise::<u8>();
+    /// assert!(promise.is_awaited());
+    /// drop(future);
+    /// assert!(!promise.is_awaited()); // no need to compute it any more
+    /// ```
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         self.meeting.is_open()
@@ -211,6 +218,13 @@ pub struct PromiseFuture<T> {
 
 impl<T> PromiseFuture<T> {
     /// Whether awaiting it would give an answer at once.
+    ///
+    /// ```
+    /// let (promise, future) = roundelay_executor::promise();
+    /// assert!(!future.is_settled());
+    /// promise.resolve(7).unwrap();
+    /// assert!(future.is_settled());
+    /// ```
     #[doc(alias = "done")]
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -75,6 +75,11 @@ impl Random {
     ///
     /// # Panics
     /// If `end` is zero: no number is below that.
+    ///
+    /// ```
+    /// let mut dice = roundelay_executor::Random::seeded(7);
+    /// assert!((0..1000).map(|_| dice.below(6) + 1).all(|eyes| (1..=6).contains(&eyes)));
+    /// ```
     pub fn below(&mut self, end: u64) -> u64 {
         assert!(end > 0, "Random::below needs an end above zero: no number is below it");
         ((u128::from(self.next_u64()) * u128::from(end)) >> 64) as u64

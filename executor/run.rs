@@ -151,6 +151,18 @@ impl Runner {
     ///
     /// # Panics
     /// If `main` does, with the same payload.
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    /// use roundelay_runtime::RunError;
+    ///
+    /// let runner = Runner::new()?;
+    /// assert_eq!(runner.run(async { 6 * 7 })?, 42);
+    /// runner.loop_ref().stop();
+    /// let stopped = runner.run(std::future::pending::<()>());
+    /// assert!(matches!(stopped, Err(RunError::Stopped)));
+    /// # Ok::<(), RunError>(())
+    /// ```
     #[track_caller]
     pub fn run<F: Future>(&self, main: F) -> Result<F::Output, RunError> {
         let at = Location::caller();
@@ -214,12 +226,32 @@ impl Runner {
     }
 
     /// The loop, to schedule callbacks on between runs.
+    ///
+    /// ```
+    /// let runner = roundelay_executor::Runner::new()?;
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// runner.loop_ref().call_soon(move || sender.send("called").unwrap());
+    /// runner.run(roundelay_executor::yield_now())?;
+    /// assert_eq!(receiver.try_recv(), Ok("called"));
+    /// # Ok::<(), roundelay_runtime::RunError>(())
+    /// ```
     #[must_use]
     pub fn loop_ref(&self) -> &LoopRef {
         self.event_loop.loop_ref()
     }
 
     /// A [dump](crate::dump()) of this runner's loop.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, TaskBuilder};
+    ///
+    /// let runner = Runner::new()?;
+    /// runner.run(async {
+    ///     TaskBuilder::new().name("waits").spawn(std::future::pending::<()>()).detach();
+    /// })?;
+    /// assert!(runner.dump().to_string().contains("waits"));
+    /// # Ok::<(), roundelay_runtime::RunError>(())
+    /// ```
     #[must_use]
     pub fn dump(&self) -> Dump {
         self.tasks.dump()
@@ -227,6 +259,25 @@ impl Runner {
 
     /// Cancels all tasks and unwinds them, lets their cleanups and the thread pool finish,
     /// closes the loop: the same as dropping the runner.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use roundelay_executor::{Runner, spawn};
+    ///
+    /// let runner = Runner::new()?;
+    /// let held = Rc::new(Cell::new(0));
+    /// let inside = held.clone();
+    /// runner.run(async move {
+    ///     spawn(async move {
+    ///         inside.set(1);
+    ///         std::future::pending::<()>().await
+    ///     })
+    ///     .detach();
+    /// })?;
+    /// runner.close();
+    /// assert_eq!(Rc::strong_count(&held), 1); // the task has let go of it
+    /// # Ok::<(), roundelay_runtime::RunError>(())
+    /// ```
     pub fn close(self) {}
 
     pub(crate) fn tasks(&self) -> &Tasks {

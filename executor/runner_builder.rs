@@ -86,6 +86,15 @@ pub struct RunnerBuilder {
 impl RunnerBuilder {
     /// Time that stands still while there is work, and jumps when there is none: see
     /// [`EventLoopBuilder::virtual_clock`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{Runner, sleep};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// runner.run(sleep(Duration::from_secs(86_400)))?; // a day, and at once
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn virtual_clock(mut self) -> Self {
         self.is_virtual = true;
         self.event_loop = self.event_loop.virtual_clock();
@@ -93,6 +102,18 @@ impl RunnerBuilder {
     }
 
     /// Who is told of every event.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use roundelay_executor::{Runner, spawn};
+    /// use roundelay_runtime::Metrics;
+    ///
+    /// let metrics = Metrics::new();
+    /// let runner = Runner::builder().observer(metrics.clone()).build()?;
+    /// runner.run(async { spawn(async {}).await })?.unwrap();
+    /// assert_eq!(metrics.snapshot().tasks_spawned, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.event_loop = self.event_loop.observer(observer);
         self
@@ -158,6 +179,16 @@ impl RunnerBuilder {
 
     /// Promises that nothing outside will ever wake this loop: see
     /// [`EventLoopBuilder::isolated`].
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    /// use roundelay_runtime::RunError;
+    ///
+    /// let runner = Runner::builder().isolated().build()?;
+    /// let stuck = runner.run(std::future::pending::<()>());
+    /// assert!(matches!(stuck, Err(RunError::Deadlock(_)))); // and not for ever
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn isolated(mut self) -> Self {
         self.event_loop = self.event_loop.isolated();
         self
@@ -243,6 +274,23 @@ impl RunnerBuilder {
     }
 
     /// What to do with failures that nobody can take.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use roundelay_executor::{Runner, spawn, yield_now};
+    /// use roundelay_runtime::FailurePolicy;
+    ///
+    /// let failures = Rc::new(Cell::new(0));
+    /// let counted = failures.clone();
+    /// let policy = FailurePolicy::Handler(Rc::new(move |_| counted.set(counted.get() + 1)));
+    /// let runner = Runner::builder().failure_policy(policy).build()?;
+    /// runner.run(async {
+    ///     spawn(async { panic!("nobody awaits this") }).detach();
+    ///     yield_now().await;
+    /// })?;
+    /// assert_eq!(failures.get(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
         self.event_loop = self.event_loop.failure_policy(policy);
         self
@@ -269,6 +317,17 @@ impl RunnerBuilder {
 
     /// How many threads [`to_thread`](crate::to_thread) may use at the most; by default four
     /// more than the machine has cores, and no more than 32, as in Python.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, to_thread};
+    ///
+    /// let runner = Runner::builder().threads(1).build()?;
+    /// let id = || std::thread::current().id();
+    /// let ids = runner.run(async { [to_thread(id).await, to_thread(id).await] })?;
+    /// let [one, other] = ids.map(Result::unwrap);
+    /// assert_eq!(one, other); // there is only one thread
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self

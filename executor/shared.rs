@@ -96,6 +96,17 @@ where
     ///
     /// Cancelling one who waits does not cancel the task (in asyncio it does, and with it all the
     /// others who wait).
+    ///
+    /// ```
+    /// use roundelay_executor::{gather_all, run, spawn};
+    ///
+    /// run(async {
+    ///     let page = spawn(async { "one download" }).shared();
+    ///     for seen in gather_all([page.clone(), page]).await {
+    ///         assert_eq!(seen.unwrap().unwrap(), "one download");
+    ///     }
+    /// });
+    /// ```
     pub fn shared(self) -> Shared<Result<T, TaskError>> {
         Shared::new(Box::new(self))
     }
@@ -147,6 +158,14 @@ impl<O: Clone + 'static> Shared<O> {
     }
 
     /// A clone of the outcome, if there is one.
+    ///
+    /// ```
+    /// let (promise, future) = roundelay_executor::promise();
+    /// let shared = future.shared();
+    /// assert_eq!(shared.try_get(), None);
+    /// promise.resolve(7).unwrap();
+    /// assert_eq!(shared.try_get(), Some(Ok(7)));
+    /// ```
     #[must_use]
     pub fn try_get(&self) -> Option<O> {
         self.outcome.get().cloned()
@@ -318,6 +337,18 @@ pub struct OnSettled {
 impl OnSettled {
     /// Makes sure that the callback is not called, and drops it. `false` if there was an outcome
     /// already, or if it was removed before.
+    ///
+    /// ```
+    /// use roundelay_executor::{promise, run, yield_now};
+    ///
+    /// run(async {
+    ///     let (promise, future) = promise();
+    ///     let registered = future.shared().on_settled(|_| unreachable!());
+    ///     assert!(registered.remove());
+    ///     assert_eq!(promise.resolve(7), Err(7)); // nobody is left who waits
+    ///     yield_now().await;
+    /// });
+    /// ```
     pub fn remove(&self) -> bool {
         let line = self.line.upgrade();
         line.zip(self.ticket).is_some_and(|(line, ticket)| line.leave(ticket))

@@ -43,6 +43,19 @@ impl JobPlan {
 
     /// After so long it ends with an error, as if its worker had died. Its function is never
     /// called.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{JobPlan, Runner, TimedPool, run_on};
+    /// use roundelay_pools::JobError;
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// let plan = |_| JobPlan::fails(Duration::from_secs(1), JobError::Killed);
+    /// let pool = TimedPool::new(plan);
+    /// let outcome = runner.run(async { run_on(&pool, || unreachable!()).await })?;
+    /// assert!(outcome.is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn fails(after: Duration, error: JobError) -> JobPlan {
         JobPlan { after, error: Some(error) }

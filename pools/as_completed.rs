@@ -119,6 +119,17 @@ impl<T> AsCompleted<T> {
     }
 
     /// How many have not come yet.
+    ///
+    /// ```
+    /// use roundelay_pools::{ThreadPool, as_completed};
+    ///
+    /// let pool = ThreadPool::new(2);
+    /// let mut results = as_completed([pool.submit(|| "a")?, pool.submit(|| "b")?]);
+    /// assert_eq!(results.pending(), 2);
+    /// results.next();
+    /// assert_eq!(results.pending(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pending(&self) -> usize {
         self.open
     }

@@ -97,6 +97,16 @@ impl<T> Job<T> {
     /// # Errors
     /// How the job ended without a value; [`JobError::ResultTaken`] if an earlier call has
     /// moved the value out. An error can be asked for again, a value cannot.
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job = pool.submit(|| "a value")?;
+    /// assert_eq!(job.wait()?, "a value");
+    /// assert!(matches!(job.wait(), Err(JobError::ResultTaken))); // it was moved out
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "result")]
     #[doc(alias = "join")]
     pub fn wait(&self) -> Result<T, JobError> {

@@ -74,6 +74,18 @@ impl PanicReport {
     ///
     /// A panic that came from another process, or one whose payload an earlier call took, goes
     /// on with its message.
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    /// use roundelay_pools::{Job, JobError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let job: Job<()> = pool.submit(|| panic!("no luck"))?;
+    /// let Err(JobError::Panicked(report)) = job.wait() else { unreachable!() };
+    /// let again = catch_unwind(AssertUnwindSafe(|| report.resume())).unwrap_err();
+    /// assert_eq!(*again.downcast::<&str>().unwrap(), "no luck"); // the payload itself
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resume(&self) -> ! {
         let kept = self.inner.payload.lock().take();
         std::panic::resume_unwind(kept.unwrap_or_else(|| Box::new(self.inner.message.clone())))

@@ -92,6 +92,15 @@ impl ThreadPoolBuilder {
     ///
     /// # Panics
     /// If the prefix contains a zero byte.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::builder().name("files").build();
+    /// let job = pool.submit(|| std::thread::current().name().map(str::to_owned))?;
+    /// assert_eq!(job.wait()?.as_deref(), Some("files-0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "thread_name_prefix")]
     pub fn name(mut self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
@@ -116,6 +125,21 @@ impl ThreadPoolBuilder {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use roundelay_pools::{PoolError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::builder().threads(1).capacity(1).build();
+    /// let (begun, begins) = mpsc::channel();
+    /// let (open, door) = mpsc::channel::<()>();
+    /// let busy = pool.submit(move || (begun.send(()), door.recv()))?;
+    /// begins.recv()?; // the only thread is busy
+    /// let waits = pool.submit(|| ())?; // and the only place in the queue is taken
+    /// assert!(matches!(pool.try_submit(|| ()), Err(PoolError::QueueFull { capacity: 1 })));
+    /// drop(open);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn capacity(mut self, jobs: usize) -> Self {
         assert!(jobs > 0, "a queue needs room for at least one job");
         self.capacity = (jobs < NO_LIMIT).then_some(jobs);
@@ -132,6 +156,20 @@ impl ThreadPoolBuilder {
     /// Called once on each thread before its first job. If it panics, the pool is broken:
     /// what is queued fails with [`JobError::BrokenPool`](crate::JobError::BrokenPool), and
     /// `submit` with [`PoolError::Broken`](crate::PoolError::Broken).
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::builder()
+    ///     .threads(1)
+    ///     .initializer(|| panic!("no such device"))
+    ///     .build();
+    /// let job = pool.submit(|| unreachable!("a broken pool runs nothing"));
+    /// if let Ok(job) = job { // the thread may begin, and fail, before `submit` is through
+    ///     let outcome: Result<(), JobError> = job.wait();
+    ///     assert!(matches!(outcome, Err(JobError::BrokenPool(_))));
+    /// }
+    /// ```
     pub fn initializer(mut self, initialize: impl Fn() + Send + Sync + 'static) -> Self {
         self.initializer = Some(Arc::new(initialize));
         self

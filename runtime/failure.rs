@@ -74,7 +74,8 @@ impl Failure {
         self
     }
 
-    /// Adds how long it had lived.
+    /// Adds how long it had lived. The failure's text says it beside the line of
+    /// [`origin`](Failure::origin).
     ///
     /// ```
     /// use std::{panic::Location, time::Duration};

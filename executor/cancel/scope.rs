@@ -102,12 +102,31 @@ impl CancelScope {
 
     /// A scope that is cancelled when so much time has passed since its future was first
     /// polled.
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    /// use roundelay_executor::{CancelScope, Runner};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// let scope = CancelScope::after(Duration::from_secs(5));
+    /// assert_eq!(runner.run(scope.run(pending::<()>()))?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn after(limit: Duration) -> CancelScope {
         CancelScope::with(Deadline::Passed(limit))
     }
 
     /// A scope that is cancelled when the loop's clock shows `deadline`.
+    ///
+    /// ```
+    /// use roundelay_executor::{CancelScope, now, run};
+    ///
+    /// run(async {
+    ///     let scope = CancelScope::at(now()); // that is over already
+    ///     assert_eq!(scope.run(std::future::pending::<()>()).await, None);
+    /// });
+    /// ```
     #[must_use]
     pub fn at(deadline: Instant) -> CancelScope {
         CancelScope::with(Deadline::Reached(deadline))
@@ -147,6 +166,17 @@ impl CancelScope {
 
     /// Cancels the scope: its future is dropped at its next suspension outside of a shield,
     /// or, if it waits, in the polling task's next step. `false` if that was asked before.
+    ///
+    /// ```
+    /// use roundelay_executor::{CancelScope, run};
+    ///
+    /// run(async {
+    ///     let scope = CancelScope::new();
+    ///     assert!(scope.cancel());
+    ///     assert!(!scope.cancel()); // it was asked before
+    ///     assert_eq!(scope.run(async { "never begun" }).await, None);
+    /// });
+    /// ```
     pub fn cancel(&self) -> bool {
         self.shared.region.cancel()
     }
@@ -159,6 +189,17 @@ impl CancelScope {
 
     /// Whether the scope's future was really cut short. `false` while it still runs, and if
     /// it ended before the cancel reached it.
+    ///
+    /// ```
+    /// use roundelay_executor::{CancelScope, run};
+    ///
+    /// run(async {
+    ///     let scope = CancelScope::new();
+    ///     assert_eq!(scope.run(async { 7 }).await, Some(7));
+    ///     scope.cancel(); // too late to cut anything short
+    ///     assert!(scope.cancel_called() && !scope.cancelled_caught());
+    /// });
+    /// ```
     #[must_use]
     pub fn cancelled_caught(&self) -> bool {
         self.shared.caught.get()

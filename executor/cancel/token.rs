@@ -72,6 +72,14 @@ impl CancelToken {
     ///
     /// When it returns all of them are cancelled, and whoever waits has been woken; tasks go
     /// on in the next turn.
+    ///
+    /// ```
+    /// let token = roundelay_executor::CancelToken::new();
+    /// let child = token.child();
+    /// assert!(token.cancel());
+    /// assert!(child.is_cancelled());
+    /// assert!(!token.cancel()); // it was before
+    /// ```
     pub fn cancel(&self) -> bool {
         self.tree.cancel(self.node)
     }
@@ -80,6 +88,13 @@ impl CancelToken {
     /// a cancelled token is cancelled.
     ///
     /// It costs memory only while it is held; it holds none of its parents.
+    ///
+    /// ```
+    /// let server = roundelay_executor::CancelToken::new();
+    /// let (one, other) = (server.child(), server.child());
+    /// one.cancel(); // this connection, and nothing else
+    /// assert!(!other.is_cancelled() && !server.is_cancelled());
+    /// ```
     #[doc(alias = "child_token")]
     #[must_use]
     pub fn child(&self) -> CancelToken {
@@ -120,6 +135,18 @@ impl CancelToken {
     /// The place among those who wait counts from the first poll.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{CancelToken, run};
+    ///
+    /// run(async {
+    ///     let token = CancelToken::new();
+    ///     let from_elsewhere = token.clone();
+    ///     std::thread::spawn(move || from_elsewhere.cancel());
+    ///     token.cancelled().await;
+    ///     assert!(token.is_cancelled());
+    /// });
+    /// ```
     pub fn cancelled(&self) -> UntilCancelled {
         UntilCancelled { token: self.clone(), ticket: None }
     }
@@ -291,6 +318,13 @@ pub struct CancelOnDrop {
 
 impl CancelOnDrop {
     /// Takes the guard away from its token, which is then not cancelled.
+    ///
+    /// ```
+    /// let token = roundelay_executor::CancelToken::new();
+    /// let guard = token.drop_guard();
+    /// guard.disarm(); // all went well
+    /// assert!(!token.is_cancelled());
+    /// ```
     pub fn disarm(mut self) -> CancelToken {
         self.token.take().expect("a guard has its token until it is disarmed or dropped")
     }

@@ -151,6 +151,11 @@ impl<T> WatchSender<T> {
     }
 
     /// The value as it stands.
+    ///
+    /// ```
+    /// let (sender, _receiver) = roundelay_executor::watch("initial");
+    /// assert_eq!(*sender.latest(), "initial");
+    /// ```
     #[doc(alias = "borrow")]
     #[must_use]
     pub fn latest(&self) -> Rc<T> {

@@ -78,6 +78,17 @@ impl<T: 'static> AsCompleted<T> {
     /// The next task that has ended; `None` when all have come.
     ///
     /// *Cancel safety: safe.* Dropping the future loses nothing; the next call goes on.
+    ///
+    /// ```
+    /// use roundelay_executor::{as_completed, run, spawn};
+    ///
+    /// run(async {
+    ///     let mut tasks = as_completed([spawn(async { "only one" })]);
+    ///     let (index, outcome) = tasks.next().await.unwrap();
+    ///     assert_eq!((index, outcome.unwrap()), (0, "only one"));
+    ///     assert!(tasks.next().await.is_none());
+    /// });
+    /// ```
     pub async fn next(&mut self) -> Option<(usize, Result<T, TaskError>)> {
         poll_fn(|cx| self.poll_one(cx)).await
     }

@@ -122,6 +122,19 @@ where
     /// A stream that is not `Unpin` needs a pinned window: `pin!(window(..))`.
     ///
     /// *Cancel safety: safe.* Dropping the future loses nothing; the next call goes on.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, window};
+    ///
+    /// run(async {
+    ///     let mut squares = window(2, (0..3).map(|n| async move { n * n }));
+    ///     let mut sum = 0;
+    ///     while let Some((_, square)) = squares.next().await {
+    ///         sum += square.unwrap();
+    ///     }
+    ///     assert_eq!(sum, 5);
+    /// });
+    /// ```
     pub async fn next(&mut self) -> Option<Outcome<S>>
     where
         S: Unpin,

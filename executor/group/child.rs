@@ -123,6 +123,18 @@ impl<T> Child<T> {
 
     /// Asks this child alone to end. That is no failure: its siblings go on. `false` if it
     /// has ended already.
+    ///
+    /// ```
+    /// use roundelay_executor::{ChildEnded, run, task_group};
+    ///
+    /// run(task_group(async |group| {
+    ///     let child = group.spawn(std::future::pending::<Result<(), String>>());
+    ///     assert!(child.cancel());
+    ///     assert_eq!(child.await, Err(ChildEnded));
+    ///     Ok(()) // the group has not failed by that
+    /// }))
+    /// .unwrap();
+    /// ```
     pub fn cancel(&self) -> bool {
         self.address.as_ref().is_some_and(|(tasks, key)| tasks.cancel(*key))
     }

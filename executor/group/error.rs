@@ -87,6 +87,17 @@ pub enum GroupCause<E> {
 impl<E> GroupError<E> {
     /// All errors without the panics, those of groups in this group included, each group's
     /// in the order in which they happened.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, task_group};
+    ///
+    /// let failed = run(task_group(async |group| {
+    ///     group.spawn(async { Err::<(), _>("no route") });
+    ///     group.spawn(async { Err::<(), _>("no time") });
+    ///     Ok(())
+    /// }));
+    /// assert_eq!(failed.unwrap_err().errors().collect::<Vec<_>>(), [&"no route", &"no time"]);
+    /// ```
     #[doc(alias = "exceptions")]
     pub fn errors(&self) -> impl Iterator<Item = &E> {
         self.leaves().filter_map(|failure| match &failure.cause {
@@ -113,6 +124,20 @@ impl<E> GroupError<E> {
 
     /// The same failures without the nesting. Whoever failed in a nested group is called
     /// "outer > inner".
+    ///
+    /// ```
+    /// use roundelay_executor::{TaskBuilder, run, task_group};
+    ///
+    /// let failed = run(task_group(async |group| {
+    ///     group.spawn_group(TaskBuilder::new().name("outer"), async |inner| {
+    ///         inner.spawn_with(TaskBuilder::new().name("inner"), async { Err::<(), _>("no route") });
+    ///         Ok(())
+    ///     });
+    ///     Ok(())
+    /// }));
+    /// let flat = failed.unwrap_err().flatten();
+    /// assert_eq!(flat.to_string(), "the task group failed: outer > inner: no route");
+    /// ```
     #[must_use]
     pub fn flatten(self) -> GroupError<E> {
         let mut todo: Vec<GroupFailure<E>> = self.failures.into_iter().rev().collect();

@@ -57,6 +57,17 @@ impl<E: 'static> TaskGroup<E> {
     ///
     /// # Panics
     /// If no event loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, task_group};
+    ///
+    /// let product = run(task_group(async |group| {
+    ///     let six = group.spawn(async { Ok::<_, String>(6) });
+    ///     let seven = group.spawn(async { Ok(7) });
+    ///     Ok(six.await.unwrap() * seven.await.unwrap())
+    /// }));
+    /// assert_eq!(product.unwrap(), 42);
+    /// ```
     #[doc(alias = "create_task")]
     #[doc(alias = "start_soon")]
     #[track_caller]
@@ -72,6 +83,16 @@ impl<E: 'static> TaskGroup<E> {
     ///
     /// # Panics
     /// If no event loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{TaskBuilder, run, task_group};
+    ///
+    /// let failed = run(task_group(async |group| {
+    ///     group.spawn_with(TaskBuilder::new().name("fetch"), async { Err::<(), _>("no route") });
+    ///     Ok(())
+    /// }));
+    /// assert!(failed.unwrap_err().to_string().contains("fetch")); // the name tells who
+    /// ```
     #[track_caller]
     pub fn spawn_with<T, F>(&self, builder: TaskBuilder, future: F) -> Child<T>
     where
@@ -109,6 +130,13 @@ impl<E: 'static> TaskGroup<E> {
     }
 
     /// Whether children can be spawned.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, task_group};
+    ///
+    /// let group = run(task_group(async |group| Ok::<_, String>(group))).unwrap();
+    /// assert!(!group.is_open() && group.is_empty()); // it is over: nobody is let in
+    /// ```
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.shared.stage().admits()
@@ -205,6 +233,18 @@ impl<E> CancellableGroup<E> {
     /// takes effect at its next suspension.
     ///
     /// That is no error. Errors that happen all the same are.
+    ///
+    /// ```
+    /// use roundelay_executor::{cancellable_group, run};
+    ///
+    /// let outcome = run(cancellable_group(async |group| {
+    ///     group.spawn(std::future::pending::<Result<(), String>>());
+    ///     group.cancel();
+    ///     std::future::pending::<()>().await; // here the body ends, too
+    ///     Ok("never")
+    /// }));
+    /// assert_eq!(outcome.unwrap(), None);
+    /// ```
     pub fn cancel(&self) {
         self.group.shared.cancel();
     }

@@ -93,6 +93,19 @@ impl<T: 'static, E: 'static> GroupResults<T, E> {
     /// set is left.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{run, task_group};
+    ///
+    /// run(task_group(async |group| {
+    ///     let mut results = group.results();
+    ///     results.spawn(async { Ok::<_, String>(7) });
+    ///     assert_eq!(results.join_next().await, Some(7));
+    ///     assert_eq!(results.join_next().await, None); // no child of the set is left
+    ///     Ok(())
+    /// }))
+    /// .unwrap();
+    /// ```
     pub async fn join_next(&mut self) -> Option<T> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
@@ -101,6 +114,19 @@ impl<T: 'static, E: 'static> GroupResults<T, E> {
     /// in which the children ended.
     ///
     /// *Cancel safety: safe.* The values stay in the set.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, task_group};
+    ///
+    /// let squares = run(task_group(async |group| {
+    ///     let mut results = group.results();
+    ///     for n in 1..=3 {
+    ///         results.spawn(async move { Ok::<_, String>(n * n) });
+    ///     }
+    ///     Ok(results.collect().await)
+    /// }));
+    /// assert_eq!(squares.unwrap(), [1, 4, 9]);
+    /// ```
     pub async fn collect(&mut self) -> Vec<T> {
         poll_fn(|cx| {
             if self.kept.live.get() > 0 {
@@ -133,6 +159,20 @@ impl<T: 'static, E: 'static> GroupResults<T, E> {
     }
 
     /// How many values wait to be taken.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, task_group, yield_now};
+    ///
+    /// run(task_group(async |group| {
+    ///     let results = group.results();
+    ///     results.spawn(async { Ok::<_, String>("quick") });
+    ///     results.spawn(async { yield_now().await; Ok("slower") });
+    ///     yield_now().await;
+    ///     assert_eq!((results.ready(), results.running()), (1, 1));
+    ///     Ok(())
+    /// }))
+    /// .unwrap();
+    /// ```
     #[must_use]
     pub fn ready(&self) -> usize {
         self.kept.values.borrow().len()

@@ -133,6 +133,20 @@ pub struct Ready<V, E> {
 impl<V, E> Ready<V, E> {
     /// Says that the child is ready. Whoever started it goes on in the next turn, with
     /// `value`, which is dropped if nobody waits any more.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, task_group};
+    ///
+    /// run(task_group(async |group| {
+    ///     let port = group.start(async |ready| {
+    ///         ready.announce(8080);
+    ///         Ok::<_, String>(()) // and the child goes on from there
+    ///     });
+    ///     assert_eq!(port.await.unwrap(), 8080);
+    ///     Ok(())
+    /// }))
+    /// .unwrap();
+    /// ```
     #[doc(alias = "started")]
     pub fn announce(self, value: V) {
         let promise = self.handshake.promise.take();

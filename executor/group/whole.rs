@@ -141,6 +141,29 @@ impl GroupBuilder {
     ///
     /// # Panics
     /// If it is zero: no child would ever run.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    /// use roundelay_executor::{GroupBuilder, run, yield_now};
+    ///
+    /// let (running, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    /// run(GroupBuilder::new().limit(2).run(async |group| {
+    ///     for _ in 0..9 {
+    ///         let (running, most) = (running.clone(), most.clone());
+    ///         group.spawn(async move {
+    ///             running.set(running.get() + 1);
+    ///             most.set(most.get().max(running.get()));
+    ///             yield_now().await;
+    ///             running.set(running.get() - 1);
+    ///             Ok::<_, String>(())
+    ///         });
+    ///     }
+    ///     Ok(())
+    /// }))
+    /// .unwrap();
+    /// assert_eq!(most.get(), 2);
+    /// ```
     pub fn limit(mut self, children: usize) -> GroupBuilder {
         assert!(
             children > 0,
@@ -173,6 +196,17 @@ impl GroupBuilder {
     /// [`GroupError`], if the body or any child failed or panicked: with all errors.
     ///
     /// *Cancel safety: loses data,* as [`task_group`].
+    ///
+    /// ```
+    /// use roundelay_executor::{GroupBuilder, run};
+    ///
+    /// let outcome = run(GroupBuilder::new().limit(8).run_cancellable(async |group| {
+    ///     group.spawn(std::future::pending::<Result<(), String>>());
+    ///     group.cancel();
+    ///     Ok("enough")
+    /// }));
+    /// assert_eq!(outcome.unwrap(), Some("enough"));
+    /// ```
     pub async fn run_cancellable<R, E, B>(self, body: B) -> Result<Option<R>, GroupError<E>>
     where
         E: 'static,
@@ -190,6 +224,21 @@ impl<E: 'static> TaskGroup<E> {
     ///
     /// # Panics
     /// If no event loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{TaskBuilder, run, task_group};
+    ///
+    /// let failed = run(task_group(async |group| {
+    ///     group.spawn_group(TaskBuilder::new().name("inner"), async |inner| {
+    ///         inner.spawn(async { Err::<(), _>("no route") });
+    ///         Ok(())
+    ///     });
+    ///     Ok(())
+    /// }));
+    /// let failed = failed.unwrap_err();
+    /// assert_eq!(failed.failures.len(), 1); // the inner group, as one
+    /// assert_eq!(failed.errors().collect::<Vec<_>>(), [&"no route"]);
+    /// ```
     #[track_caller]
     pub fn spawn_group<T, B>(&self, builder: TaskBuilder, body: B) -> Child<T>
     where

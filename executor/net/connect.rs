@@ -46,6 +46,23 @@ impl TcpStream {
     ///
     /// *Cancel safety: safe.* The attempts are given up; a look-up that has begun ends in its
     /// thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let address = listener.local_addr()?;
+    ///     let stream = TcpStream::connect(address).await?;
+    ///     assert_eq!(stream.peer_addr()?, address);
+    ///
+    ///     drop((listener, stream));
+    ///     let refused = TcpStream::connect(address).await.unwrap_err();
+    ///     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "open_connection")]
     #[doc(alias = "sock_connect")]
     #[doc(alias = "happy_eyeballs_delay")]
@@ -66,6 +83,20 @@ impl TcpStream {
     /// Those of `connect`; an error of the kind `TimedOut` that names the endpoint.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let limit = Duration::from_secs(5);
+    ///     let stream = TcpStream::connect_timeout(listener.local_addr()?, limit).await?;
+    ///     assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn connect_timeout(
         endpoint: impl Into<Endpoint>,
         limit: Duration,
@@ -84,6 +115,19 @@ impl TcpStream {
     /// Those of `connect`.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let port = listener.local_addr()?.port();
+    ///     let stream = TcpStream::connect_to("127.0.0.1", port).await?;
+    ///     assert_eq!(stream.peer_addr()?.port(), port);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn connect_to(host: &str, port: u16) -> io::Result<TcpStream> {
         TcpStream::connect((host, port)).await
     }

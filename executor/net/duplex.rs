@@ -90,6 +90,23 @@ pub struct DuplexStream {
 
 impl DuplexStream {
     /// Two halves that different tasks may own.
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    /// use roundelay_executor::{duplex, run};
+    ///
+    /// run(async {
+    ///     let (here, mut there) = duplex(16);
+    ///     let (_reader, mut writer) = here.into_split();
+    ///     writer.write_all(b"the end").await?;
+    ///     drop(writer); // ends what we write, while we can still read
+    ///     let mut text = String::new();
+    ///     there.read_to_string(&mut text).await?;
+    ///     assert_eq!(text, "the end");
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn into_split(self) -> (DuplexReader, DuplexWriter) {
         (self.reader, self.writer)

@@ -30,6 +30,24 @@ impl<S: AsFd> SocketStream<S> {
     ///
     /// The connection is closed when both are dropped; dropping the writing half alone ends
     /// what we write. [`ReadHalf::reunite`] makes them one again.
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    /// use roundelay_executor::{UnixStream, run, spawn};
+    ///
+    /// run(async {
+    ///     let (here, mut there) = UnixStream::pair()?;
+    ///     let (mut reader, mut writer) = here.into_split();
+    ///     let writing = spawn(async move { writer.write_all(b"to you").await });
+    ///     there.write_all(b"to me").await?;
+    ///     let (mut to_me, mut to_you) = ([0; 5], [0; 6]);
+    ///     reader.read_exact(&mut to_me).await?;
+    ///     there.read_exact(&mut to_you).await?;
+    ///     assert_eq!((&to_me, &to_you), (b"to me", b"to you"));
+    ///     writing.await.unwrap()
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn into_split(self) -> (ReadHalf<S>, WriteHalf<S>) {
         let watched = Arc::new(self.watched);

@@ -66,6 +66,19 @@ impl<R: AsyncBufRead + Unpin> LineReader<R> {
     /// is not UTF-8, which is skipped, too.
     ///
     /// *Cancel safety: safe.* What has come of the line is kept for the next call.
+    ///
+    /// ```
+    /// use roundelay_executor::{LineReader, run};
+    ///
+    /// run(async {
+    ///     let mut lines = LineReader::new(&b"one\nlast"[..], 80);
+    ///     assert_eq!(lines.next_line().await?.as_deref(), Some("one"));
+    ///     assert_eq!(lines.next_line().await?.as_deref(), Some("last")); // it has no end
+    ///     assert_eq!(lines.next_line().await?, None);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn next_line(&mut self) -> io::Result<Option<String>> {
         poll_fn(|cx| self.poll_line(cx)).await
     }

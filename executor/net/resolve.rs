@@ -114,6 +114,20 @@ impl Resolver {
 
     /// Gives each look-up so long, waiting for a thread included. A virtual clock does not
     /// jump over a look-up that is under way, so this does not pass in it.
+    ///
+    /// ```
+    /// use std::{io::ErrorKind, time::Duration};
+    /// use roundelay_executor::{Resolver, run};
+    ///
+    /// let (_hold, silence) = std::sync::mpsc::channel::<()>();
+    /// let silence = std::sync::Mutex::new(silence);
+    /// let slow = Resolver::new(move |_, _| {
+    ///     let _ = silence.lock().unwrap().recv(); // for as long as `_hold` is there
+    ///     Ok(Vec::new())
+    /// });
+    /// let found = run(slow.deadline(Duration::from_millis(1)).lookup("printer:9100"));
+    /// assert_eq!(found.unwrap_err().kind(), ErrorKind::TimedOut);
+    /// ```
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Resolver {
         self.deadline = deadline;
@@ -129,6 +143,17 @@ impl Resolver {
     ///
     /// # Panics
     /// If a name is looked up where no event loop runs.
+    ///
+    /// ```
+    /// use roundelay_executor::{Resolver, run};
+    ///
+    /// let empty = Resolver::new(|_, _| Ok(Vec::new()));
+    /// let nowhere = run(empty.lookup("printer:9100")).unwrap_err();
+    /// assert_eq!(nowhere.kind(), std::io::ErrorKind::NotFound);
+    /// let address = run(empty.lookup("127.0.0.1:80"))?; // is one, and need not be looked up
+    /// assert_eq!(address[0].port(), 80);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn lookup(&self, endpoint: impl Into<Endpoint>) -> io::Result<Vec<SocketAddr>> {
         let (host, port) = match endpoint.into().place {
             Place::Addresses(addresses) if addresses.is_empty() => {

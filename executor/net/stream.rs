@@ -73,6 +73,20 @@ impl<S: AsFd> SocketStream<S> {
     ///
     /// # Errors
     /// What the system says; not connected any more is one.
+    ///
+    /// ```
+    /// use futures_lite::AsyncReadExt;
+    /// use std::net::Shutdown;
+    /// use roundelay_executor::{UnixStream, run};
+    ///
+    /// run(async {
+    ///     let (here, mut there) = UnixStream::pair()?;
+    ///     here.shutdown(Shutdown::Write)?;
+    ///     assert_eq!(there.read(&mut [0]).await?, 0); // the end
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "write_eof")]
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         SockRef::from(&self.watched.file).shutdown(how)
@@ -121,6 +135,17 @@ impl<S: AsFd> SocketStream<S> {
     }
 
     /// Ends the watch, and gives std's socket back. It still does not block.
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read};
+    /// use roundelay_executor::{UnixStream, run};
+    ///
+    /// let (here, _there) = run(async { UnixStream::pair() })?;
+    /// let mut here = here.into_std();
+    /// let nothing = here.read(&mut [0]).unwrap_err(); // it still does not block
+    /// assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn into_std(self) -> S {
         self.watched.into_inner()

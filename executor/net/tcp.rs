@@ -22,6 +22,20 @@ impl TcpStream {
     ///
     /// # Errors
     /// What the system says; no loop runs on this thread.
+    ///
+    /// ```
+    /// use std::net;
+    /// use roundelay_executor::{TcpStream, run};
+    ///
+    /// let listener = net::TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = net::TcpStream::connect(listener.local_addr()?)?;
+    /// run(async {
+    ///     let stream = TcpStream::from_std(stream)?;
+    ///     assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
         stream.set_nonblocking(true)?;
         SocketStream::new(stream)
@@ -50,6 +64,25 @@ impl TcpStream {
     /// What the system says.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (mut served, _) = listener.accept().await?;
+    ///     client.write_all(b"GET").await?;
+    ///     let mut first = [0; 1];
+    ///     assert_eq!(served.peek(&mut first).await?, 1);
+    ///     let mut all = [0; 3];
+    ///     served.read_exact(&mut all).await?; // nothing was taken away
+    ///     assert_eq!((&first, &all), (b"G", b"GET"));
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -69,6 +102,19 @@ impl TcpStream {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     stream.set_nodelay(true)?;
+    ///     assert!(stream.nodelay()?);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.watched.file.set_nodelay(nodelay)
     }
@@ -87,6 +133,22 @@ impl TcpStream {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     stream.set_keepalive(Some((Duration::from_secs(60), Duration::from_secs(10))))?;
+    ///     assert!(stream.keepalive()?);
+    ///     stream.set_keepalive(None)?;
+    ///     assert!(!stream.keepalive()?);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_keepalive(&self, times: Option<(Duration, Duration)>) -> io::Result<()> {
         let socket = SockRef::from(self);
         let Some((idle, interval)) = times else { return socket.set_keepalive(false) };
@@ -109,6 +171,23 @@ impl TcpStream {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use futures_lite::AsyncReadExt;
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (served, _) = listener.accept().await?;
+    ///     served.set_reset_on_drop(true)?;
+    ///     drop(served);
+    ///     let error = client.read(&mut [0]).await.unwrap_err(); // not the end, but an error
+    ///     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "set_linger")]
     #[doc(alias = "abort")]
     pub fn set_reset_on_drop(&self, reset: bool) -> io::Result<()> {

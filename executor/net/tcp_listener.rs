@@ -55,6 +55,18 @@ impl TcpListener {
     ///
     /// # Errors
     /// What the system says; no loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{TcpListener, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let taken = TcpListener::bind(listener.local_addr()?).unwrap_err();
+    ///     assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "start_server")]
     pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         listen(new_socket(address)?, address)
@@ -69,6 +81,18 @@ impl TcpListener {
     ///
     /// # Errors
     /// What the system says; no loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{TcpListener, run};
+    ///
+    /// run(async {
+    ///     let one = TcpListener::bind_shared("127.0.0.1:0".parse().unwrap())?;
+    ///     let other = TcpListener::bind_shared(one.local_addr()?)?;
+    ///     assert_eq!(one.local_addr()?, other.local_addr()?);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "reuse_port")]
     pub fn bind_shared(address: SocketAddr) -> io::Result<TcpListener> {
         let socket = new_socket(address)?;
@@ -99,6 +123,19 @@ impl TcpListener {
     /// stays good.
     ///
     /// *Cancel safety: safe.* No connection is lost.
+    ///
+    /// ```
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (_served, peer) = listener.accept().await?;
+    ///     assert_eq!(peer, client.local_addr()?);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = self.watched.io(Direction::Read, net::TcpListener::accept).await?;
         Ok((TcpStream::from_std(stream)?, peer))

@@ -83,6 +83,22 @@ impl UdpSocket {
     /// What the system says.
     ///
     /// *Cancel safety: safe.* No datagram is lost.
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let here = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let there = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     here.send_to(b"hello", there.local_addr()?).await?;
+    ///     let mut buffer = [0; 4];
+    ///     let (length, from) = there.recv_from(&mut buffer).await?;
+    ///     assert_eq!((length, &buffer), (4, b"hell")); // what did not fit is lost
+    ///     assert_eq!(from, here.local_addr()?);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "sock_recvfrom")]
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.watched.io(Direction::Read, |socket| socket.recv_from(buffer)).await
@@ -94,6 +110,20 @@ impl UdpSocket {
     /// What the system says.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let here = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     here.send_to(b"ping", here.local_addr()?).await?;
+    ///     let mut buffer = [0; 16];
+    ///     assert_eq!(here.peek_from(&mut buffer).await?.0, 4);
+    ///     assert_eq!(here.recv_from(&mut buffer).await?.0, 4); // it was left where it was
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.watched.io(Direction::Read, |socket| socket.peek_from(buffer)).await
     }
@@ -104,6 +134,22 @@ impl UdpSocket {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let here = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let there = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     here.connect(there.local_addr()?)?;
+    ///     assert_eq!(here.peer_addr()?, there.local_addr()?);
+    ///     here.send(b"ping").await?; // no address any more
+    ///     let mut buffer = [0; 16];
+    ///     assert_eq!(there.recv_from(&mut buffer).await?, (4, here.local_addr()?));
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect(&self, to: SocketAddr) -> io::Result<()> {
         self.watched.file.connect(to)
     }

@@ -42,6 +42,13 @@ impl UnixStream {
     /// again after a pause, for instance with [`retry`](crate::retry()).
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixStream, run};
+    ///
+    /// let nobody = run(UnixStream::connect("/no/such/socket")).unwrap_err();
+    /// assert_eq!(nobody.kind(), std::io::ErrorKind::NotFound);
+    /// ```
     #[doc(alias = "open_unix_connection")]
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
         let address = SockAddr::unix(path)?;
@@ -89,6 +96,18 @@ impl UnixStream {
     ///
     /// # Errors
     /// What the system says; unsupported, except on Linux.
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixStream, run};
+    ///
+    /// run(async {
+    ///     let (here, _there) = UnixStream::pair()?;
+    ///     let other = here.peer_credentials()?;
+    ///     assert_eq!(other.process, std::process::id()); // we talk to ourselves
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peer_credentials(&self) -> io::Result<PeerCredentials> {
         #[cfg(target_os = "linux")]
         {

@@ -104,6 +104,22 @@ impl UnixDatagram {
     /// What the system says: there is nothing at `path`, or the message is too long.
     ///
     /// *Cancel safety: safe.* It was not sent.
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixDatagram, run};
+    ///
+    /// let path = std::env::temp_dir().join(format!("roundelay-datagram-{}", std::process::id()));
+    /// run(async {
+    ///     let there = UnixDatagram::bind(&path)?;
+    ///     let here = UnixDatagram::unbound()?;
+    ///     here.send_to(b"ping", &path).await?;
+    ///     let mut buffer = [0; 16];
+    ///     let (length, from) = there.recv_from(&mut buffer).await?;
+    ///     assert!(&buffer[..length] == b"ping" && from.is_unnamed());
+    ///     std::fs::remove_file(&path)
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn send_to(&self, bytes: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         let path = path.as_ref();
         loop {

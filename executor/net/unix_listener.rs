@@ -56,6 +56,19 @@ impl UnixListener {
     /// # Errors
     /// What the system says: the path is in use, or longer than the hundred bytes that fit; no
     /// loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixListener, run};
+    ///
+    /// let path = std::env::temp_dir().join(format!("roundelay-bind-{}", std::process::id()));
+    /// run(async {
+    ///     let _listener = UnixListener::bind(&path)?.unlink_on_drop();
+    ///     let taken = UnixListener::bind(&path).unwrap_err();
+    ///     assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "start_unix_server")]
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
         UnixListener::from_std(net::UnixListener::bind(path)?)
@@ -72,6 +85,20 @@ impl UnixListener {
 
     /// Removes the file when the listener is dropped. (A relative path is looked up from where
     /// the process is by then.)
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixListener, run};
+    ///
+    /// let path = std::env::temp_dir().join(format!("roundelay-unlink-{}", std::process::id()));
+    /// run(async {
+    ///     let listener = UnixListener::bind(&path)?.unlink_on_drop();
+    ///     assert!(path.exists());
+    ///     drop(listener);
+    ///     assert!(!path.exists());
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "cleanup_socket")]
     #[must_use]
     pub fn unlink_on_drop(mut self) -> UnixListener {

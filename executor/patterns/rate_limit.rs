@@ -84,6 +84,25 @@ impl RateLimiter {
 
     /// The same rate, and up to `burst` starts at once after a quiet time. The bucket is full
     /// at first. To be called before the limiter is used: the bucket begins anew.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use roundelay_executor::{RateLimiter, Runner, now};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// let [one, three] = [1, 3].map(|n| NonZeroU32::new(n).unwrap());
+    /// let took = runner.run(async {
+    ///     let limiter = RateLimiter::new(one, Duration::from_secs(1)).burst(three);
+    ///     let start = now();
+    ///     for _ in 0..4 {
+    ///         limiter.acquire().await; // three at once, then one in a second
+    ///     }
+    ///     now() - start
+    /// })?;
+    /// assert_eq!(took, Duration::from_secs(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn burst(self, burst: NonZeroU32) -> RateLimiter {
         RateLimiter::with(self.shared.interval, burst)
@@ -117,6 +136,17 @@ impl RateLimiter {
     ///
     /// # Panics
     /// If no event loop runs on this thread.
+    ///
+    /// ```
+    /// use std::{num::NonZeroU32, time::Duration};
+    /// use roundelay_executor::{RateLimiter, run};
+    ///
+    /// run(async {
+    ///     let hourly = RateLimiter::new(NonZeroU32::MIN, Duration::from_secs(3600));
+    ///     assert!(hourly.try_acquire());
+    ///     assert!(!hourly.try_acquire()); // not within this hour
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn try_acquire(&self) -> bool {

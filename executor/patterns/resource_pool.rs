@@ -106,6 +106,17 @@ impl<C: 'static, E: 'static> ResourcePool<C, E> {
     ///
     /// *Cancel safety: loses its place* in the line. A resource that is being made is dropped
     /// half made.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use roundelay_executor::{ResourcePool, run};
+    ///
+    /// run(async {
+    ///     let pool = ResourcePool::<u8, _>::new(NonZeroUsize::MIN, async || Err("refused"));
+    ///     assert_eq!(pool.get().await.unwrap_err(), "refused");
+    ///     assert_eq!(pool.available(), 1); // the room is free again
+    /// });
+    /// ```
     pub async fn get(&self) -> Result<Pooled<C>, E> {
         let permit = self.shared.permits.acquire().await;
         let resource = match self.shared.take_idle() {
@@ -117,6 +128,21 @@ impl<C: 'static, E: 'static> ResourcePool<C, E> {
     }
 
     /// How many resources are idle.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use roundelay_executor::{ResourcePool, run};
+    ///
+    /// run(async {
+    ///     let pool = ResourcePool::new(NonZeroUsize::new(3).unwrap(), async || Ok::<_, ()>("a pen"));
+    ///     let pens = [pool.get().await.unwrap(), pool.get().await.unwrap()];
+    ///     assert_eq!((pool.idle(), pool.available()), (0, 1));
+    ///     drop(pens);
+    ///     assert_eq!((pool.idle(), pool.available()), (2, 3));
+    ///     pool.clear();
+    ///     assert_eq!((pool.idle(), pool.available()), (0, 3));
+    /// });
+    /// ```
     #[must_use]
     pub fn idle(&self) -> usize {
         self.shared.idle.borrow().len()
@@ -218,6 +244,19 @@ pub struct Pooled<C> {
 
 impl<C> Pooled<C> {
     /// Whether the resource is to be dropped instead of going back.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use roundelay_executor::{ResourcePool, run};
+    ///
+    /// run(async {
+    ///     let pool = ResourcePool::new(NonZeroUsize::MIN, async || Ok::<_, ()>("a cup"));
+    ///     let mut cup = pool.get().await.unwrap();
+    ///     cup.set_broken(true);
+    ///     drop(cup);
+    ///     assert_eq!((pool.idle(), pool.available()), (0, 1)); // a new one will be made
+    /// });
+    /// ```
     pub fn set_broken(&mut self, is_broken: bool) {
         self.is_broken = is_broken;
     }

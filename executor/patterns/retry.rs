@@ -176,6 +176,15 @@ impl<E> RetryError<E> {
     }
 
     /// The last error itself.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use roundelay_executor::{RetryPolicy, retry, run};
+    ///
+    /// let once = RetryPolicy::new(NonZeroU32::MIN);
+    /// let failed = run(retry(&once, async |_| Err::<(), _>("busy".to_owned()))).unwrap_err();
+    /// assert_eq!(failed.into_last(), Some("busy".to_owned()));
+    /// ```
     #[must_use]
     pub fn into_last(self) -> Option<E> {
         self.last

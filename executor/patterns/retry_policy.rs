@@ -71,6 +71,19 @@ impl RetryPolicy {
     }
 
     /// No pause is longer than this.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use roundelay_executor::RetryPolicy;
+    ///
+    /// let policy = RetryPolicy::new(NonZeroU32::new(5).unwrap())
+    ///     .first_pause(Duration::from_secs(1))
+    ///     .factor(10)
+    ///     .longest_pause(Duration::from_secs(60))
+    ///     .jitter_percent(0);
+    /// assert_eq!(policy.pauses().map(|pause| pause.as_secs()).collect::<Vec<_>>(), [1, 10, 60, 60]);
+    /// ```
     pub fn longest_pause(mut self, pause: Duration) -> RetryPolicy {
         self.longest_pause = pause;
         self
@@ -83,6 +96,18 @@ impl RetryPolicy {
     }
 
     /// A limit for everything together: attempts and pauses.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use roundelay_executor::{GaveUp, RetryPolicy, Runner, retry};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// let policy = RetryPolicy::new(NonZeroU32::MAX).within(Duration::from_secs(1));
+    /// let failed = runner.run(retry(&policy, async |_| Err::<(), _>("busy")))?.unwrap_err();
+    /// assert_eq!(failed.why(), GaveUp::OutOfTime);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn within(mut self, limit: Duration) -> RetryPolicy {
         self.limit = Some(limit);
         self
@@ -90,6 +115,14 @@ impl RetryPolicy {
 
     /// Takes the jitter from this seed, so that the pauses are the same each time. In a test
     /// that has a seed this is not needed: see [`with_seed`](crate::with_seed()).
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use roundelay_executor::RetryPolicy;
+    ///
+    /// let policy = RetryPolicy::new(NonZeroU32::new(5).unwrap()).seed(7);
+    /// assert!(policy.pauses().eq(policy.pauses()));
+    /// ```
     pub fn seed(mut self, seed: u64) -> RetryPolicy {
         self.seed = Some(seed);
         self

@@ -110,6 +110,20 @@ impl Child {
     ///
     /// # Errors
     /// As for [`Child::wait`].
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// run(async {
+    ///     let mut child = Command::new("sleep").arg("1000").spawn()?;
+    ///     assert_eq!(child.try_wait()?, None);
+    ///     child.kill()?;
+    ///     let status = child.wait().await?;
+    ///     assert_eq!(child.try_wait()?, Some(status));
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         if self.status.is_none() {
             self.status = self.unreaped().child().try_wait()?;
@@ -128,6 +142,19 @@ impl Child {
     ///
     /// # Errors
     /// What the system says: the child may have become somebody else.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// run(async {
+    ///     let mut child = Command::new("sleep").arg("1000").spawn()?;
+    ///     assert!(child.kill()?);
+    ///     assert!(!child.wait().await?.success());
+    ///     assert!(!child.kill()?); // it has ended
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn kill(&mut self) -> io::Result<bool> {
         self.signal(Signal::KILL)
     }
@@ -144,6 +171,19 @@ impl Child {
     ///
     /// # Errors
     /// As for [`Child::kill`]; `InvalidInput` for a signal that rustix has no name for.
+    ///
+    /// ```
+    /// use std::os::unix::process::ExitStatusExt;
+    /// use roundelay_executor::{Signal, process::Command, run};
+    ///
+    /// run(async {
+    ///     let mut child = Command::new("sleep").arg("1000").spawn()?;
+    ///     assert!(child.signal(Signal::USER_1)?);
+    ///     assert_eq!(child.wait().await?.signal(), Some(Signal::USER_1.number()));
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn signal(&mut self, signal: Signal) -> io::Result<bool> {
         if self.try_wait()?.is_some() {
             return Ok(false);
@@ -160,6 +200,19 @@ impl Child {
     ///
     /// # Errors
     /// As for [`Child::signal`]; `InvalidInput` if the child does not lead a group of its own.
+    ///
+    /// ```
+    /// use roundelay_executor::{Signal, process::Command, run};
+    ///
+    /// run(async {
+    ///     let mut shell = Command::new("sh");
+    ///     let mut child = shell.args(["-c", "sleep 1000; true"]).process_group(true).spawn()?;
+    ///     assert!(child.signal_group(Signal::TERMINATE)?); // the shell, and its `sleep` as well
+    ///     assert!(!child.wait().await?.success());
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "killpg")]
     pub fn signal_group(&mut self, signal: Signal) -> io::Result<bool> {
         if !self.leads {

@@ -62,6 +62,18 @@ impl Command {
     }
 
     /// Sets a variable of the child's environment, which otherwise is ours.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// run(async {
+    ///     let mut shell = Command::new("sh");
+    ///     let said = shell.args(["-c", "echo $GREETING"]).env("GREETING", "hello").output().await?;
+    ///     assert_eq!(said.stdout, b"hello\n");
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Command {
         self.inner.env(name, value);
         self
@@ -80,12 +92,37 @@ impl Command {
     }
 
     /// The child's working directory.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// let said = run(async { Command::new("pwd").current_dir("/").output().await })?;
+    /// assert_eq!(said.stdout, b"/\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn current_dir(&mut self, directory: impl AsRef<Path>) -> &mut Command {
         self.inner.current_dir(directory);
         self
     }
 
     /// What the child reads: ours by default, and nothing under [`Command::output`].
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    /// use std::process::Stdio;
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// run(async {
+    ///     let mut command = Command::new("cat");
+    ///     let mut cat = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    ///     cat.stdin.take().unwrap().write_all(b"meow").await?; // and then it is dropped
+    ///     let mut said = String::new();
+    ///     cat.stdout.take().unwrap().read_to_string(&mut said).await?;
+    ///     assert_eq!(said, "meow");
+    ///     cat.wait().await
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Command {
         self.inner.stdin(stdin);
         self.unnamed[0] = false;
@@ -109,6 +146,17 @@ impl Command {
 
     /// Whether a child is killed when its handle is dropped; by default it runs on. With a group
     /// of its own, the whole group is killed.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// run(async {
+    ///     let child = Command::new("sleep").arg("1000").kill_on_drop(true).spawn()?;
+    ///     drop(child); // nothing sleeps any more
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn kill_on_drop(&mut self, kill: bool) -> &mut Command {
         self.kill_on_drop = kill;
         self
@@ -126,6 +174,18 @@ impl Command {
     /// # Errors
     /// What the system says: there is no such program, or no room for a process; no loop runs on
     /// this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// run(async {
+    ///     let missing = Command::new("no-such-program").spawn().unwrap_err();
+    ///     assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
+    ///     assert!(Command::new("true").spawn()?.wait().await?.success());
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn spawn(&mut self) -> io::Result<Child> {
         self.spawn_with([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()])
     }
@@ -153,6 +213,14 @@ impl Command {
     ///
     /// *Cancel safety: loses data.* The child is killed or runs on, as
     /// [`Command::kill_on_drop`] says.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// let status = run(async { Command::new("sh").args(["-c", "exit 3"]).status().await })?;
+    /// assert_eq!(status.code(), Some(3));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn status(&mut self) -> io::Result<ExitStatus> {
         let mut child = self.spawn()?;
         // Whoever reads these is gone; a child that writes into them is told so.
@@ -167,6 +235,15 @@ impl Command {
     /// Those of [`Command::spawn`] and [`Child::communicate`].
     ///
     /// *Cancel safety: loses data.* As for [`Command::status`].
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// let said = run(async { Command::new("echo").arg("hello").output().await })?;
+    /// assert!(said.status.success());
+    /// assert_eq!((&said.stdout[..], &said.stderr[..]), (&b"hello\n"[..], &b""[..]));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn output(&mut self) -> io::Result<Output> {
         let child = self.spawn_with([Stdio::null(), Stdio::piped(), Stdio::piped()])?;
         child.communicate(&[]).await

@@ -158,6 +158,24 @@ impl Explore {
     ///
     /// # Errors
     /// The first schedule that fails.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use roundelay_executor::{spawn, testing::Explore};
+    ///
+    /// let failing = Explore::new().check(0..100, async || {
+    ///     let last = Rc::new(Cell::new(0));
+    ///     let tasks = [1, 2].map(|n| {
+    ///         let last = last.clone();
+    ///         spawn(async move { last.set(n) })
+    ///     });
+    ///     for task in tasks {
+    ///         task.await.unwrap();
+    ///     }
+    ///     assert_eq!(last.get(), 2); // mostly so, but nobody has promised it
+    /// });
+    /// assert!(failing.unwrap_err().seed().is_some());
+    /// ```
     pub fn check(
         &self,
         seeds: impl IntoIterator<Item = u64>,
@@ -182,6 +200,14 @@ impl Explore {
     ///
     /// # Errors
     /// If it fails. Then it is run once more, to see whether it can be replayed.
+    ///
+    /// ```
+    /// use roundelay_executor::{testing::{Explore, Schedule}, yield_now};
+    ///
+    /// let (explore, schedule) = (Explore::new(), Schedule::seeded(7));
+    /// let hash = explore.once(&schedule, async || yield_now().await).unwrap();
+    /// assert!(explore.again(&schedule, hash, async || yield_now().await).is_ok());
+    /// ```
     pub fn once(&self, schedule: &Schedule, test: impl AsyncFn()) -> Result<u64, FailingSchedule> {
         let first = self.run(schedule, &test, false);
         let Some(failure) = first.failure else { return Ok(first.hash) };

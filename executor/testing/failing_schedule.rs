@@ -74,6 +74,14 @@ impl FailingSchedule {
     }
 
     /// What went wrong.
+    ///
+    /// ```
+    /// use roundelay_executor::testing::{Explore, ScheduleFailure};
+    ///
+    /// let failing = Explore::new().check([7], async || std::future::pending().await).unwrap_err();
+    /// assert_eq!((failing.seed(), failing.passed()), (Some(7), 0));
+    /// assert_eq!(failing.failure(), &ScheduleFailure::Stuck);
+    /// ```
     #[must_use]
     pub fn failure(&self) -> &ScheduleFailure {
         &self.failure

@@ -81,6 +81,17 @@ impl Sequencer {
     ///
     /// # Panics
     /// If this turn has been asked for before: every number is for one place.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, testing::Sequencer};
+    ///
+    /// run(async {
+    ///     let order = Sequencer::new();
+    ///     let later = order.turn(1);
+    ///     drop(order.turn(0).await.unwrap());
+    ///     assert!(later.await.is_ok());
+    /// });
+    /// ```
     pub async fn turn(&self, number: usize) -> Result<Turn, SequencerBroken> {
         let shared = &self.shared;
         let is_new = shared.asked.borrow_mut().insert(number);

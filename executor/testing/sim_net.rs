@@ -118,6 +118,14 @@ impl SimNet {
     /// [`ConnectionRefused`](ErrorKind::ConnectionRefused) if nobody listens there.
     ///
     /// *Cancel safety: safe.* The other end may see a connection that ends at once.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, testing::{SimNet, SimWeather}};
+    ///
+    /// let net = SimNet::new(SimWeather::calm());
+    /// let refused = run(net.connect("client", "server")).unwrap_err();
+    /// assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused); // nobody listens
+    /// ```
     pub async fn connect(&self, from: &str, to: &str) -> io::Result<SimStream> {
         let shared = &self.shared;
         let (from, to): (Rc<str>, Rc<str>) = (from.into(), to.into());
@@ -143,6 +151,21 @@ impl SimNet {
 
     /// Cuts two hosts off from each other: nothing arrives until [`SimNet::heal`]. What is written
     /// meanwhile is under way, as long as there is room.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{testing::{SimNet, SimWeather, TestRun}, timeout};
+    ///
+    /// TestRun::new().run(async |_seed| {
+    ///     let net = SimNet::new(SimWeather::calm());
+    ///     let _listener = net.listen("server").unwrap();
+    ///     net.cut("client", "server");
+    ///     let minute = Duration::from_secs(60);
+    ///     assert!(timeout(minute, net.connect("client", "server")).await.is_err());
+    ///     net.heal("client", "server");
+    ///     assert!(timeout(minute, net.connect("client", "server")).await.is_ok());
+    /// });
+    /// ```
     pub fn cut(&self, one: &str, other: &str) {
         let hosts = pair(&one.into(), &other.into());
         self.shared.cuts.borrow_mut().insert(hosts.clone());

@@ -80,6 +80,23 @@ impl SimStream {
 
     /// Resets the connection: from now on both ends read and write
     /// [`ConnectionReset`](io::ErrorKind::ConnectionReset), and what was under way is lost.
+    ///
+    /// ```
+    /// use futures_lite::AsyncReadExt;
+    /// use roundelay_executor::{run, testing::{SimNet, SimWeather}};
+    ///
+    /// run(async {
+    ///     let net = SimNet::new(SimWeather::calm());
+    ///     let listener = net.listen("server")?;
+    ///     let mut client = net.connect("client", "server").await?;
+    ///     let (served, _) = listener.accept().await?;
+    ///     served.reset();
+    ///     let error = client.read(&mut [0]).await.unwrap_err();
+    ///     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn reset(&self) {
         for pipe in self.pipes() {
             alter(pipe, Pipe::reset);

@@ -56,12 +56,27 @@ impl TestRun {
     }
 
     /// Whether tasks may be left running at the end. By default they may not.
+    ///
+    /// ```
+    /// use roundelay_executor::{spawn, testing::TestRun};
+    ///
+    /// TestRun::new().leftovers(true).run(async |_seed| {
+    ///     spawn(std::future::pending::<()>()).detach(); // without the word, that would be a failure
+    /// });
+    /// ```
     pub fn leftovers(mut self, allowed: bool) -> TestRun {
         self.leftovers_allowed = allowed;
         self
     }
 
     /// What everything random comes from: see [`with_seed`](crate::with_seed()).
+    ///
+    /// ```
+    /// use roundelay_executor::{Random, testing::TestRun};
+    ///
+    /// let draw = || TestRun::new().seed(7).run(async |_seed| Random::new().next_u64());
+    /// assert_eq!(draw(), draw());
+    /// ```
     pub fn seed(mut self, seed: u64) -> TestRun {
         self.seed = seed;
         self
@@ -79,6 +94,14 @@ impl TestRun {
     /// If `body` does (the seed is told on standard error then), if it leaves tasks running,
     /// and if the loop cannot run it to its end: for example because nothing can ever happen
     /// any more. Tasks that were asked to end do not count as left running.
+    ///
+    /// ```
+    /// use std::panic::catch_unwind;
+    /// use roundelay_executor::{spawn, testing::TestRun};
+    ///
+    /// let forgetful = async |_seed| spawn(std::future::pending::<()>()).detach();
+    /// assert!(catch_unwind(|| TestRun::new().run(forgetful)).is_err()); // it leaves a task running
+    /// ```
     #[track_caller]
     pub fn run<T>(self, body: impl AsyncFnOnce(u64) -> T) -> T {
         let seed = self.seed;

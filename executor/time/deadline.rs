@@ -78,6 +78,17 @@ impl Deadline {
     ///
     /// # Panics
     /// If no event loop runs on this thread.
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    /// use roundelay_executor::{Deadline, run};
+    ///
+    /// run(async {
+    ///     let deadline = Deadline::after(Duration::from_millis(1));
+    ///     assert!(deadline.guard(pending::<()>()).await.is_err());
+    ///     assert!(deadline.expired());
+    /// });
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn after(limit: Duration) -> Deadline {
@@ -85,6 +96,16 @@ impl Deadline {
     }
 
     /// A deadline at a moment of the loop's clock; `None` is never.
+    ///
+    /// ```
+    /// use roundelay_executor::{Deadline, now, run};
+    ///
+    /// run(async {
+    ///     let moment = now();
+    ///     assert_eq!(Deadline::at(moment).when(), Some(moment));
+    ///     assert_eq!(Deadline::at(None).when(), None); // never
+    /// });
+    /// ```
     #[must_use]
     pub fn at(when: impl Into<Option<Instant>>) -> Deadline {
         let shared = Shared {
@@ -105,6 +126,16 @@ impl Deadline {
     /// [`Elapsed`]; the future has been dropped then.
     ///
     /// *Cancel safety:* that of `future`.
+    ///
+    /// ```
+    /// use roundelay_executor::{Deadline, now, run};
+    ///
+    /// run(async {
+    ///     let over = Deadline::at(now());
+    ///     assert_eq!(over.guard(async { "was ready" }).await, Ok("was ready"));
+    ///     assert!(over.guard(std::future::pending::<()>()).await.is_err());
+    /// });
+    /// ```
     pub fn guard<F: Future>(&self, future: F) -> Guarded<F> {
         let number = self.shared.next_guard.get();
         self.shared.next_guard.set(number + 1);
@@ -155,6 +186,19 @@ impl Deadline {
     ///
     /// # Panics
     /// If no event loop runs on this thread.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{Deadline, Runner, now, sleep};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// runner.run(async {
+    ///     let deadline = Deadline::after(Duration::from_secs(1));
+    ///     deadline.reschedule_after(Duration::from_secs(60));
+    ///     assert!(deadline.guard(sleep(Duration::from_secs(30))).await.is_ok());
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn reschedule_after(&self, limit: Duration) {
         self.reschedule(now().checked_add(limit));

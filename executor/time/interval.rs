@@ -152,6 +152,20 @@ impl Interval {
     /// # Panics
     /// When polled where no event loop runs, or another than the one that it was first polled
     /// on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{Runner, interval, now};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// runner.run(async {
+    ///     let mut ticks = interval(Duration::from_secs(10));
+    ///     let first = ticks.tick().await; // at once
+    ///     assert_eq!(ticks.tick().await - first, Duration::from_secs(10));
+    ///     assert_eq!(now() - first, Duration::from_secs(10));
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn tick(&mut self) -> Instant {
         poll_fn(|cx| self.poll_tick(cx)).await
     }
@@ -160,6 +174,22 @@ impl Interval {
     ///
     /// # Panics
     /// If no event loop runs on this thread.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{Runner, interval, now, sleep};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// runner.run(async {
+    ///     let mut ticks = interval(Duration::from_secs(10));
+    ///     ticks.tick().await;
+    ///     sleep(Duration::from_secs(7)).await;
+    ///     let moment = now();
+    ///     ticks.reset(); // a whole period from here, and not the three seconds that were left
+    ///     assert_eq!(ticks.tick().await - moment, Duration::from_secs(10));
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn reset(&mut self) {
         self.plan(now().checked_add(self.period));

@@ -139,6 +139,18 @@ impl Sleep {
     }
 
     /// Whether it has ended.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{run, sleep};
+    ///
+    /// run(async {
+    ///     let mut nap = sleep(Duration::from_millis(1));
+    ///     assert!(!nap.is_over());
+    ///     (&mut nap).await;
+    ///     assert!(nap.is_over());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
