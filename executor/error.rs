@@ -158,6 +158,13 @@ pub struct Elapsed {
 
 impl Elapsed {
     /// The limit, if it was given as a length of time.
+    ///
+    /// ```
+    /// use roundelay_executor::{now, run, timeout_at};
+    ///
+    /// let elapsed = run(async { timeout_at(now(), std::future::pending::<()>()).await }).unwrap_err();
+    /// assert_eq!(elapsed.limit(), None); // it was given as a moment
+    /// ```
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {
         self.limit

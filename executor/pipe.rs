@@ -63,6 +63,17 @@ impl PipeReader {
     /// # Errors
     /// What the system says, for example about a regular file, which is always ready; no loop
     /// runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{PipeReader, run};
+    ///
+    /// run(async {
+    ///     let folder = std::fs::File::open("/")?;
+    ///     assert!(PipeReader::new(folder).is_err()); // nobody can wait for a folder
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(end: impl Into<OwnedFd>) -> io::Result<PipeReader> {
         Ok(PipeReader { watched: watch(end.into())?, wait: None })
     }

@@ -267,6 +267,14 @@ impl RunnerBuilder {
     ///
     /// It costs a thread that sleeps, and what an observer costs, so that the thread can say who
     /// blocks the loop.
+    ///
+    /// ```
+    /// use roundelay_executor::Runner;
+    ///
+    /// let runner = Runner::builder().inspectable().build()?;
+    /// assert_eq!(runner.run(async { 7 })?, 7); // meanwhile: `roundelay ps PID`
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "ps")]
     pub fn inspectable(mut self) -> Self {
         self.inspectable = true;

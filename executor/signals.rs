@@ -79,6 +79,15 @@ impl Signals {
     /// # Errors
     /// `InvalidInput` for a signal that nobody can listen for; what the system says when it has
     /// no descriptors left; no loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{Signal, Signals, run};
+    ///
+    /// run(async {
+    ///     let refused = Signals::new([Signal::KILL]).unwrap_err(); // nobody can listen for that
+    ///     assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
+    /// });
+    /// ```
     pub fn new(signals: impl IntoIterator<Item = Signal>) -> io::Result<Signals> {
         let watched = Watched::new(SignalPipe::new(signals)?)?;
         Ok(Signals { watched, ready: VecDeque::new(), wait: None })

@@ -65,6 +65,24 @@ impl ProcessPool {
 
 impl<'a> Limited<'a> {
     /// [`ProcessPool::map`], with the time limit for each *chunk*.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_pools::{JobError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn wait_if(odd: bool) { if odd { loop { std::thread::park() } } }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let limited = pool.time_limit(Duration::from_secs(1));
+    ///     let outcomes: Vec<_> = limited.map(wait_if, [false, true]).collect();
+    ///     assert!(outcomes[0].is_ok());
+    ///     assert!(matches!(outcomes[1], Err(JobError::TimedOut { .. })));
+    ///     Ok(())
+    /// }
+    /// ```
     #[track_caller]
     pub fn map<F, I>(&self, function: F, items: I) -> ProcessMap<'a, F, I::IntoIter>
     where

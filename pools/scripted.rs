@@ -143,6 +143,18 @@ impl ScriptedPool {
 
     /// From here on the job counts as running: it can no longer be cancelled. `false`: it has
     /// ended, was cancelled, or runs already.
+    ///
+    /// ```
+    /// use roundelay_pools::{Pool, ScriptedPool};
+    ///
+    /// let script = ScriptedPool::new();
+    /// let job = script.submit(|| 7)?;
+    /// assert!(script.start(0) && job.is_running());
+    /// assert!(!job.cancel()); // too late
+    /// assert!(script.run(0));
+    /// assert_eq!(job.wait()?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start(&self, number: usize) -> bool {
         let job = self.script.state.lock().waiting.get(&number).cloned();
         job.is_some_and(|job| job.start())
@@ -180,12 +192,35 @@ impl ScriptedPool {
 
     /// Runs jobs, oldest first, until none is left, those included that are submitted meanwhile.
     /// Says how many.
+    ///
+    /// ```
+    /// use roundelay_pools::{Pool, ScriptedPool};
+    ///
+    /// let script = ScriptedPool::new();
+    /// let inner = script.clone();
+    /// let job = script.submit(move || inner.submit(|| 7).unwrap())?;
+    /// assert_eq!(script.run_all(), 2); // the second was submitted by the first
+    /// assert_eq!(job.wait()?.wait()?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run_all(&self) -> usize {
         std::iter::from_fn(|| self.run_next().then_some(())).count()
     }
 
     /// Ends a job with an error instead of running it: what a worker's death, a time limit or a
     /// kill would look like. `false`: it has ended, or was cancelled.
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, Pool, ScriptedPool};
+    ///
+    /// let script = ScriptedPool::new();
+    /// let job = script.submit(|| unreachable!("it is never run"))?;
+    /// assert!(script.fail(0, JobError::Killed));
+    /// let outcome: Result<(), _> = job.wait();
+    /// assert!(matches!(outcome, Err(JobError::Killed)));
+    /// assert!(!script.fail(0, JobError::Killed)); // it has ended
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fail(&self, number: usize, error: JobError) -> bool {
         let job = self.script.state.lock().waiting.remove(&number);
         job.is_some_and(|job| job.fail(error))

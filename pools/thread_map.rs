@@ -81,6 +81,19 @@ impl<F, I, T> ThreadMap<'_, F, I, T> {
     ///
     /// # Panics
     /// If it is zero: nothing would ever be submitted.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(2);
+    /// let mut taken = 0;
+    /// let items = (1..).inspect(|_| taken += 1);
+    /// let mut doubles = pool.map(|n| n * 2, items).window(3);
+    /// assert_eq!(doubles.next().unwrap()?, 2);
+    /// drop(doubles);
+    /// assert!(taken <= 4); // of an endless input
+    /// # Ok::<(), roundelay_pools::JobError>(())
+    /// ```
     #[doc(alias = "buffersize")]
     pub fn window(mut self, jobs: usize) -> Self {
         assert!(jobs > 0, "a window of zero jobs would never submit anything");

@@ -207,6 +207,17 @@ impl CancelScope {
 
     /// When the scope will be cancelled by itself. `None` if never, and as long as a deadline
     /// that counts from the first poll has not begun to count.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{CancelScope, now, run};
+    ///
+    /// run(async {
+    ///     let moment = now() + Duration::from_secs(5);
+    ///     assert_eq!(CancelScope::at(moment).deadline(), Some(moment));
+    ///     assert_eq!(CancelScope::after(Duration::from_secs(5)).deadline(), None); // it has not begun
+    /// });
+    /// ```
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.shared.deadline.get() {

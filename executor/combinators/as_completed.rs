@@ -106,6 +106,16 @@ impl<T: 'static> AsCompleted<T> {
 
 impl<T> AsCompleted<T> {
     /// How many have not come yet.
+    ///
+    /// ```
+    /// use roundelay_executor::{as_completed, run, spawn};
+    ///
+    /// run(async {
+    ///     let mut tasks = as_completed((0..3).map(|n| spawn(async move { n })));
+    ///     tasks.next().await;
+    ///     assert_eq!(tasks.pending(), 2);
+    /// });
+    /// ```
     #[must_use]
     pub fn pending(&self) -> usize {
         self.open

@@ -284,6 +284,19 @@ impl<T> Queue<T> {
     /// is an end to wait for on every way out.
     ///
     /// *Cancel safety: safe.*
+    ///
+    /// ```
+    /// use roundelay_executor::{Queue, run, spawn};
+    ///
+    /// run(async {
+    ///     let queue = Queue::unbounded();
+    ///     queue.try_put("work").unwrap();
+    ///     let worker = queue.clone();
+    ///     spawn(async move { drop(worker.get_item().await) }).detach();
+    ///     queue.join().await; // until that was dropped
+    ///     assert_eq!(queue.unfinished(), 0);
+    /// });
+    /// ```
     pub fn join(&self) -> QueueJoin {
         QueueJoin::new(&self.lines.unfinished)
     }

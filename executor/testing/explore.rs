@@ -114,6 +114,16 @@ pub fn replay(seed: u64, hash: u64, test: impl AsyncFn()) {
 
 /// How to explore: [`explore`] with other settings, and with an answer instead of a panic.
 ///
+/// # What is free
+/// What no page of this library promises: the order of steps that are ready in one turn and were
+/// woken by different steps or callbacks (sleeps that end together, say), how long a job of
+/// [`to_thread`](crate::to_thread()) takes (0 to 10 ms of virtual time), and whatever is drawn from
+/// [`Random::new`](crate::Random::new).
+///
+/// All that is promised is kept: what is ready when a turn begins takes one step in it, first steps
+/// come in the order of spawning, what one step does reaches others in the order in which it did
+/// it, and locks, queues and channels keep their lines.
+///
 /// ```
 /// use roundelay_executor::{spawn, testing::{Explore, Schedule}, yield_now};
 ///
@@ -160,19 +170,17 @@ impl Explore {
     /// The first schedule that fails.
     ///
     /// ```
-    /// use std::{cell::Cell, rc::Rc};
-    /// use roundelay_executor::{spawn, testing::Explore};
+    /// use std::{cell::Cell, rc::Rc, time::Duration};
+    /// use roundelay_executor::{sleep, spawn, testing::Explore};
     ///
     /// let failing = Explore::new().check(0..100, async || {
     ///     let last = Rc::new(Cell::new(0));
-    ///     let tasks = [1, 2].map(|n| {
+    ///     for n in [1, 2] {
     ///         let last = last.clone();
-    ///         spawn(async move { last.set(n) })
-    ///     });
-    ///     for task in tasks {
-    ///         task.await.unwrap();
+    ///         spawn(async move { sleep(Duration::from_secs(1)).await; last.set(n) }).detach();
     ///     }
-    ///     assert_eq!(last.get(), 2); // mostly so, but nobody has promised it
+    ///     sleep(Duration::from_secs(2)).await;
+    ///     assert_eq!(last.get(), 2); // of two sleeps that end together, nobody promised that
     /// });
     /// assert!(failing.unwrap_err().seed().is_some());
     /// ```

@@ -26,6 +26,20 @@ pub struct Parting {
 
 impl Trace {
     /// The first step in which this run and `other` differ. `None` if they do the same.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{Recorder, say}};
+    ///
+    /// let record = |word| {
+    ///     let recorder = Recorder::new("greeting");
+    ///     let builder = Runner::builder().virtual_clock().observer(recorder.clone());
+    ///     builder.build().unwrap().run(async { say(word) }).unwrap();
+    ///     recorder.finish()
+    /// };
+    /// let (hello, goodbye) = (record("hello"), record("goodbye"));
+    /// assert_eq!(hello.parts_from(&record("hello")), None);
+    /// assert!(hello.parts_from(&goodbye).unwrap().to_string().contains("goodbye"));
+    /// ```
     #[must_use]
     pub fn parts_from(&self, other: &Trace) -> Option<Parting> {
         let same = |n: &usize| match (self.steps.get(*n), other.steps.get(*n)) {

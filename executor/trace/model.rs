@@ -265,6 +265,12 @@ impl Trace {
     /// # Errors
     /// [`TraceError`]: it is not JSON, not a trace, of another version, or has an event that this
     /// version does not know.
+    ///
+    /// ```
+    /// use roundelay_executor::trace::Trace;
+    ///
+    /// assert!(Trace::from_json("{}").is_err());
+    /// ```
     pub fn from_json(json: &str) -> Result<Trace, TraceError> {
         let head: Head = serde_json::from_str(json).map_err(TraceError::of)?;
         if head.format != FORMAT {

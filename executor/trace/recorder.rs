@@ -59,6 +59,20 @@ impl Recorder {
     }
 
     /// Keeps at most so many steps; at least one is kept.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::Recorder, yield_now};
+    ///
+    /// let recorder = Recorder::new("long").limit(10);
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async {
+    ///     for _ in 0..100 {
+    ///         yield_now().await;
+    ///     }
+    /// })?;
+    /// assert_eq!(recorder.len(), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn limit(self, steps: usize) -> Recorder {
         self.recording.borrow_mut().limit = steps;

@@ -39,6 +39,19 @@ impl Trace {
     ///
     /// # Errors
     /// Another name, or whatever the system says.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{Recorder, Trace}, yield_now};
+    ///
+    /// let recorder = Recorder::new("one step");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(yield_now())?;
+    /// let path = std::env::temp_dir().join(format!("roundelay-trace-{}.json", std::process::id()));
+    /// recorder.finish().save(&path)?;
+    /// assert_eq!(Trace::from_json(&std::fs::read_to_string(&path)?)?, recorder.finish());
+    /// std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         let text = match form(path)? {

@@ -16,6 +16,18 @@ use crate::trace::svg::{STYLE, escaped};
 
 impl Trace {
     /// How everything stood after step `n`; after the last one, if there are not so many.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, TaskBuilder, trace::Recorder};
+    ///
+    /// let recorder = Recorder::new("two tasks");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async { TaskBuilder::new().name("tea").spawn(async {}).await })?.unwrap();
+    /// let trace = recorder.finish();
+    /// assert_eq!(trace.state_at(0).tasks.len(), 0);
+    /// assert_eq!(trace.state_at(usize::MAX).tasks.len(), 2); // the main one, and "tea"
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn state_at(&self, n: usize) -> TraceState {
         let key = self.keys.iter().rev().find(|key| key.n <= n);
