@@ -76,6 +76,21 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Re
 /// What the system says.
 ///
 /// *Cancel safety: loses data.* It may be done in part or whole, or not at all.
+///
+/// ```
+/// use roundelay_executor::{fs, run};
+///
+/// let from = std::env::temp_dir().join(format!("roundelay-copy-{}", std::process::id()));
+/// let to = from.with_extension("copy");
+/// run(async {
+///     fs::write(&from, "four").await?;
+///     assert_eq!(fs::copy(&from, &to).await?, 4);
+///     assert_eq!(fs::read(&to).await?, b"four");
+///     fs::remove_file(&from).await?;
+///     fs::remove_file(&to).await
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
     let to = to.as_ref().to_owned();
     of(from, move |from| blocking::copy(from, to)).await
@@ -191,6 +206,13 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// What the system says.
 ///
 /// *Cancel safety: safe.* Nothing is changed, and what was read is dropped.
+///
+/// ```
+/// use roundelay_executor::{fs, run};
+///
+/// assert_eq!(run(fs::canonicalize("/.."))?, std::path::Path::new("/"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     of(path, blocking::canonicalize).await
 }

@@ -36,6 +36,18 @@ pub struct JobPlan {
 
 impl JobPlan {
     /// It takes this long, and then its function is called.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{JobPlan, Runner, to_thread};
+    ///
+    /// let plan = |_job| JobPlan::takes(Duration::from_secs(9));
+    /// let runner = Runner::builder().virtual_clock().scripted_jobs(plan).build()?;
+    /// let start = runner.loop_ref().time();
+    /// runner.run(async { to_thread(|| ()).await })?.unwrap();
+    /// assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(9));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn takes(time: Duration) -> JobPlan {
         JobPlan { after: time, error: None }

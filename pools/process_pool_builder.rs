@@ -117,6 +117,20 @@ impl ProcessPoolBuilder {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// ```
+    /// use roundelay_pools::{ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn who() -> u32 { std::process::id() }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::builder().workers(1).max_tasks_per_worker(1).build()?;
+    ///     assert_ne!(pool.submit(who, ())?.wait()?, pool.submit(who, ())?.wait()?);
+    ///     Ok(())
+    /// }
+    /// ```
     #[doc(alias = "max_tasks_per_child")]
     pub fn max_tasks_per_worker(mut self, jobs: u64) -> Self {
         assert!(jobs > 0, "a worker that may do no job is of no use");
@@ -125,6 +139,26 @@ impl ProcessPoolBuilder {
     }
 
     /// Called once in each worker before its first job. If it panics, the pool is broken.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use roundelay_pools::{ProcessPool, remote};
+    ///
+    /// static OFFSET: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn prepare(offset: u64) { OFFSET.store(offset, Ordering::Relaxed); }
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn shift(n: u64) -> u64 { n + OFFSET.load(Ordering::Relaxed) }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::builder().workers(1).initializer(prepare, 40).build()?;
+    ///     assert_eq!(pool.submit(shift, 2)?.wait()?, 42); // a worker keeps its statics
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn initializer<F: RemoteFn<Output = ()>>(mut self, _function: F, args: F::Args) -> Self {
         self.initializer = Some(Box::new(move |limit| {
             let mut out = Vec::new();
@@ -137,6 +171,21 @@ impl ProcessPoolBuilder {
     }
 
     /// What the death of a worker means for the pool. Default: [`OnWorkerDeath::FailJob`].
+    ///
+    /// ```
+    /// use roundelay_pools::{OnWorkerDeath, PoolError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn crash() { std::process::abort() }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::builder().on_worker_death(OnWorkerDeath::BreakPool).build()?;
+    ///     assert!(pool.submit(crash, ())?.wait().is_err());
+    ///     assert!(matches!(pool.submit(crash, ()), Err(PoolError::Broken(_))));
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn on_worker_death(mut self, policy: OnWorkerDeath) -> Self {
         self.on_worker_death = policy;
         self

@@ -148,6 +148,16 @@ impl ThreadPoolBuilder {
 
     /// The size of each thread's stack, in bytes. Default: that of std. One that the system does
     /// not give makes `submit` fail with [`PoolError::Os`](crate::PoolError::Os).
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// fn depth(n: u32) -> u32 { if n == 0 { 0 } else { 1 + std::hint::black_box(depth(n - 1)) } }
+    ///
+    /// let pool = ThreadPool::builder().stack_size(32 << 20).build(); // 32 MiB
+    /// assert_eq!(pool.submit(|| depth(20_000))?.wait()?, 20_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self

@@ -97,6 +97,20 @@ impl Interest {
     }
 
     /// An observer that is told of these events only.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use roundelay_runtime::{Event, EventLoop, Interest, Moment};
+    ///
+    /// let heard = Rc::new(Cell::new(0));
+    /// let count = heard.clone();
+    /// let observer = Interest::TURNS.of(move |_: Moment, _: &Event| count.set(count.get() + 1));
+    /// let event_loop = EventLoop::builder().observer(observer).build()?;
+    /// event_loop.call_soon(|| ())?; // of this it hears nothing
+    /// event_loop.run_once()?;
+    /// assert!(heard.get() > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of(self, observer: impl Observer + 'static) -> impl Observer + 'static {
         Only { interest: self, observer }
     }

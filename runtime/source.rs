@@ -27,6 +27,18 @@ impl LoopRef {
     /// # Errors
     /// What the operating system says: out of memory or of watches, or a kind of file that
     /// cannot be waited for (a regular file is always ready: read it in a thread).
+    ///
+    /// ```
+    /// use std::{fs::File, os::unix::net::UnixStream};
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (here, _there) = UnixStream::pair()?;
+    /// here.set_nonblocking(true)?;
+    /// assert!(event_loop.register(&here).is_ok());
+    /// assert!(event_loop.register(&File::open("/")?).is_err()); // nobody can wait for a folder
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn register(&self, file: &impl AsFd) -> io::Result<Source> {
         if self.is_closed() {
             return Err(LoopClosed.into());
@@ -108,6 +120,25 @@ impl Source {
     ///
     /// # Errors
     /// [`WrongLoop`] on a thread where its loop does not run; the callback is dropped.
+    ///
+    /// ```
+    /// use std::{io::Write, os::unix::net::UnixStream, rc::Rc};
+    /// use roundelay_runtime::{Callback, Direction, EventLoop};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (here, mut there) = UnixStream::pair()?;
+    /// here.set_nonblocking(true)?;
+    /// let source = Rc::new(event_loop.register(&here)?);
+    /// let (watched, inner) = (source.clone(), event_loop.loop_ref().clone());
+    /// event_loop.call_soon(move || {
+    ///     watched.clear_ready(Direction::Read).unwrap(); // a read said `WouldBlock`
+    ///     let stop = Callback::new(move || inner.stop());
+    ///     watched.wait(Direction::Read, None, stop).unwrap();
+    /// })?;
+    /// there.write_all(b"ping")?;
+    /// event_loop.run_forever()?; // until there is something to read
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(
         &self,
         direction: Direction,

@@ -79,6 +79,21 @@ impl<T: AsFd> Watched<T> {
     }
 
     /// Ends the watch, and gives the file back. It still does not block.
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read};
+    /// use std::os::unix::net::UnixStream;
+    /// use roundelay_executor::{Watched, run};
+    ///
+    /// run(async {
+    ///     let (here, _there) = UnixStream::pair()?;
+    ///     here.set_nonblocking(true)?;
+    ///     let mut here = Watched::new(here)?.into_inner();
+    ///     assert_eq!(here.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> T {
         let Watched { source, file, .. } = self;

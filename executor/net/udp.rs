@@ -213,6 +213,19 @@ impl UdpSocket {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     assert!(!socket.broadcast()?);
+    ///     socket.set_broadcast(true)?;
+    ///     assert!(socket.broadcast()?);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
         self.watched.file.set_broadcast(broadcast)
     }
@@ -238,6 +251,21 @@ impl UdpSocket {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let (group, here) = (Ipv4Addr::new(239, 1, 2, 3), Ipv4Addr::LOCALHOST);
+    ///     socket.join_multicast_v4(&group, &here)?;
+    ///     socket.leave_multicast_v4(&group, &here)?;
+    ///     assert!(socket.leave_multicast_v4(&group, &here).is_err()); // we are not in it
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn join_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.watched.file.join_multicast_v4(group, interface)
     }

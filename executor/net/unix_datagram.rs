@@ -81,6 +81,21 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// What the system says: there is nothing at `path`, or nobody uses it any more.
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixDatagram, run};
+    ///
+    /// let path = std::env::temp_dir().join(format!("roundelay-connect-{}", std::process::id()));
+    /// run(async {
+    ///     let there = UnixDatagram::bind(&path)?;
+    ///     let here = UnixDatagram::unbound()?;
+    ///     here.connect(&path)?;
+    ///     here.send(b"ping").await?;
+    ///     assert_eq!(there.recv(&mut [0; 16]).await?, 4);
+    ///     std::fs::remove_file(&path)
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.watched.file.connect(path)
     }

@@ -109,6 +109,23 @@ impl<T> Feed<T> {
     /// An item that is put after the pipeline has ended (by a clone that was kept) is dropped.
     ///
     /// *Cancel safety: loses data.* An item that is not in the queue yet is dropped.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use roundelay_executor::{pipeline, run};
+    ///
+    /// let doubled = run(pipeline(
+    ///     NonZeroUsize::MIN,
+    ///     NonZeroUsize::MIN,
+    ///     async |feed| {
+    ///         feed.put(1).await;
+    ///         feed.put(2).await; // waits while the first has not been taken
+    ///         Ok::<(), String>(())
+    ///     },
+    ///     async |n| Ok(2 * n),
+    /// ));
+    /// assert_eq!(doubled.unwrap(), [2, 4]);
+    /// ```
     pub async fn put(&self, item: T) {
         let number = self.next.get();
         self.next.set(number + 1);

@@ -121,6 +121,21 @@ impl RateLimiter {
     ///
     /// # Panics
     /// When polled where no event loop runs.
+    ///
+    /// ```
+    /// use std::{num::NonZeroU32, time::Duration};
+    /// use roundelay_executor::{RateLimiter, Runner, now};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// runner.run(async {
+    ///     let limiter = RateLimiter::new(NonZeroU32::MIN, Duration::from_secs(10));
+    ///     let start = now();
+    ///     limiter.acquire().await; // at once
+    ///     limiter.acquire().await;
+    ///     assert_eq!(now() - start, Duration::from_secs(10));
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn acquire(&self) {
         let _first_in_line = self.shared.turn.acquire().await;
         loop {

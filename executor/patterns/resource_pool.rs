@@ -85,6 +85,19 @@ impl<C: 'static, E: 'static> ResourcePool<C, E> {
 
     /// Keeps no more than so many resources that nobody uses; the others are dropped when they
     /// come back. By default all are kept.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use roundelay_executor::{ResourcePool, run};
+    ///
+    /// run(async {
+    ///     let three = NonZeroUsize::new(3).unwrap();
+    ///     let pool = ResourcePool::new(three, async || Ok::<_, ()>("a pen")).max_idle(1);
+    ///     let pens = [pool.get().await.unwrap(), pool.get().await.unwrap()];
+    ///     drop(pens); // the second to come back finds no room
+    ///     assert_eq!(pool.idle(), 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn max_idle(self, max: usize) -> Self {
         self.shared.max_idle.set(max);
@@ -93,6 +106,22 @@ impl<C: 'static, E: 'static> ResourcePool<C, E> {
 
     /// Does not hand out a resource that nobody has used for so long (a server closes such
     /// connections); it is dropped at the next look, by `get` or when another comes back.
+    ///
+    /// ```
+    /// use std::{num::NonZeroUsize, time::Duration};
+    /// use roundelay_executor::{ResourcePool, Runner, sleep};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// runner.run(async {
+    ///     let pool = ResourcePool::new(NonZeroUsize::MIN, async || Ok::<_, ()>(0));
+    ///     let pool = pool.idle_limit(Duration::from_secs(60));
+    ///     *pool.get().await.unwrap() += 1;
+    ///     assert_eq!(*pool.get().await.unwrap(), 1); // the same
+    ///     sleep(Duration::from_secs(61)).await;
+    ///     assert_eq!(*pool.get().await.unwrap(), 0); // a new one
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn idle_limit(self, limit: Duration) -> Self {
         self.shared.idle_limit.set(Some(limit));

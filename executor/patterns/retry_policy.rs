@@ -65,6 +65,18 @@ impl RetryPolicy {
     }
 
     /// How many times as long each next pause is; with 1 they are all alike. 0 counts as 1.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use roundelay_executor::RetryPolicy;
+    ///
+    /// let policy = RetryPolicy::new(NonZeroU32::new(4).unwrap())
+    ///     .first_pause(Duration::from_secs(1))
+    ///     .factor(3)
+    ///     .jitter_percent(0);
+    /// assert_eq!(policy.pauses().map(|pause| pause.as_secs()).collect::<Vec<_>>(), [1, 3, 9]);
+    /// ```
     pub fn factor(mut self, factor: u32) -> RetryPolicy {
         self.factor = factor.max(1);
         self

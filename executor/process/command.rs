@@ -50,6 +50,14 @@ impl Command {
     }
 
     /// Adds an argument.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// let said = run(async { Command::new("echo").arg("a b; *").output().await })?;
+    /// assert_eq!(said.stdout, b"a b; *\n"); // one argument: no shell takes it to pieces
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn arg(&mut self, argument: impl AsRef<OsStr>) -> &mut Command {
         self.inner.arg(argument);
         self
@@ -86,6 +94,15 @@ impl Command {
     }
 
     /// Gives the child an empty environment.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// let mut lists = Command::new("/usr/bin/env");
+    /// let said = run(lists.env_clear().env("A", "1").output())?;
+    /// assert_eq!(said.stdout, b"A=1\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn env_clear(&mut self) -> &mut Command {
         self.inner.env_clear();
         self
@@ -131,6 +148,16 @@ impl Command {
 
     /// Where the child writes: where we do by default, and into a pipe under
     /// [`Command::output`].
+    ///
+    /// ```
+    /// use std::process::Stdio;
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// let mut echo = Command::new("echo");
+    /// let status = run(echo.arg("unheard").stdout(Stdio::null()).status())?;
+    /// assert!(status.success());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Command {
         self.inner.stdout(stdout);
         self.unnamed[1] = false;

@@ -8,6 +8,17 @@ use crate::trace::sentences::Sentences;
 impl Trace {
     /// The steps as comma-separated values (RFC 4180), with a line of headings. Times are
     /// nanoseconds; `details` are the event's own fields, as JSON.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::Recorder, yield_now};
+    ///
+    /// let recorder = Recorder::new("one step");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(yield_now())?;
+    /// let trace = recorder.finish();
+    /// assert_eq!(trace.to_csv().lines().count(), 1 + trace.steps.len()); // the headings, the steps
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_csv(&self) -> String {
         let sentences = Sentences::english();

@@ -57,6 +57,12 @@ impl Sentences {
     }
 
     /// A duration as the sentences say it: `400 ms`.
+    ///
+    /// ```
+    /// use roundelay_executor::trace::Sentences;
+    ///
+    /// assert_eq!(Sentences::duration(400_000_000), "400 ms");
+    /// ```
     #[must_use]
     pub fn duration(nanoseconds: u64) -> String {
         duration(nanoseconds)
