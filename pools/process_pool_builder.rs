@@ -199,6 +199,21 @@ impl ProcessPoolBuilder {
 
     /// The largest message, in bytes: arguments or result of one job, or of one chunk. Default:
     /// 1 GiB.
+    ///
+    /// ```
+    /// use roundelay_pools::{PoolError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn length(text: String) -> usize { text.len() }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::builder().max_frame(1024).build()?;
+    ///     let refused = pool.submit(length, "a".repeat(10_000));
+    ///     assert!(matches!(refused, Err(PoolError::TooLarge { .. })));
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn max_frame(mut self, bytes: u32) -> Self {
         self.max_frame = bytes.max(MIN_FRAME);
         self

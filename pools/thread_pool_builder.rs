@@ -81,6 +81,15 @@ impl ThreadPoolBuilder {
     ///
     /// # Panics
     /// If it is zero: no job could ever run.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::builder().threads(1).build();
+    /// let who = || std::thread::current().id();
+    /// assert_eq!(pool.submit(who)?.wait()?, pool.submit(who)?.wait()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "max_workers")]
     pub fn threads(mut self, at_most: usize) -> Self {
         assert!(at_most > 0, "a thread pool needs at least one thread, or no job could ever run");

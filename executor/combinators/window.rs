@@ -191,6 +191,17 @@ where
     S::Item: Future,
 {
     /// How many run.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, window};
+    ///
+    /// run(async {
+    ///     let mut squares = window(2, (0..5).map(|n| async move { n * n }));
+    ///     assert_eq!(squares.running(), 0); // it does nothing unless awaited
+    ///     squares.next().await;
+    ///     assert!(squares.running() <= 2);
+    /// });
+    /// ```
     #[must_use]
     pub fn running(&self) -> usize {
         self.running.tasks.len()

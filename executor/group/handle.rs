@@ -143,6 +143,19 @@ impl<E: 'static> TaskGroup<E> {
     }
 
     /// How many children have not ended, those that wait for room included.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, task_group};
+    ///
+    /// run(task_group(async |group| {
+    ///     let child = group.spawn(async { Ok::<_, String>(7) });
+    ///     assert_eq!(group.len(), 1);
+    ///     child.await.unwrap();
+    ///     assert!(group.is_empty());
+    ///     Ok(())
+    /// }))
+    /// .unwrap();
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.live()

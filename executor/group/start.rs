@@ -81,6 +81,20 @@ impl<E: 'static> TaskGroup<E> {
     ///
     /// # Panics
     /// If no event loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{TaskBuilder, current_task, run, task_group};
+    ///
+    /// run(task_group(async |group| {
+    ///     let name = group.start_with(TaskBuilder::new().name("server"), async |ready| {
+    ///         ready.announce(current_task().unwrap().name);
+    ///         Ok::<_, String>(())
+    ///     });
+    ///     assert_eq!(name.await.unwrap(), "server");
+    ///     Ok(())
+    /// }))
+    /// .unwrap();
+    /// ```
     #[track_caller]
     pub fn start_with<V, T, B>(&self, builder: TaskBuilder, body: B) -> Start<V, E>
     where

@@ -171,6 +171,21 @@ impl UdpSocket {
     /// What the system says; refused, if what we sent found nobody there.
     ///
     /// *Cancel safety: safe.* No datagram is lost.
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let [here, there, stranger] =
+    ///         [(); 3].map(|()| UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
+    ///     here.connect(there.local_addr()?)?;
+    ///     stranger.send_to(b"not for you", here.local_addr()?).await?;
+    ///     there.send_to(b"ping", here.local_addr()?).await?;
+    ///     assert_eq!(here.recv(&mut [0; 16]).await?, 4); // only what comes from there
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.watched.io(Direction::Read, |socket| socket.recv(buffer)).await
     }

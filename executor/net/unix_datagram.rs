@@ -170,6 +170,20 @@ impl UnixDatagram {
     /// What the system says.
     ///
     /// *Cancel safety: safe.* No message is lost.
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixDatagram, run};
+    ///
+    /// let path = std::env::temp_dir().join(format!("roundelay-from-{}", std::process::id()));
+    /// run(async {
+    ///     let server = UnixDatagram::bind(&path)?;
+    ///     server.send_to(b"to myself", &path).await?;
+    ///     let (length, from) = server.recv_from(&mut [0; 16]).await?;
+    ///     assert_eq!((length, from.as_pathname()), (9, Some(path.as_path())));
+    ///     std::fs::remove_file(&path)
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.watched.io(Direction::Read, |socket| socket.recv_from(buffer)).await
     }
@@ -178,6 +192,19 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use std::{io::ErrorKind, net::Shutdown};
+    /// use roundelay_executor::{UnixDatagram, run};
+    ///
+    /// run(async {
+    ///     let (here, _there) = UnixDatagram::pair()?;
+    ///     here.shutdown(Shutdown::Write)?;
+    ///     assert_eq!(here.send(b"too late").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.watched.file.shutdown(how)
     }

@@ -67,6 +67,20 @@ impl SimWeather {
 
     /// How long bytes are under way, on the loop's clock: in whole milliseconds, drawn anew for
     /// each write.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{now, testing::{SimNet, SimWeather, TestRun}};
+    ///
+    /// TestRun::new().run(async |_seed| {
+    ///     let second = Duration::from_secs(1);
+    ///     let net = SimNet::new(SimWeather::calm().delay(second..=second));
+    ///     let _listener = net.listen("server").unwrap();
+    ///     let start = now();
+    ///     net.connect("client", "server").await.unwrap();
+    ///     assert_eq!(now() - start, 2 * second); // there, and back
+    /// });
+    /// ```
     pub fn delay(mut self, delay: RangeInclusive<Duration>) -> SimWeather {
         self.delay = delay;
         self
@@ -85,6 +99,22 @@ impl SimWeather {
     }
 
     /// One write in so many resets its connection instead. 0 is never.
+    ///
+    /// ```
+    /// use futures_lite::AsyncWriteExt;
+    /// use roundelay_executor::{run, testing::{SimNet, SimWeather}};
+    ///
+    /// run(async {
+    ///     let net = SimNet::new(SimWeather::calm().reset_one_in(1)); // every one
+    ///     let listener = net.listen("server")?;
+    ///     let mut client = net.connect("client", "server").await?;
+    ///     let _served = listener.accept().await?;
+    ///     let error = client.write_all(b"hello").await.unwrap_err();
+    ///     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn reset_one_in(mut self, writes: u64) -> SimWeather {
         self.reset_one_in = (writes > 0).then_some(writes);
         self

@@ -39,6 +39,19 @@ impl Trace {
     /// Everything that is wrong with the trace: nothing, if it was recorded and not changed.
     ///
     /// In a trace that was cut off, nothing is asked of the end.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::Recorder, yield_now};
+    ///
+    /// let recorder = Recorder::new("one step");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(yield_now())?;
+    /// let mut trace = recorder.finish();
+    /// assert!(trace.check().is_empty());
+    /// trace.steps.swap(1, 2); // that cannot have happened
+    /// assert!(!trace.check().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn check(&self) -> Vec<Violation> {
         let mut checker = Checker {

@@ -44,6 +44,18 @@ const WORKERS: u64 = 100;
 
 impl Trace {
     /// The run in Chrome's trace format (JSON).
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{ChromeTime, Recorder}, yield_now};
+    ///
+    /// let recorder = Recorder::new("one step");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(yield_now())?;
+    /// let trace = recorder.finish();
+    /// assert_eq!(trace.chrome_time(), ChromeTime::Steps); // the clock has not moved
+    /// assert!(trace.to_chrome(ChromeTime::Steps).contains("traceEvents"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_chrome(&self, time: ChromeTime) -> String {
         let mut export = Export {
