@@ -20,6 +20,7 @@ use crate::inbox::Inbox;
 use crate::interest::{Interest, Observer};
 use crate::loop_ref::Core;
 use crate::observer::Event;
+use crate::observing::HOOKS;
 use crate::reactor::Reactor;
 use crate::readiness_script::ReadinessScript;
 use crate::ready::ReadyQueue;
@@ -201,6 +202,10 @@ impl EventLoopBuilder {
     ///
     /// # Errors
     /// What the operating system says when it has no descriptor left for the loop.
+    ///
+    /// # Panics
+    /// If somebody is to be told of events in a program that was built with
+    /// `--cfg roundelay_without_hooks`, as only the benchmarks are.
     pub fn build(self) -> Result<EventLoop, RunError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let (reactor, bell) = Reactor::new(self.script.is_some())?;
@@ -213,6 +218,11 @@ impl EventLoopBuilder {
         if debug {
             observers.push(Rc::new(SlowWatch::new(self.slow_limit)));
         }
+        assert!(
+            HOOKS || observers.is_empty(),
+            "this program was built with `--cfg roundelay_without_hooks`, so no observer, watchdog or \
+             debug mode would ever be told anything: build it without that cfg, or ask for none of them",
+        );
         let interests = observers.iter().map(|observer| observer.interest());
         let interest = interests.fold(Interest::NONE, Interest::bitor);
         let observer = together(observers);

@@ -22,6 +22,7 @@ use crate::error::{RunError, WrongLoop};
 use crate::failure::{Failure, tell_stderr};
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
+use crate::observing::HOOKS;
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
@@ -116,7 +117,7 @@ pub fn report_here(failure: Failure) {
 /// Nothing of the caller's may be borrowed.
 #[inline]
 pub fn observe_here(event: impl FnOnce() -> Event) {
-    if OBSERVED.get() {
+    if HOOKS && OBSERVED.get() {
         tell_here(event);
     }
 }

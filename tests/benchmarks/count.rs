@@ -14,13 +14,13 @@
 //! takes longer is a bad one.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::number;
 use crate::observed::VARIABLE;
+use crate::suite::this_program;
 use crate::workloads::{OURS, REFERENCE};
 
 /// What is counted: whatever one thread does without waiting.
@@ -50,10 +50,12 @@ pub fn run(arguments: &[&str]) -> Result<(), String> {
         _ => return Err("count takes nothing, or --keep".to_owned()),
     };
     let baseline = read(&fs::read_to_string(baseline_path()).unwrap_or_default());
+    let program = this_program()?;
     let mut counts = BTreeMap::new();
     println!("{:<16} {:>10} {:>10} {:>9} {:>10} {:>7}", "", "before", "now", "", "tokio", "ratio");
     for name in WORKLOADS {
-        let (ours, theirs) = (count(name, OURS)?, count(name, REFERENCE)?);
+        let (ours, theirs) =
+            (per_item(&program, name, OURS)?, per_item(&program, name, REFERENCE)?);
         let before = baseline.get(*name).copied();
         let change = before.map_or_else(String::new, |before| change(before, ours));
         let before = before.map_or_else(String::new, |before| before.to_string());
@@ -69,16 +71,18 @@ pub fn run(arguments: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Instructions per item.
-fn count(workload: &str, peer: &str) -> Result<u64, String> {
-    let (small, large) =
-        (instructions(workload, peer, ITEMS)?, instructions(workload, peer, 2 * ITEMS)?);
+/// Instructions per item. `program` is this one, or this one built in another way.
+///
+/// # Errors
+/// A sentence: valgrind is not there, or a child failed.
+pub fn per_item(program: &Path, workload: &str, peer: &str) -> Result<u64, String> {
+    let count = |size| instructions(program, workload, peer, size);
+    let (small, large) = (count(ITEMS)?, count(2 * ITEMS)?);
     Ok(large.saturating_sub(small) / ITEMS as u64)
 }
 
 /// All instructions of one child.
-fn instructions(workload: &str, peer: &str, size: usize) -> Result<u64, String> {
-    let program = env::current_exe().map_err(|error| error.to_string())?;
+fn instructions(program: &Path, workload: &str, peer: &str, size: usize) -> Result<u64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)

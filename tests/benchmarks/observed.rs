@@ -60,6 +60,7 @@ const WORKLOADS: &[(&str, Workload, usize)] = &[
 /// # Errors
 /// A sentence: what went wrong with a child.
 pub fn run(rounds: usize) -> Result<Vec<Results>, String> {
+    let program = suite::this_program()?;
     let mut all = Vec::new();
     for (name, observed, size) in WORKLOADS {
         let workload = workloads::find(name).ok_or_else(|| format!("there is no {name}"))?;
@@ -67,7 +68,7 @@ pub fn run(rounds: usize) -> Result<Vec<Results>, String> {
         for round in 0..rounds {
             for turn in 0..OBSERVERS.len() {
                 let which = (round + turn) % OBSERVERS.len();
-                let sample = suite::run_observed(workload, OBSERVERS[which], *size)?;
+                let sample = suite::run_observed(&program, workload, OBSERVERS[which], *size)?;
                 outcomes[which].samples.push(sample);
             }
         }
