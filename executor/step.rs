@@ -47,8 +47,8 @@ struct Taken<T> {
 
 impl Target for Tasks {
     fn run(&self, key: Key) {
-        match self.loop_ref.is_observed() {
-            true => self.step::<true>(key),
+        match self.loop_ref.are_steps_told() {
+            true => self.told_step(key),
             false => self.step_by_step(key),
         }
     }
@@ -93,6 +93,13 @@ impl Tasks {
         }
     }
 
+    /// Out of line: so the other, which mostly runs, has all registers for itself.
+    #[cold]
+    #[inline(never)]
+    fn told_step(&self, key: Key) {
+        self.step::<true>(key);
+    }
+
     /// One step of a task. Whether it is observed is asked once: the compiler makes two of it.
     #[inline(always)]
     fn step<const OBSERVED: bool>(&self, key: Key) {
@@ -125,6 +132,7 @@ impl Tasks {
         let mut slots = self.slots.borrow_mut();
         let Some(slot) = slots.get_mut(key) else {
             drop(slots);
+            self.loop_ref.call_ends_with(Interest::NONE);
             return drop_orphan(body, kept);
         };
         slot.stage = Stage::Waiting;
@@ -212,10 +220,12 @@ impl Tasks {
         }
         self.eager_depth.set(depth + 1);
         let (outer, task) = (own_step::read(), self.current.get());
-        match self.loop_ref.is_observed() {
+        match self.loop_ref.are_steps_told() {
             false => self.step::<false>(key),
-            true => self.step::<true>(key),
+            true => self.told_step(key),
         }
+        // Whoever has spawned it goes on.
+        self.loop_ref.call_ends_with(Interest::NONE);
         own_step::put(outer);
         self.current.set(task);
         self.eager_depth.set(depth);
@@ -256,6 +266,7 @@ impl Tasks {
         self.current.set(None);
         if OBSERVED && matches!(outcome, Ok(Poll::Pending)) {
             self.loop_ref.observe(|| Event::TaskPending { task: id });
+            self.loop_ref.call_ends_with(Interest::STEPS);
         }
         if lent.was_kept() {
             return Taken { outcome, kept: Some(lent), once_more };
@@ -320,7 +331,13 @@ impl Tasks {
         let Some((task, detached, joiner, waker, done)) = ended else { return };
         drop(waker);
         self.live.set(self.live.get() - 1);
-        self.loop_ref.observe(|| Event::TaskEnded { task, how });
+        self.loop_ref.observe(|| {
+            let wakes_ours = matches!(joiner, None | Some(Waiter::Task(..)));
+            if how == TaskEnd::Finished && wakes_ours && !detached && done.is_none() {
+                self.loop_ref.call_ends_with(Interest::TASKS);
+            }
+            Event::TaskEnded { task, how }
+        });
         if let Some(done) = done {
             return self.end_with_callbacks(key, how, detached, joiner, *done);
         }

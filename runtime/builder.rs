@@ -234,8 +234,10 @@ impl EventLoopBuilder {
             clock: if self.virtual_clock { Clock::virtual_time() } else { Clock::real() },
             inbox: Arc::new(Inbox::new(id, bell)),
             target: RefCell::new(None),
-            is_attended: observer.is_some() || self.scheduler.is_some() || self.virtual_clock,
-            is_plain: Cell::new(observer.is_none()),
+            is_attended: interest.includes(Interest::TURNS)
+                || self.scheduler.is_some()
+                || self.virtual_clock,
+            is_plain: Cell::new(!interest.intersects(Interest::QUEUE | Interest::CALLS)),
             observer,
             script: self.script.map(RefCell::new),
             scheduler: self.scheduler,
@@ -248,6 +250,7 @@ impl EventLoopBuilder {
             closing: Cell::new(false),
             observing: Cell::new(false),
             told_at: Cell::new(Moment::START),
+            call_ends_with: Cell::new(Interest::NONE),
             turn: Cell::new(0),
             held_up: RefCell::new(HeldUp::with_limit(self.slow_limit)),
             things: Cell::new(0),

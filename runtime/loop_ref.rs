@@ -52,10 +52,10 @@ pub(crate) struct Core {
     pub(crate) interest: Interest,
     /// What says in the system's place which source is ready.
     pub(crate) script: Option<RefCell<ReadinessScript>>,
-    /// Who decides the order where none is promised; `None` is first in, first out.
-    /// Somebody observes it, arranges what is ready, or moves its clock by hand: then each turn
-    /// goes through all its steps.
+    /// Somebody is told of its turns, arranges what is ready, or moves its clock by hand: then each
+    /// turn goes through all its steps.
     pub(crate) is_attended: bool,
+    /// Who decides the order where none is promised; `None` is first in, first out.
     pub(crate) scheduler: Option<Rc<dyn Scheduler>>,
     /// Nothing outside will ever wake this loop: its builder has said so.
     pub(crate) isolated: bool,
@@ -65,7 +65,7 @@ pub(crate) struct Core {
     pub(crate) fatal: RefCell<Option<Failure>>,
     pub(crate) stopping: Cell<bool>,
     pub(crate) closed: Cell<bool>,
-    /// Neither closed nor observed: asked at each push.
+    /// Not closed, and nobody is told of what is pushed or called: asked at each push.
     pub(crate) is_plain: Cell<bool>,
     /// The last run is over: from now on a failure cannot stop anything, only be told.
     pub(crate) closing: Cell<bool>,
@@ -73,6 +73,8 @@ pub(crate) struct Core {
     pub(crate) observing: Cell<bool>,
     /// When the last event happened that it was told of.
     pub(crate) told_at: Cell<Moment>,
+    /// Which event the end of the call that is running follows at once, if any.
+    pub(crate) call_ends_with: Cell<Interest>,
     pub(crate) turn: Cell<u64>,
     /// How often the loop was held up: see `span_watch.rs`.
     pub(crate) held_up: RefCell<HeldUp>,
@@ -278,7 +280,7 @@ impl LoopRef {
     }
 
     /// The next entry of this turn, if it is a key to run: so a target whose `run` was called can
-    /// go on with its next key, and a thousand tasks that are ready cost one call. An observer is
+    /// go on with its next key, and a thousand tasks that are ready cost one call. An observer may be
     /// told of every call, and a call may be measured: then this is always `None`.
     ///
     /// ```

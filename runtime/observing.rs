@@ -53,6 +53,14 @@ impl LoopRef {
         }
     }
 
+    /// For a target that is called: since the last event, which was of this kind, nobody else's code
+    /// has run, and none will before the call ends. So the call's end has the same moment.
+    /// [`Interest::NONE`] takes that back.
+    #[inline]
+    pub fn call_ends_with(&self, kind: Interest) {
+        self.core.call_ends_with.set(kind);
+    }
+
     /// The next number for a thing that observers are told of and that has none: counted from 1
     /// in each loop.
     #[must_use]
@@ -73,6 +81,13 @@ impl LoopRef {
     #[inline]
     pub fn is_interesting(&self, kind: Interest) -> bool {
         HOOKS && self.core.interest.includes(kind)
+    }
+
+    /// Whether somebody observes this loop who wants to hear of the steps of tasks, or of their wakes.
+    #[must_use]
+    #[inline]
+    pub fn are_steps_told(&self) -> bool {
+        HOOKS && self.core.interest.intersects(Interest::STEPS | Interest::WAKES)
     }
 
     #[cold]
@@ -122,5 +137,53 @@ pub(crate) fn work(entry: Entry) -> Work {
         Entry::Run(key) => Work::Run(key),
         Entry::Main => Work::Main,
         Entry::Cancelled => Work::Cancelled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::event_loop::EventLoop;
+    use crate::running::observe_here_of;
+
+    fn observed(interest: Interest) -> EventLoop {
+        let observer = interest.of(|_: Moment, _: &Event| ());
+        EventLoop::builder().debug(false).observer(observer).build().unwrap()
+    }
+
+    #[test]
+    fn an_observer_takes_a_short_way_from_the_loop_only_to_be_told_of_what_lies_on_the_long_one() {
+        let ways = |interest| {
+            let event_loop = observed(interest);
+            [event_loop.core.is_plain.get(), !event_loop.core.is_attended]
+        };
+        assert_eq!(ways(Interest::TASKS | Interest::JOBS | Interest::TIMERS), [true, true]);
+        assert_eq!([Interest::QUEUE, Interest::CALLS].map(ways), [[false, true]; 2]);
+        assert_eq!(ways(Interest::TURNS), [true, false]);
+        assert_eq!(ways(Interest::ALL), [false, false]);
+    }
+
+    #[test]
+    fn an_event_of_a_kind_that_nobody_wants_is_not_made() {
+        let told = Rc::new(RefCell::new(Vec::new()));
+        let log = Rc::clone(&told);
+        let hears = move |_: Moment, event: &Event| log.borrow_mut().push(event.clone());
+        let builder = EventLoop::builder().observer(Interest::TASKS.of(hears));
+        let event_loop = builder.build().unwrap();
+        let opened = Event::GroupOpened { group: 1 };
+        let tells = {
+            let opened = opened.clone();
+            move || {
+                observe_here_of(Interest::WAITS, || unreachable!("nobody wants to hear of waits"));
+                observe_here_of(Interest::TASKS, || opened);
+            }
+        };
+        drop(event_loop.call_soon(tells).unwrap());
+        event_loop.run_once().unwrap();
+        assert_eq!(*told.borrow(), [opened]);
+        observe_here_of(Interest::NONE, || unreachable!("no loop runs here"));
     }
 }

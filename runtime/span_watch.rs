@@ -182,7 +182,8 @@ impl EventLoop {
     /// From now on each call is told and measured, or none is.
     fn watch(&self, calls: bool) {
         self.watched.set(calls);
-        self.core.is_plain.set(!calls && !self.is_observed() && !self.is_closed());
+        let told = self.core.interest.intersects(Interest::QUEUE | Interest::CALLS);
+        self.core.is_plain.set(!calls && !told && !self.is_closed());
     }
 
     fn name(&self, what: Work) -> (String, Option<&'static Location<'static>>) {

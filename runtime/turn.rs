@@ -240,7 +240,11 @@ impl EventLoop {
             if let Some(measured) = measured {
                 self.end_measuring(measured);
             }
-            self.observe(|| Event::CallEnds { place, panicked });
+            let event = || Event::CallEnds { place, panicked };
+            match self.core.call_ends_with.take() {
+                Interest::NONE => self.observe(event),
+                kind => self.observe_after(kind, event),
+            }
         }
     }
 

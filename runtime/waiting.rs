@@ -20,6 +20,7 @@ use std::time::Duration;
 use crate::callback::Callback;
 use crate::error::{RunError, Stuck};
 use crate::event_loop::EventLoop;
+use crate::interest::Interest;
 use crate::observer::Event;
 use crate::reactor::News;
 
@@ -126,7 +127,7 @@ impl EventLoop {
         self.observe(|| Event::WaitBegins { at_most: timeout });
         let mut released = self.released.take();
         let mut news = Vec::new();
-        let observed = self.is_observed();
+        let observed = self.is_interesting(Interest::SOURCES);
         let mut tell = |source| {
             if observed {
                 news.push(source);

@@ -31,6 +31,7 @@ usage: benchmarks [OPTION...] [--only WORKLOAD | --pools]...      the quick form
        benchmarks build [--rounds N]       time to compile, and size of hello-world, beside tokio's
        benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--python PROGRAM]
        benchmarks count [--keep]           instructions per item, beside the committed counts
+       benchmarks count --observed         the same of roundelay under the eyes of observers
        benchmarks list                     what there is
        benchmarks plot RESULTS.json FOLDER     cost against size, as SVG
        benchmarks page RESULTS.json            table and plots of the book's page on speed

@@ -118,7 +118,7 @@ pub fn run(rounds: usize) -> Result<Vec<Results>, String> {
 /// They are the same in each round, so they are counted once. Without valgrind they are left out.
 fn add_instructions(outcomes: &mut [Outcome], programs: &[(&str, PathBuf)], workload: &str) {
     for (outcome, (_, program)) in outcomes.iter_mut().zip(programs) {
-        let counted = count::per_item(program, workload, OURS);
+        let counted = count::per_item(program, workload, OURS, UNOBSERVED);
         if let (Ok(counted), Some(first)) = (counted, outcome.samples.first_mut()) {
             *first = std::mem::take(first).with("instructions", counted as f64);
         }

@@ -15,8 +15,13 @@ use crate::workloads::{self, Target, UNOBSERVED, USUAL, Workload};
 /// The variable that says what a child of roundelay's is observed with.
 pub const VARIABLE: &str = "ROUNDELAY_BENCHMARK_OBSERVER";
 
+/// At the end of what it says: the child will never find that it is held up.
+pub const NEVER_SLOW: &str = ", never slow";
+
 const TOLD: &str = "told";
-const OBSERVERS: [&str; 4] = [UNOBSERVED, "ends", TOLD, "recorded"];
+
+/// Who observes.
+pub const OBSERVERS: [&str; 4] = [UNOBSERVED, "ends", TOLD, "recorded"];
 
 const OBSERVED: Workload = Workload {
     // Asked of the one who is told, not of the one who is not observed.
