@@ -26,6 +26,7 @@ use crate::readiness_script::ReadinessScript;
 use crate::ready::ReadyQueue;
 use crate::scheduler::Scheduler;
 use crate::slow_watch::SlowWatch;
+use crate::spans::Spans;
 use crate::timers::Timers;
 use crate::watchdog::{Bark, Watchdog};
 
@@ -226,6 +227,8 @@ impl EventLoopBuilder {
         let interests = observers.iter().map(|observer| observer.interest());
         let interest = interests.fold(Interest::NONE, Interest::bitor);
         let observer = together(observers);
+        let is_told = interest.intersects(Interest::TURNS | Interest::QUEUE | Interest::CALLS);
+        let is_attended = is_told || self.scheduler.is_some() || self.virtual_clock;
         let core = Core {
             interest,
             ready: RefCell::new(ReadyQueue::default()),
@@ -234,10 +237,9 @@ impl EventLoopBuilder {
             clock: if self.virtual_clock { Clock::virtual_time() } else { Clock::real() },
             inbox: Arc::new(Inbox::new(id, bell)),
             target: RefCell::new(None),
-            is_attended: interest.includes(Interest::TURNS)
-                || self.scheduler.is_some()
-                || self.virtual_clock,
-            is_plain: Cell::new(!interest.intersects(Interest::QUEUE | Interest::CALLS)),
+            is_attended,
+            is_plain: Cell::new(!is_attended),
+            turns_follow: Cell::new(false),
             observer,
             script: self.script.map(RefCell::new),
             scheduler: self.scheduler,
@@ -252,6 +254,7 @@ impl EventLoopBuilder {
             told_at: Cell::new(Moment::START),
             call_ends_with: Cell::new(Interest::NONE),
             turn: Cell::new(0),
+            spans: Spans::new(self.slow_limit),
             held_up: RefCell::new(HeldUp::with_limit(self.slow_limit)),
             things: Cell::new(0),
         };
