@@ -217,7 +217,7 @@ impl EventLoop {
         }
     }
 
-    /// The same for a loop that is observed, or whose calls are being measured.
+    /// The same where somebody is told of each call, or calls are being measured.
     #[cold]
     #[inline(never)]
     fn run_and_tell(&self, target: Option<&dyn Target>, main: &mut dyn FnMut()) {

@@ -145,3 +145,17 @@ fn build_without(this: &Path) -> Result<PathBuf, String> {
         false => Err(format!("cargo build without hooks ended with {status}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_workload_is_there_and_is_reported_under_a_name_of_its_own() {
+        for (name, renamed, ..) in WORKLOADS {
+            let workload = workloads::find(name).expect(name);
+            assert!(workload.peers.iter().any(|(peer, _)| *peer == OURS), "{name} is ours, too");
+            assert_eq!(renamed.name.strip_prefix("hooks-"), Some(*name));
+        }
+    }
+}
