@@ -31,6 +31,7 @@ use crate::error::RunError;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
 use crate::interest::Interest;
+use crate::linger::Linger;
 use crate::loop_ref::{Core, LoopRef};
 use crate::observer::Event;
 use crate::reactor::EventBuffer;
@@ -62,6 +63,8 @@ pub struct EventLoop {
     /// Somebody wants to know of each call: an observer, or `spans` after a slow span.
     pub(crate) watched: Cell<bool>,
     pub(crate) spans: Spans,
+    /// Whether it pays to stay awake for a moment before a sleep.
+    pub(crate) linger: Linger,
 }
 
 impl EventLoop {
@@ -77,6 +80,7 @@ impl EventLoop {
             released: Cell::default(),
             messages: Cell::default(),
             since_look: Cell::new(0),
+            linger: Linger::default(),
         }
     }
 
