@@ -78,6 +78,10 @@ struct Idle {
 /// again and again; not many, for they take turns with those who work.
 const MOST_LOOKOUTS: usize = 2;
 
+/// Whoever gave way for long and finds so many has lost nothing: it was no stranger who had the
+/// processor, but whoever has piled them up.
+const HEAP: usize = 16;
+
 /// A line that was once longer gives its memory back.
 const KEPT_PLACES: usize = 4096;
 
@@ -172,8 +176,12 @@ impl<T> Hall<T> {
                 taken => break taken,
             }
         };
-        if taken.is_some() && self.is_anything_here() {
+        let left = if taken.is_some() { self.len() } else { 0 };
+        if left > 0 {
             self.call_one();
+        }
+        if left >= HEAP {
+            linger.has_lost_nothing();
         }
         taken
     }
@@ -182,10 +190,6 @@ impl<T> Hall<T> {
     pub(crate) fn len(&self) -> usize {
         let line = self.exit.line.lock();
         line.len() + self.entrance.arrivals.lock().len()
-    }
-
-    fn is_anything_here(&self) -> bool {
-        self.entrance.has_arrivals.load(Ordering::SeqCst) || !self.exit.line.lock().is_empty()
     }
 
     fn is_bounded(&self) -> bool {

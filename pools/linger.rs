@@ -2,7 +2,7 @@
 //!
 //! To sleep and be woken costs both sides: the sleeper a switch or two, the waker a system call,
 //! and if the sleeper's processor has gone idle meanwhile, it takes some 30 microseconds to come
-//! back. A tiny job is done in one. So whoever has just done without anything to do looks again
+//! back. A tiny job is done in one. So whoever runs out of work looks again
 //! for a moment, and gives way to other threads between two looks.
 //!
 //! ```text
@@ -14,18 +14,20 @@
 //!
 //! The moment is about as long as a sleep with its wake-up costs. Whoever waits so long and then
 //! sleeps pays at most twice what the better of the two would have cost ("ski rental"; Karlin and
-//! others, *Competitive randomized algorithms for nonuniform problems*, 1990). And whoever
-//! waited in vain leaves it out, each time twice as often, so a pool of long jobs does not
-//! notice.
+//! others, *Competitive randomized algorithms for nonuniform problems*, 1990). And whoever waited in
+//! vain leaves it out, each time twice as often, so a pool of long jobs does not notice.
 //!
 //! The simple version sleeps at once. It is as fast while the scheduler keeps both threads on one
 //! processor, and ten times as slow when it has put them on two: a round trip of 32 microseconds
 //! and 53 of processor time for both, which is 3 and 6 with this. A thread that gives way where no
-//! other can run comes back at once; on one processor it is what lets the other one go on.
+//! other can run comes back at once; on one processor it is what lets the other one go on. Where
+//! strangers want the processor, to give way can cost milliseconds, which a sleeper does not pay: who
+//! wakes up goes first. Then it is left out for 32 times as long as was lost.
 //!
 //! # Invariants
 //! - A moment ends by itself. A thread with nothing to do sleeps, and nothing wakes it.
-//! - After moments in vain fewer are tried: one in 256 waits at last. One success restores them.
+//! - After moments in vain fewer are tried, one in 256 waits at last; one success restores them.
+//! - Of the time, a thirtieth at most is lost to strangers by giving way.
 //!
 //! Tutorial: the chapter on thread pools. Before this: `shelf.rs`. After this: `slot.rs`.
 
@@ -39,11 +41,19 @@ pub(crate) struct Linger {
     /// After the last moment, so many waits are to go without one.
     leave_out: u8,
     left_out: u8,
+    /// Strangers had the processor.
+    rests_until: Option<Instant>,
 }
 
 /// A little longer than a sleeping thread on an idle processor takes to wake up: whoever has just
 /// woken somebody, and lingers, is still there when the answer comes.
 const MOMENT: Duration = Duration::from_micros(50);
+
+/// A moment that took so long was somebody else's.
+const LOST: Duration = MOMENT.saturating_mul(4);
+
+/// So many times as long as was lost, nobody lingers.
+const REST: u32 = 32;
 
 thread_local! {
     static OWN: Cell<Linger> = const { Cell::new(Linger::new()) };
@@ -51,7 +61,7 @@ thread_local! {
 
 impl Linger {
     pub(crate) const fn new() -> Linger {
-        Linger { leave_out: 0, left_out: 0 }
+        Linger { leave_out: 0, left_out: 0, rests_until: None }
     }
 
     /// Looks for a moment, but not beyond the deadline; or does not look at all, where that has
@@ -59,17 +69,25 @@ impl Linger {
     pub(crate) fn linger<T>(
         &mut self,
         deadline: Option<Instant>,
-        look: impl FnMut() -> Option<T>,
+        mut look: impl FnMut() -> Option<T>,
     ) -> Option<T> {
-        if !self.is_worth_it() {
+        if self.left_out < self.leave_out {
+            self.left_out += 1;
             return None;
         }
-        let end = Instant::now() + MOMENT;
-        let cut_short = deadline.filter(|deadline| *deadline < end);
-        let found = look_until(cut_short.unwrap_or(end), look);
-        // A moment that was cut short says nothing about whole ones.
-        if found.is_some() || cut_short.is_none() {
-            self.learn(found.is_some());
+        let began = Instant::now();
+        if self.rests_until.is_some_and(|end| began < end) {
+            return None;
+        }
+        let end = deadline.map_or(began + MOMENT, |deadline| deadline.min(began + MOMENT));
+        let (mut now, mut found) = (began, None);
+        while found.is_none() && now < end {
+            thread::yield_now();
+            found = look();
+            now = Instant::now();
+        }
+        if found.is_some() || now - began >= MOMENT {
+            self.learn(found.is_some(), now - began, now);
         }
         found
     }
@@ -82,28 +100,16 @@ impl Linger {
         found
     }
 
-    fn is_worth_it(&mut self) -> bool {
-        if self.left_out < self.leave_out {
-            self.left_out += 1;
-            return false;
-        }
+    /// The time that others had the processor was well spent.
+    pub(crate) fn has_lost_nothing(&mut self) {
+        self.rests_until = None;
+    }
+
+    fn learn(&mut self, found: bool, took: Duration, now: Instant) {
         self.left_out = 0;
-        true
+        self.leave_out = if found { 0 } else { self.leave_out.saturating_mul(2) | 1 };
+        self.rests_until = (took > LOST).then(|| now + REST * took);
     }
-
-    fn learn(&mut self, was_worth_it: bool) {
-        self.leave_out = if was_worth_it { 0 } else { self.leave_out.saturating_mul(2) | 1 };
-    }
-}
-
-fn look_until<T>(end: Instant, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    while Instant::now() < end {
-        thread::yield_now();
-        if let Some(found) = look() {
-            return Some(found);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -136,14 +142,35 @@ mod tests {
     #[test]
     fn moments_in_vain_are_tried_less_and_less_often_and_one_success_restores_them() {
         let mut linger = Linger::new();
+        let now = Instant::now();
         let mut waits_until_next = || {
-            let waits = 1 + (0..).take_while(|_| !linger.is_worth_it()).count();
-            linger.learn(false);
+            linger.learn(false, MOMENT, now);
+            let looks = |linger: &mut Linger| linger.linger(None, || Some(())).is_some();
+            let mut next = linger;
+            let waits = 1 + (0..).take_while(|_| !looks(&mut next)).count();
             waits
         };
-        let waits: Vec<_> = (0..11).map(|_| waits_until_next()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
-        linger.learn(true);
-        assert!(linger.is_worth_it() && linger.is_worth_it());
+        let waits: Vec<_> = (0..10).map(|_| waits_until_next()).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
+        linger.learn(true, MOMENT, now);
+        assert_eq!(linger.linger(None, || Some("here")), Some("here"));
+    }
+
+    #[test]
+    fn after_time_lost_to_strangers_nobody_looks_for_32_times_as_long() {
+        let mut linger = Linger::new();
+        let now = Instant::now();
+        linger.learn(true, Duration::from_secs(60), now);
+        assert_eq!(linger.rests_until, Some(now + Duration::from_secs(32 * 60)));
+        assert_eq!(linger.linger(None, || -> Option<()> { panic!("nobody looks") }), None);
+        linger.learn(true, LOST, now);
+        assert_eq!(linger.rests_until, None);
+    }
+
+    #[test]
+    fn a_moment_that_a_deadline_cuts_short_teaches_nothing() {
+        let mut linger = Linger::new();
+        assert_eq!(linger.linger(Some(Instant::now()), || None::<()>), None);
+        assert_eq!(linger.leave_out, 0);
     }
 }

@@ -80,7 +80,7 @@ impl EventLoop {
             released: Cell::default(),
             messages: Cell::default(),
             since_look: Cell::new(0),
-            linger: Linger::default(),
+            linger: Linger::new(),
         }
     }
 

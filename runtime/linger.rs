@@ -7,14 +7,15 @@
 //!
 //! ```text
 //!   a job is awaited             --> a moment was in vain lately? --> no:  look, give way .. 50 us
-//!   the last wait ended          --> the same, counted apart      \-> yes: leave it out
+//!   the last wait ended          --> the same, counted apart      \-> yes: sleep at once
 //!     with a message
 //!   neither                      --> sleep at once
 //! ```
 //!
 //! It pays in the one case and costs a moment in the other, and which it will be is guessed from
-//! the last times: after a moment in vain it is left out, each time twice as often. The threads of
-//! a pool do the same (`linger.rs` there tells why a moment is so long).
+//! the last times: after a moment in vain it is left out, each time twice as often, and after time
+//! that was lost to strangers for 32 times as long. The threads of a pool do the same
+//! (`pools/linger.rs` tells why).
 //!
 //! The simple version sleeps at once. A round trip to a thread on another processor then takes 32
 //! microseconds, and 53 of processor time for both; with this, 3 and 6.
@@ -31,11 +32,10 @@ use std::cell::Cell;
 use std::thread;
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::inbox::Inbox;
 
 /// What a loop has learned about lingering.
-#[derive(Default)]
 pub(crate) struct Linger {
     last_wait_brought_message: Cell<bool>,
     for_jobs: Luck,
@@ -43,16 +43,28 @@ pub(crate) struct Linger {
 }
 
 /// How it went the last times.
-#[derive(Default)]
 struct Luck {
     /// After the last moment, so many waits are to go without one.
     leave_out: Cell<u8>,
     left_out: Cell<u8>,
+    /// Strangers had the processor.
+    rests_until: Cell<Moment>,
 }
 
 const MOMENT: Duration = Duration::from_micros(50);
 
+/// A moment that took so long was somebody else's.
+const LOST: Duration = MOMENT.saturating_mul(4);
+
+/// So many times as long as was lost, the loop does not linger.
+const REST: u32 = 32;
+
 impl Linger {
+    pub(crate) fn new() -> Linger {
+        let [for_jobs, for_others] = [(); 2].map(|()| Luck::new());
+        Linger { last_wait_brought_message: Cell::new(false), for_jobs, for_others }
+    }
+
     /// Waits awake for a moment. `true`: there is a message.
     pub(crate) fn linger(&self, inbox: &Inbox, clock: &Clock, at_most: Option<Duration>) -> bool {
         // Whoever awaits a job on a thread holds the clock.
@@ -61,11 +73,20 @@ impl Linger {
             (false, true) => &self.for_others,
             (false, false) => return false,
         };
-        if at_most.is_some_and(|at_most| at_most < MOMENT) || !luck.is_worth_it() {
+        if at_most.is_some_and(|at_most| at_most < MOMENT) || !luck.has_its_turn() {
             return false;
         }
-        let came = look_for_a_moment(inbox, clock);
-        luck.learn(came);
+        let began = clock.peek();
+        if began < luck.rests_until.get() {
+            return false;
+        }
+        let (end, mut now, mut came) = (began.after(MOMENT), began, false);
+        while !came && now < end {
+            thread::yield_now();
+            came = inbox.has_messages();
+            now = clock.peek();
+        }
+        luck.learn(came, now.since(began), now);
         came
     }
 
@@ -75,30 +96,28 @@ impl Linger {
     }
 }
 
-fn look_for_a_moment(inbox: &Inbox, clock: &Clock) -> bool {
-    let begin = clock.peek();
-    while clock.peek().since(begin) < MOMENT {
-        thread::yield_now();
-        if inbox.has_messages() {
-            return true;
-        }
-    }
-    false
-}
-
 impl Luck {
-    fn is_worth_it(&self) -> bool {
-        if self.left_out.get() < self.leave_out.get() {
-            self.left_out.set(self.left_out.get() + 1);
-            return false;
+    fn new() -> Luck {
+        Luck {
+            leave_out: Cell::new(0),
+            left_out: Cell::new(0),
+            rests_until: Cell::new(Moment::START),
         }
-        self.left_out.set(0);
-        true
     }
 
-    fn learn(&self, was_worth_it: bool) {
+    fn has_its_turn(&self) -> bool {
+        let is_left_out = self.left_out.get() < self.leave_out.get();
+        if is_left_out {
+            self.left_out.set(self.left_out.get() + 1);
+        }
+        !is_left_out
+    }
+
+    fn learn(&self, came: bool, took: Duration, now: Moment) {
         let twice = self.leave_out.get().saturating_mul(2) | 1;
-        self.leave_out.set(if was_worth_it { 0 } else { twice });
+        self.left_out.set(0);
+        self.leave_out.set(if came { 0 } else { twice });
+        self.rests_until.set(if took > LOST { now.after(REST * took) } else { now });
     }
 }
 
@@ -113,10 +132,15 @@ mod tests {
         (reactor, Inbox::new(1, bell))
     }
 
+    /// One that stands still.
+    fn clock() -> Clock {
+        Clock::virtual_time()
+    }
+
     #[test]
     fn a_loop_whose_waits_bring_no_messages_does_not_linger() {
         let (_reactor, inbox) = inbox();
-        let (linger, clock) = (Linger::default(), Clock::real());
+        let (linger, clock) = (Linger::new(), clock());
         assert!(inbox.leave(Message::Stop).is_ok());
         assert!(!linger.linger(&inbox, &clock, None), "it did not even look");
         linger.slept(true);
@@ -128,7 +152,7 @@ mod tests {
     #[test]
     fn a_loop_that_awaits_a_job_lingers_unless_a_timer_is_near() {
         let (_reactor, inbox) = inbox();
-        let (linger, clock) = (Linger::default(), Clock::real());
+        let (linger, clock) = (Linger::new(), clock());
         assert!(inbox.leave(Message::Stop).is_ok());
         inbox.hold_clock();
         assert!(linger.linger(&inbox, &clock, None));
@@ -139,23 +163,41 @@ mod tests {
     }
 
     #[test]
-    fn moments_in_vain_are_tried_less_and_less_often_for_jobs_and_for_others_apart() {
+    fn a_moment_ends_by_itself() {
         let (_reactor, inbox) = inbox();
-        let (linger, clock) = (Linger::default(), Clock::real());
+        let (linger, clock) = (Linger::new(), Clock::real());
         linger.slept(true);
-        // Nothing ever comes, so only whether it has looked can be seen.
-        let looked = |luck: &Luck| {
-            let before = luck.leave_out.get();
-            assert!(!linger.linger(&inbox, &clock, None));
-            luck.leave_out.get() != before
+        assert!(!linger.linger(&inbox, &clock, None));
+        assert_eq!(linger.for_others.leave_out.get(), 1, "and then it is left out");
+    }
+
+    #[test]
+    fn moments_in_vain_are_tried_less_and_less_often_and_one_success_restores_them() {
+        let (luck, now) = (Luck::new(), Moment::START);
+        let waits = |_| {
+            luck.learn(false, MOMENT, now);
+            1 + (0..).take_while(|_| !luck.has_its_turn()).count()
         };
-        let others: Vec<_> = (0..7).map(|_| looked(&linger.for_others)).collect();
-        assert_eq!(others, [true, false, true, false, false, false, true]);
-        inbox.hold_clock();
-        assert!(looked(&linger.for_jobs), "it has learned nothing yet about jobs");
+        let waits: Vec<_> = (0..10).map(waits).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
+        luck.learn(true, MOMENT, now);
+        assert!(luck.has_its_turn() && luck.has_its_turn());
+    }
+
+    #[test]
+    fn after_time_lost_to_strangers_it_is_left_out_for_32_times_as_long() {
+        let (_reactor, inbox) = inbox();
+        let (linger, clock) = (Linger::new(), clock());
+        linger.slept(true);
         assert!(inbox.leave(Message::Stop).is_ok());
+        linger.for_others.learn(true, Duration::from_secs(1), clock.now());
         assert!(!linger.linger(&inbox, &clock, None), "left out");
+        clock.jump_to(Moment::START.after(Duration::from_secs(31)));
+        assert!(!linger.linger(&inbox, &clock, None), "still");
+        inbox.hold_clock();
+        assert!(linger.linger(&inbox, &clock, None), "it has learned nothing about jobs");
+        inbox.release_clock();
+        clock.jump_to(Moment::START.after(Duration::from_secs(32)));
         assert!(linger.linger(&inbox, &clock, None));
-        assert!(linger.linger(&inbox, &clock, None), "one success restores it");
     }
 }
