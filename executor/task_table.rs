@@ -20,6 +20,7 @@
 //! Tutorial: chapter 6. Before this: `stage.rs`. After this: `birth.rs`.
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
@@ -43,8 +44,6 @@ pub(crate) struct Tasks {
     pub(crate) slots: RefCell<Slots>,
     pub(crate) next_id: Cell<u64>,
     pub(crate) spare_waker: Cell<Option<Box<LentWaker>>>,
-    /// Whose future is being polled.
-    pub(crate) current: Cell<Option<Key>>,
     /// The main task's future is being polled.
     pub(crate) main_is_out: Cell<bool>,
     /// How many tasks have not ended.
@@ -219,21 +218,24 @@ impl Slot {
         self.id as u32
     }
 
-    /// What a poll needs of its task.
+    /// What a poll needs of its task. A waker of the task's own changes places with the spare
+    /// one, until the step has ended.
     #[inline]
-    pub(crate) fn begin_poll(&mut self) -> Begun {
+    pub(crate) fn begin_poll(&mut self, spare: &mut Box<LentWaker>) -> Begun {
         self.polls = self.polls.wrapping_add(1);
-        Begun { id: self.id, waker: self.waker.take(), has_values: self.has_values() }
-    }
-
-    #[inline]
-    fn has_values(&self) -> bool {
-        self.extras.as_ref().is_some_and(|extras| !extras.values.is_empty())
+        let mut begun = Begun { id: self.id, lends_own: false, has_values: false };
+        // Mostly there is neither: one question instead of two.
+        if self.waker.is_some() | self.extras.is_some() {
+            begun.lends_own = self.waker.as_mut().map(|own| mem::swap(own, spare)).is_some();
+            let values = self.extras.as_ref().map(|extras| &extras.values);
+            begun.has_values = values.is_some_and(|values| !values.is_empty());
+        }
+        begun
     }
 
     /// Takes its context variables out, to drop something of the task's with them in force.
     pub(crate) fn take_values(&mut self) -> ContextValues {
-        self.extras.as_mut().map(|extras| std::mem::take(&mut extras.values)).unwrap_or_default()
+        self.extras.as_mut().map(|extras| mem::take(&mut extras.values)).unwrap_or_default()
     }
 
     /// Takes its future out, to poll or to drop it, unless it is out or the task has ended.
@@ -244,6 +246,13 @@ impl Slot {
         }
         self.stage = Stage::Out;
         self.body.take()
+    }
+
+    /// Puts its future back, or its output in the future's place.
+    #[inline]
+    pub(crate) fn put_body(&mut self, body: Option<BoxedBody>) {
+        // It is out, so there is nothing to look at and to drop.
+        mem::forget(mem::replace(&mut self.body, body));
     }
 
     pub(crate) fn set_panic(&mut self, panic: TaskPanic) {
@@ -293,7 +302,8 @@ impl Slot {
 /// What a poll needs to know of its task.
 pub(crate) struct Begun {
     pub(crate) id: u64,
-    pub(crate) waker: Option<Box<LentWaker>>,
+    /// The waker that is lent is its own, and not the spare one.
+    pub(crate) lends_own: bool,
     pub(crate) has_values: bool,
 }
 
@@ -350,7 +360,6 @@ impl Tasks {
             slots: RefCell::default(),
             next_id: Cell::new(1),
             spare_waker: Cell::new(None),
-            current: Cell::new(None),
             main_is_out: Cell::new(false),
             live: Cell::new(0),
             cleanups: Cell::new(0),
@@ -364,25 +373,6 @@ impl Tasks {
             own_doors: Cell::new(0),
             too_deep: RefCell::default(),
             closed: Cell::new(false),
-        }
-    }
-
-    /// Puts a task into the ready queue, unless it is there or has ended.
-    #[inline]
-    pub(crate) fn wake(&self, key: Key) {
-        let woken = self.with(key, |slot| {
-            let awake = slot.scheduled || slot.stage.has_ended();
-            slot.scheduled = true;
-            if !awake {
-                slot.woken_by = self.current.get().map_or(0, Key::generation);
-            }
-            (!awake).then_some((slot.id, slot.stage == Stage::Main))
-        });
-        let Some(Some((task, is_main))) = woken else { return };
-        self.loop_ref.observe(|| Event::TaskWoken { task });
-        match is_main {
-            true => self.loop_ref.call_main_soon(),
-            false => self.loop_ref.run_soon(key),
         }
     }
 

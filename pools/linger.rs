@@ -147,8 +147,7 @@ mod tests {
             linger.learn(false, MOMENT, now);
             let looks = |linger: &mut Linger| linger.linger(None, || Some(())).is_some();
             let mut next = linger;
-            let waits = 1 + (0..).take_while(|_| !looks(&mut next)).count();
-            waits
+            1 + (0..).take_while(|_| !looks(&mut next)).count()
         };
         let waits: Vec<_> = (0..10).map(|_| waits_until_next()).collect();
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
