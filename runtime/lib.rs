@@ -59,6 +59,7 @@ mod latch;
 mod fine_wait;
 mod reactor;
 mod inbox;
+mod linger;
 mod doors;
 mod loop_ref;
 mod observing;
