@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use roundelay_runtime::{ContextValues, Event, Interest, Key};
 
-use crate::own_step::Wait;
+use crate::own_step::{self, Wait};
 use crate::stage::{BoxedBody, Stage};
 use crate::task_table::{Extras, Tasks};
 
@@ -70,7 +70,6 @@ impl Tasks {
         let at = birth.at;
         let cleanup = self.is_born_of_cleanup();
         let now = self.loop_ref.latest();
-        let parent = self.current.get();
         let key = {
             let mut slots = self.slots.borrow_mut();
             let (index, slot) = slots.take_free();
@@ -82,7 +81,7 @@ impl Tasks {
             slot.body = body;
             (slot.wait, slot.since) = (Wait::Unknown, now);
             (slot.polls, slot.woken_by) = (0, 0);
-            slot.parent = parent.map_or(0, Key::generation);
+            slot.parent = own_step::generation();
             (slot.born, slot.spawned_at) = (now, at);
             slot.extras = birth.extras();
             Key::new(index, slot.generation())
@@ -107,7 +106,7 @@ impl Tasks {
     fn tell_spawned(&self, key: Key, is_main: bool, at: &'static Location<'static>) {
         let known = self.with(key, |slot| (slot.id, slot.name().map(str::to_owned)));
         let Some((task, name)) = known else { return };
-        let parent = self.current.get().and_then(|parent| self.id(parent));
+        let parent = own_step::task().and_then(|parent| self.id(parent));
         self.loop_ref.observe(|| Event::TaskSpawned { task, key, name, is_main, parent, at });
     }
 }

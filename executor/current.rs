@@ -14,7 +14,7 @@ use std::task::Context;
 
 use roundelay_runtime::{Callback, Key};
 
-use crate::own_step;
+use crate::own_step::{self, OwnStep};
 use crate::task_table::{Tasks, Waiter};
 
 thread_local! {
@@ -45,15 +45,20 @@ pub(crate) fn expect_tasks(what: &str) -> Rc<Tasks> {
     })
 }
 
-/// Notes that `tasks` run here until the guard is dropped; then the earlier note is back.
+/// Notes that `tasks` run here until the guard is dropped; then the earlier note is back. (A
+/// runner may be closed in a step of another runner's task. That step is none of the tasks that
+/// are closed.)
 pub(crate) fn enter(tasks: &Rc<Tasks>) -> Entered {
     let earlier = CURRENT.try_with(|current| current.borrow_mut().replace(Rc::clone(tasks)));
-    Entered { earlier: earlier.ok().flatten() }
+    let step = own_step::read();
+    own_step::put(OwnStep::NONE);
+    Entered { earlier: earlier.ok().flatten(), step }
 }
 
 /// Puts the earlier note back when dropped.
 pub(crate) struct Entered {
     earlier: Option<Rc<Tasks>>,
+    step: OwnStep,
 }
 
 impl Drop for Entered {
@@ -62,6 +67,7 @@ impl Drop for Entered {
         let ended =
             CURRENT.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), earlier));
         drop(ended);
+        own_step::put(self.step);
     }
 }
 
@@ -69,26 +75,26 @@ impl Waiter {
     /// Whoever polls with `cx`.
     #[inline]
     pub(crate) fn of(cx: &Context<'_>) -> Waiter {
-        Waiter::put(cx, |waiter| waiter)
-    }
-
-    /// Puts whoever polls with `cx` where `place` says. (A waiter is three words. Handed out by a
-    /// function, they are written in pieces and read as a whole, and the processor waits.)
-    #[inline(always)]
-    pub(crate) fn put<R>(cx: &Context<'_>, place: impl FnOnce(Waiter) -> R) -> R {
-        let own = with_current(|tasks| Some((tasks.owner_of(cx.waker())?, Rc::clone(tasks))));
-        match own {
-            None => place(Waiter::of_stranger(cx)),
-            Some((key, tasks)) => {
-                own_step::count_wake(1);
-                place(Waiter::Task(tasks, key))
-            }
+        match Waiter::task_that_polls(cx) {
+            Some((tasks, key)) => Waiter::Task(tasks, key),
+            None => Waiter::of_stranger(cx),
         }
     }
 
+    /// The task of ours that polls with `cx`, and is to be woken. Two words, which are passed in
+    /// registers: who puts a `Waiter` together where it is to stay, spares its way over the stack.
+    /// (It is three words, written one by one and copied as a whole, and the processor waits.)
+    #[inline(always)]
+    pub(crate) fn task_that_polls(cx: &Context<'_>) -> Option<(Rc<Tasks>, Key)> {
+        let key = own_step::owner_of(cx.waker())?;
+        let tasks = with_current(|tasks| Some(Rc::clone(tasks)))?;
+        own_step::count_wake(1);
+        Some((tasks, key))
+    }
+
     /// A foreign combinator has a waker of its own, and may stand for several.
-    #[inline(never)]
-    fn of_stranger(cx: &Context<'_>) -> Waiter {
+    #[cold]
+    pub(crate) fn of_stranger(cx: &Context<'_>) -> Waiter {
         own_step::count_wake(2);
         Waiter::Other(cx.waker().clone())
     }
@@ -113,7 +119,7 @@ impl Waiter {
     /// The key of the task of ours that polls with `cx` and is to be woken.
     #[inline]
     pub(crate) fn task_of(cx: &Context<'_>) -> Option<Key> {
-        let key = with_current(|tasks| tasks.owner_of(cx.waker()));
+        let key = own_step::owner_of(cx.waker());
         own_step::count_wake(if key.is_some() { 1 } else { 2 });
         key
     }

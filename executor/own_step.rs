@@ -55,13 +55,16 @@ pub(crate) enum Wait {
     Sync(u64),
 }
 
-/// The key of no task.
-const NOBODY: Key = Key::new(u32::MAX, u32::MAX);
+/// The key of no task: no task has the generation zero.
+const NOBODY: Key = Key::new(u32::MAX, 0);
+
+/// Its address is the data of no waker. (Null is that of [`Waker::noop`].)
+static NO_WAKER: u8 = 0;
 
 /// The note of one step.
 #[derive(Clone, Copy)]
 pub(crate) struct OwnStep {
-    /// [`Waker::data`] of the waker that was lent; null if no step is being taken.
+    /// [`Waker::data`] of the waker that was lent; of none if no step is being taken.
     waker: *const (),
     /// Whose step it is.
     task: Key,
@@ -84,7 +87,7 @@ struct Now {
 thread_local! {
     static NOW: Now = const {
         Now {
-            waker: Cell::new(ptr::null()),
+            waker: Cell::new((&raw const NO_WAKER).cast()),
             task: Cell::new(NOBODY),
             wait: Cell::new(Wait::Unknown),
             wakes: Cell::new(0),
@@ -93,18 +96,28 @@ thread_local! {
     };
 }
 
+impl OwnStep {
+    /// No step is being taken.
+    pub(crate) const NONE: OwnStep = OwnStep {
+        waker: (&raw const NO_WAKER).cast(),
+        task: NOBODY,
+        wait: Wait::Unknown,
+        wakes: 0,
+        once_more: false,
+    };
+}
+
 /// A step of `task` begins, with this waker.
 #[inline]
 pub(crate) fn begin(waker: &Waker, task: Key) {
-    let (wait, wakes) = (Wait::Unknown, 0);
-    put(OwnStep { waker: waker.data(), task, wait, wakes, once_more: false });
+    put(OwnStep { waker: waker.data(), task, ..OwnStep::NONE });
 }
 
 /// A step has ended. Says whether its task asked for another.
 #[inline]
 pub(crate) fn end() -> bool {
     NOW.with(|now| {
-        now.waker.set(ptr::null());
+        now.waker.set((&raw const NO_WAKER).cast());
         now.task.set(NOBODY);
         now.once_more.get()
     })
@@ -116,7 +129,8 @@ pub(crate) fn awaited() -> (Wait, bool) {
     NOW.with(|now| (now.wait.get(), now.wakes.get() == 1))
 }
 
-/// The note of the step that is being taken, for whoever takes another one inside it.
+/// The note of the step that is being taken, for whoever takes another one inside it, or closes
+/// another loop.
 pub(crate) fn read() -> OwnStep {
     NOW.with(|now| OwnStep {
         waker: now.waker.get(),
@@ -146,6 +160,12 @@ pub(crate) fn task() -> Option<Key> {
     (task != NOBODY).then_some(task)
 }
 
+/// The generation of the task whose step is being taken; zero if there is none.
+#[inline]
+pub(crate) fn generation() -> u32 {
+    NOW.with(|now| now.task.get()).generation()
+}
+
 /// The step that is being taken waits for this.
 #[inline]
 pub(crate) fn note(wait: Wait) {
@@ -159,10 +179,10 @@ pub(crate) fn count_wake(times: u32) {
     NOW.with(|now| now.wakes.set(now.wakes.get().saturating_add(times)));
 }
 
-/// Whether this is the data of the waker that was lent to the step that is being taken.
+/// Whose step is being taken, if this is the waker that was lent to it.
 #[inline]
-pub(crate) fn is_own(data: *const ()) -> bool {
-    NOW.with(|now| ptr::eq(now.waker.get(), data))
+pub(crate) fn owner_of(waker: &Waker) -> Option<Key> {
+    NOW.with(|now| ptr::eq(now.waker.get(), waker.data()).then(|| now.task.get()))
 }
 
 /// If the waker with this data is the step's own: notes that its task is to take another step

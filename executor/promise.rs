@@ -241,7 +241,7 @@ impl<T> PromiseFuture<T> {
     }
 
     /// Wakes `waiter` when there is an answer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
         match self.meeting.state.get() {
             State::Open => {
@@ -263,7 +263,10 @@ impl<T> Future for PromiseFuture<T> {
         if let Some(answer) = self.take_answer() {
             return Poll::Ready(answer);
         }
-        Waiter::put(cx, |waiter| self.wake_when_settled(waiter));
+        match Waiter::task_that_polls(cx) {
+            Some((tasks, key)) => self.wake_when_settled(Waiter::Task(tasks, key)),
+            None => self.wake_when_settled(Waiter::of_stranger(cx)),
+        }
         if self.meeting.is_open() {
             self.tell_awaited();
             return Poll::Pending;

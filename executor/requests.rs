@@ -1,7 +1,7 @@
-//! What handles ask of the table.
+//! What handles and wakers ask of the table.
 //!
-//! A handle is a key. Whatever it is asked (has the task ended? who is it? please end) it
-//! asks the table, and these are the questions.
+//! A handle is a key, and so is a waker. Whatever it is asked (go on; has the task ended? who is
+//! it? please end) it asks the table, and these are the questions.
 //!
 //! # Invariants
 //! - A key that leads nowhere is an ended task: no question panics, except for a second
@@ -11,7 +11,7 @@
 //! Tutorial: chapter 6. Before this: `birth.rs`. After this: `step.rs`.
 
 use std::panic::Location;
-use std::task::Waker;
+use std::rc::Rc;
 
 use roundelay_runtime::{ContextValues, Event, Key, TaskEnd};
 
@@ -22,6 +22,33 @@ use crate::stage::{Outcome, Stage};
 use crate::task_table::{Slot, Tasks, Waiter};
 
 impl Tasks {
+    /// Puts a task into the ready queue, unless it is there or has ended.
+    #[inline]
+    pub(crate) fn wake(&self, key: Key) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(key) else { return };
+        if slot.scheduled || slot.stage.has_ended() {
+            return;
+        }
+        slot.scheduled = true;
+        slot.woken_by = own_step::generation();
+        let (task, is_main) = (slot.id, slot.stage == Stage::Main);
+        drop(slots);
+        if self.loop_ref.is_observed() {
+            self.tell_woken(task);
+        }
+        match is_main {
+            true => self.loop_ref.call_main_soon(),
+            false => self.loop_ref.run_soon(key),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_woken(&self, task: u64) {
+        self.loop_ref.observe(|| Event::TaskWoken { task });
+    }
+
     /// Asks for a task's end. `false` if it has ended already.
     ///
     /// A task that is taking a step takes its place in the line when that step ends.
@@ -89,23 +116,23 @@ impl Tasks {
         )
     }
 
-    /// Wakes `waiter` when the task ends, or nobody. One at a time: a task has one handle.
+    /// Wakes a task of ours when the task ends. One at a time: a task has one handle.
     #[inline(always)]
-    pub(crate) fn set_joiner(&self, key: Key, waiter: Waiter) {
+    pub(crate) fn set_joiner(&self, key: Key, (tasks, joiner): (Rc<Tasks>, Key)) {
         let mut slots = self.slots.borrow_mut();
         match slots.get_mut(key) {
             Some(slot) if slot.joiner.is_none() && slot.extras.is_none() => {
-                slot.joiner = Some(waiter);
+                slot.joiner = Some(Waiter::Task(tasks, joiner));
             }
             _ => {
                 drop(slots);
-                self.replace_joiner(key, Some(waiter));
+                self.replace_joiner(key, Some(Waiter::Task(tasks, joiner)));
             }
         }
     }
 
-    /// The same where there is one already, or where there are done callbacks; or nobody is to be
-    /// woken any more.
+    /// Wakes `waiter` when the task ends, or nobody any more; also where somebody waits already, or
+    /// where there are done callbacks.
     #[cold]
     pub(crate) fn replace_joiner(&self, key: Key, mut waiter: Option<Waiter>) {
         self.with(key, |slot| {
@@ -197,17 +224,6 @@ impl Tasks {
             _ => slot.extras.as_ref().map(|extras| extras.values.clone()).unwrap_or_default(),
         });
         copy.unwrap_or_default()
-    }
-
-    /// Whose future is being polled.
-    pub(crate) fn current(&self) -> Option<Key> {
-        self.current.get()
-    }
-
-    /// The key of the task that is being polled, if `waker` is the one that was lent to it.
-    #[inline]
-    pub(crate) fn owner_of(&self, waker: &Waker) -> Option<Key> {
-        if own_step::is_own(waker.data()) { self.current.get() } else { None }
     }
 
     /// Counts one more operation of a socket.

@@ -19,6 +19,7 @@ use roundelay_runtime::{
     ContextValues, Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr,
 };
 
+use crate::own_step;
 use crate::stage::{BoxedBody, Stage};
 use crate::task_table::{Slot, Tasks};
 
@@ -127,7 +128,7 @@ impl Tasks {
     /// Whether a task that is spawned now is spawned by a cleanup, or by what one has spawned.
     /// Costs nothing while there is no cleanup.
     pub(crate) fn is_born_of_cleanup(&self) -> bool {
-        let parent = if self.cleanups.get() > 0 { self.current() } else { None };
+        let parent = if self.cleanups.get() > 0 { own_step::task() } else { None };
         parent.and_then(|parent| self.with(parent, |slot| slot.cleanup)).unwrap_or(false)
     }
 }

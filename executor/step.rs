@@ -39,8 +39,8 @@ pub(crate) type Polled<T> = Result<Poll<T>, Box<dyn Any + Send>>;
 /// A poll, taken.
 struct Taken<T> {
     outcome: Polled<T>,
-    /// The waker, if somebody holds a clone of it; any other is the spare one again.
-    kept: Option<Box<LentWaker>>,
+    /// Somebody holds a clone of the waker that was lent.
+    shared: bool,
     /// The task has woken itself.
     once_more: bool,
 }
@@ -48,7 +48,7 @@ struct Taken<T> {
 impl Target for Tasks {
     fn run(&self, key: Key) {
         match self.loop_ref.is_observed() {
-            true => self.step::<true>(key),
+            true => self.one_step::<true>(key),
             false => self.step_by_step(key),
         }
     }
@@ -84,58 +84,71 @@ impl Target for Tasks {
 }
 
 impl Tasks {
-    /// Steps of one task after the other, as long as nothing else is next in line.
+    /// Steps of one task after the other, as long as nothing else is next in line. All are lent
+    /// the same waker, unless one keeps it.
     fn step_by_step(&self, first: Key) {
+        let mut spare = self.take_spare_waker();
         let mut next = Some(first);
         while let Some(key) = next {
-            self.step::<false>(key);
+            self.step::<false>(key, &mut spare);
             next = self.loop_ref.next_key();
         }
+        self.spare_waker.set(Some(spare));
+    }
+
+    fn one_step<const OBSERVED: bool>(&self, key: Key) {
+        let mut spare = self.take_spare_waker();
+        self.step::<OBSERVED>(key, &mut spare);
+        self.spare_waker.set(Some(spare));
+    }
+
+    #[inline]
+    fn take_spare_waker(&self) -> Box<LentWaker> {
+        self.spare_waker.take().unwrap_or_else(|| LentWaker::new(self.loop_ref.proxy()))
     }
 
     /// One step of a task. Whether it is observed is asked once: the compiler makes two of it.
     #[inline(always)]
-    fn step<const OBSERVED: bool>(&self, key: Key) {
+    fn step<const OBSERVED: bool>(&self, key: Key, spare: &mut Box<LentWaker>) {
         let taken = self.with(key, |slot| {
             slot.scheduled = false;
             let body = slot.take_future()?;
-            let begun = (!slot.cancel_requested).then(|| slot.begin_poll());
+            let begun = (!slot.cancel_requested).then(|| slot.begin_poll(spare));
             Some((body, begun))
         });
         let Some(Some((mut body, begun))) = taken else { return };
         let Some(begun) = begun else { return self.unwind(key, body) };
-        let Taken { outcome, kept, once_more } =
-            self.poll::<_, OBSERVED>(key, begun, |cx| body.as_mut().poll(cx));
+        let (lends_own, shared, once_more, outcome);
+        lends_own = begun.lends_own;
+        Taken { outcome, shared, once_more } =
+            self.poll::<_, OBSERVED>(key, begun, spare, |cx| body.as_mut().poll(cx));
+        if lends_own || shared {
+            self.keep_waker(key, spare, lends_own);
+        }
         match outcome {
-            Ok(Poll::Pending) => self.go_on_waiting::<OBSERVED>(key, body, kept, once_more),
-            Ok(Poll::Ready(())) => self.finish(key, body),
+            Ok(Poll::Pending) => self.go_on_waiting::<OBSERVED>(key, body, shared, once_more),
+            Ok(Poll::Ready(())) => self.end(key, TaskEnd::Finished, Some(body)),
             Err(payload) => self.end_by_panic(key, body, payload),
         }
     }
 
-    /// After a poll: the future goes back into its slot, and so does a waker that was kept.
+    /// After a poll: the future goes back into its slot.
     #[inline(always)]
     fn go_on_waiting<const OBSERVED: bool>(
         &self,
         key: Key,
         body: BoxedBody,
-        kept: Option<Box<LentWaker>>,
+        shared: bool,
         once_more: bool,
     ) {
         let mut slots = self.slots.borrow_mut();
         let Some(slot) = slots.get_mut(key) else {
             drop(slots);
-            return drop_orphan(body, kept);
+            // It was swept away while its future was out.
+            return drop(body);
         };
         slot.stage = Stage::Waiting;
         slot.body = Some(body);
-        let shared = match kept {
-            None => false,
-            Some(waker) => {
-                slot.waker = Some(waker);
-                true
-            }
-        };
         // Also if its end was asked for in this step: so it stands behind those it has woken.
         if once_more || slot.cancel_requested {
             let scheduled = mem::replace(&mut slot.scheduled, true);
@@ -163,15 +176,19 @@ impl Tasks {
         key: Key,
         poll_main: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Polled<T> {
-        let Some(begun) = self.with(key, Slot::begin_poll) else { return Ok(Poll::Pending) };
+        let mut spare = self.take_spare_waker();
+        let begun = self.with(key, |slot| slot.begin_poll(&mut spare));
+        let Some(begun) = begun else { return Ok(Poll::Pending) };
         self.main_is_out.set(true);
-        let Taken { outcome, kept, once_more } = self.poll::<_, true>(key, begun, poll_main);
+        let lends_own = begun.lends_own;
+        let Taken { outcome, shared, once_more } =
+            self.poll::<_, true>(key, begun, &mut spare, poll_main);
+        if lends_own || shared {
+            self.keep_waker(key, &mut spare, lends_own);
+        }
+        self.spare_waker.set(Some(spare));
         let latest = self.loop_ref.latest();
-        let blocker = self.with(key, |slot| {
-            let blocker = slot.note_wait(kept.is_some(), latest);
-            slot.waker = kept;
-            blocker
-        });
+        let blocker = self.with(key, |slot| slot.note_wait(shared, latest));
         self.main_is_out.set(false);
         if once_more {
             self.wake(key);
@@ -187,13 +204,13 @@ impl Tasks {
     #[inline]
     fn queue<const OBSERVED: bool>(&self, key: Key) {
         if OBSERVED && self.loop_ref.is_interesting(Interest::WAKES) {
-            self.tell_woken(key);
+            self.tell_woken_again(key);
         }
         self.loop_ref.run_soon(key);
     }
 
     #[cold]
-    fn tell_woken(&self, key: Key) {
+    fn tell_woken_again(&self, key: Key) {
         if let Some(task) = self.id(key) {
             // Right after the end of its step.
             self.loop_ref.observe_after(Interest::STEPS, || Event::TaskWoken { task });
@@ -211,13 +228,12 @@ impl Tasks {
             return self.loop_ref.run_soon(key);
         }
         self.eager_depth.set(depth + 1);
-        let (outer, task) = (own_step::read(), self.current.get());
+        let outer = own_step::read();
         match self.loop_ref.is_observed() {
-            false => self.step::<false>(key),
-            true => self.step::<true>(key),
+            false => self.one_step::<false>(key),
+            true => self.one_step::<true>(key),
         }
         own_step::put(outer);
-        self.current.set(task);
         self.eager_depth.set(depth);
     }
 
@@ -227,18 +243,18 @@ impl Tasks {
         &self,
         key: Key,
         begun: Begun,
+        spare: &mut Box<LentWaker>,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Taken<T> {
-        let Begun { id, waker, has_values } = begun;
-        let lent = match waker {
-            Some(own) => own,
-            None => self.lend_spare(key),
-        };
+        let Begun { id, lends_own, has_values } = begun;
+        let lent = &*spare;
+        if !lends_own {
+            lent.lend_to(key);
+        }
         if OBSERVED {
             let begins = Interest::CALLS | Interest::TASKS;
             self.loop_ref.observe_after(begins, || Event::TaskPolled { task: id });
         }
-        self.current.set(Some(key));
         own_step::begin(lent.waker(), key);
         // Mostly nobody has any context variables, and nothing is exchanged.
         let exchanged = has_values || ContextValues::any_here();
@@ -253,25 +269,26 @@ impl Tasks {
             self.exchange_values(key);
         }
         let once_more = own_step::end();
-        self.current.set(None);
         if OBSERVED && matches!(outcome, Ok(Poll::Pending)) {
             self.loop_ref.observe(|| Event::TaskPending { task: id });
         }
-        if lent.was_kept() {
-            return Taken { outcome, kept: Some(lent), once_more };
-        }
-        self.spare_waker.set(Some(lent));
-        Taken { outcome, kept: None, once_more }
+        Taken { outcome, shared: lent.was_kept(), once_more }
     }
 
-    #[inline(always)]
-    fn lend_spare(&self, key: Key) -> Box<LentWaker> {
-        let spare = match self.spare_waker.take() {
-            Some(spare) => spare,
-            None => LentWaker::new(self.loop_ref.proxy()),
-        };
-        spare.lend_to(key);
-        spare
+    /// After a step: `spare` is a task's own waker, or is so from now on, for who keeps a clone
+    /// once will do so again. It goes into the task's slot, and what comes back is a spare one.
+    #[inline(never)]
+    fn keep_waker(&self, key: Key, spare: &mut Box<LentWaker>, was_own: bool) {
+        let another = if was_own { None } else { Some(LentWaker::new(self.loop_ref.proxy())) };
+        let lies_there = self.with(key, |slot| match (&mut slot.waker, another) {
+            (Some(lying), _) => mem::swap(lying, spare),
+            (none, Some(another)) => *none = Some(mem::replace(spare, another)),
+            (None, None) => {}
+        });
+        // The slot has been swept away, and with it what lay there.
+        if lies_there.is_none() {
+            *spare = LentWaker::new(self.loop_ref.proxy());
+        }
     }
 
     /// Puts a task's context variables in the place of the present ones, or takes them back.
@@ -287,17 +304,6 @@ impl Tasks {
         self.end(key, TaskEnd::Cancelled, None);
     }
 
-    /// The future has come to its end.
-    #[inline]
-    fn finish(&self, key: Key, body: BoxedBody) {
-        // The value of a task that was cancelled while it took its last step is lost, as in
-        // asyncio: whoever cancelled it was told that it would not finish.
-        match self.is_cancel_requested(key) {
-            true => self.unwind(key, body),
-            false => self.end(key, TaskEnd::Finished, Some(body)),
-        }
-    }
-
     #[cold]
     fn end_by_panic(&self, key: Key, body: BoxedBody, payload: Box<dyn Any + Send>) {
         self.drop_contained(key, body);
@@ -308,17 +314,24 @@ impl Tasks {
 
     /// Notes how a task ended, and tells who waits for it. `output` is the body that holds it.
     fn end(&self, key: Key, how: TaskEnd, mut output: Option<BoxedBody>) {
-        let order = self.ended.get();
-        self.ended.set(order.wrapping_add(1));
         let ended = self.with(key, |slot| {
+            // The value of a task that was cancelled while it took its last step is lost, as in
+            // asyncio: whoever cancelled it was told that it would not finish.
+            if how == TaskEnd::Finished && slot.cancel_requested {
+                return None;
+            }
             slot.stage = Stage::Ended(how);
-            slot.order = order;
+            slot.order = self.ended.get();
             slot.body = output.take();
             let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
-            (slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done)
+            Some((slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done))
         });
-        let Some((task, detached, joiner, waker, done)) = ended else { return };
+        let Some(ended) = ended else { return };
+        let Some((task, detached, joiner, waker, done)) = ended else {
+            return output.into_iter().for_each(|body| self.unwind(key, body));
+        };
         drop(waker);
+        self.ended.set(self.ended.get().wrapping_add(1));
         self.live.set(self.live.get() - 1);
         self.loop_ref.observe(|| Event::TaskEnded { task, how });
         if let Some(done) = done {
@@ -369,12 +382,6 @@ impl Tasks {
         self.loop_ref
             .report(Failure::new(FailureKind::DestructorPanicked, who, message).origin(at));
     }
-}
-
-/// The slot is gone, swept away while its future was out.
-#[cold]
-fn drop_orphan(body: BoxedBody, kept: Option<Box<LentWaker>>) {
-    drop((body, kept));
 }
 
 /// How many eager first steps may be taken one inside the other.

@@ -328,7 +328,10 @@ impl<T: 'static> Future for Task<T> {
         match self.tasks.take_outcome(self.key) {
             Some(outcome) => Poll::Ready(outcome),
             None => {
-                Waiter::put(cx, |waiter| self.tasks.set_joiner(self.key, waiter));
+                match Waiter::task_that_polls(cx) {
+                    Some(joiner) => self.tasks.set_joiner(self.key, joiner),
+                    None => self.wake_when_over(Waiter::of_stranger(cx)),
+                }
                 awaits(Wait::Task(self.key), || Awaited::Task(self.id()));
                 Poll::Pending
             }

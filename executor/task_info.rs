@@ -11,6 +11,7 @@ use std::time::Duration;
 use roundelay_runtime::Key;
 
 use crate::current::current_tasks;
+use crate::own_step;
 use crate::stage::Stage;
 use crate::task_table::{Slot, Tasks};
 
@@ -87,7 +88,7 @@ impl TaskInfo {
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
     let tasks = current_tasks()?;
-    let key = tasks.current()?;
+    let key = own_step::task()?;
     tasks.with(key, |slot| tasks.info(slot, key))
 }
 

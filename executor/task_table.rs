@@ -43,8 +43,6 @@ pub(crate) struct Tasks {
     pub(crate) slots: RefCell<Slots>,
     pub(crate) next_id: Cell<u64>,
     pub(crate) spare_waker: Cell<Option<Box<LentWaker>>>,
-    /// Whose future is being polled.
-    pub(crate) current: Cell<Option<Key>>,
     /// The main task's future is being polled.
     pub(crate) main_is_out: Cell<bool>,
     /// How many tasks have not ended.
@@ -219,11 +217,13 @@ impl Slot {
         self.id as u32
     }
 
-    /// What a poll needs of its task.
+    /// What a poll needs of its task. A waker of the task's own changes places with the spare
+    /// one, until the step has ended.
     #[inline]
-    pub(crate) fn begin_poll(&mut self) -> Begun {
+    pub(crate) fn begin_poll(&mut self, spare: &mut Box<LentWaker>) -> Begun {
         self.polls = self.polls.wrapping_add(1);
-        Begun { id: self.id, waker: self.waker.take(), has_values: self.has_values() }
+        let lends_own = self.waker.as_mut().map(|own| std::mem::swap(own, spare)).is_some();
+        Begun { id: self.id, lends_own, has_values: self.has_values() }
     }
 
     #[inline]
@@ -293,7 +293,8 @@ impl Slot {
 /// What a poll needs to know of its task.
 pub(crate) struct Begun {
     pub(crate) id: u64,
-    pub(crate) waker: Option<Box<LentWaker>>,
+    /// The waker that is lent is its own, and not the spare one.
+    pub(crate) lends_own: bool,
     pub(crate) has_values: bool,
 }
 
@@ -350,7 +351,6 @@ impl Tasks {
             slots: RefCell::default(),
             next_id: Cell::new(1),
             spare_waker: Cell::new(None),
-            current: Cell::new(None),
             main_is_out: Cell::new(false),
             live: Cell::new(0),
             cleanups: Cell::new(0),
@@ -364,25 +364,6 @@ impl Tasks {
             own_doors: Cell::new(0),
             too_deep: RefCell::default(),
             closed: Cell::new(false),
-        }
-    }
-
-    /// Puts a task into the ready queue, unless it is there or has ended.
-    #[inline]
-    pub(crate) fn wake(&self, key: Key) {
-        let woken = self.with(key, |slot| {
-            let awake = slot.scheduled || slot.stage.has_ended();
-            slot.scheduled = true;
-            if !awake {
-                slot.woken_by = self.current.get().map_or(0, Key::generation);
-            }
-            (!awake).then_some((slot.id, slot.stage == Stage::Main))
-        });
-        let Some(Some((task, is_main))) = woken else { return };
-        self.loop_ref.observe(|| Event::TaskWoken { task });
-        match is_main {
-            true => self.loop_ref.call_main_soon(),
-            false => self.loop_ref.run_soon(key),
         }
     }
 

@@ -25,6 +25,7 @@ use crate::readiness_script::ReadinessScript;
 use crate::ready::ReadyQueue;
 use crate::scheduler::Scheduler;
 use crate::slow_watch::SlowWatch;
+use crate::spans::Spans;
 use crate::timers::Timers;
 use crate::watchdog::{Bark, Watchdog};
 
@@ -216,6 +217,7 @@ impl EventLoopBuilder {
         let interests = observers.iter().map(|observer| observer.interest());
         let interest = interests.fold(Interest::NONE, Interest::bitor);
         let observer = together(observers);
+        let is_attended = observer.is_some() || self.scheduler.is_some() || self.virtual_clock;
         let core = Core {
             interest,
             ready: RefCell::new(ReadyQueue::default()),
@@ -224,8 +226,9 @@ impl EventLoopBuilder {
             clock: if self.virtual_clock { Clock::virtual_time() } else { Clock::real() },
             inbox: Arc::new(Inbox::new(id, bell)),
             target: RefCell::new(None),
-            is_attended: observer.is_some() || self.scheduler.is_some() || self.virtual_clock,
-            is_plain: Cell::new(observer.is_none()),
+            is_attended,
+            is_plain: Cell::new(!is_attended),
+            turns_follow: Cell::new(false),
             observer,
             script: self.script.map(RefCell::new),
             scheduler: self.scheduler,
@@ -239,6 +242,7 @@ impl EventLoopBuilder {
             observing: Cell::new(false),
             told_at: Cell::new(Moment::START),
             turn: Cell::new(0),
+            spans: Spans::new(self.slow_limit),
             held_up: RefCell::new(HeldUp::with_limit(self.slow_limit)),
             things: Cell::new(0),
         };

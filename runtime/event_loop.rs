@@ -35,7 +35,6 @@ use crate::loop_ref::{Core, LoopRef};
 use crate::observer::Event;
 use crate::reactor::EventBuffer;
 use crate::running;
-use crate::spans::Spans;
 
 /// An event loop, and the one who owns it.
 ///
@@ -56,27 +55,19 @@ pub struct EventLoop {
     /// Room for what a turn collects, kept from turn to turn.
     pub(crate) released: Cell<Vec<Callback>>,
     pub(crate) messages: Cell<Vec<Message>>,
-    /// Ready entries taken up since the loop last looked outside, that is, asked the
-    /// operating system: see `CALLBACKS_BETWEEN_LOOKS` in `waiting.rs`.
-    pub(crate) since_look: Cell<usize>,
     /// Somebody wants to know of each call: an observer, or `spans` after a slow span.
     pub(crate) watched: Cell<bool>,
-    pub(crate) spans: Spans,
 }
 
 impl EventLoop {
     /// A loop around its parts: see `builder.rs`.
     pub(crate) fn with_core(core: Core) -> EventLoop {
-        let (watched, slow_limit) =
-            (core.interest.includes(Interest::CALLS), core.held_up.borrow().limit);
         EventLoop {
-            watched: Cell::new(watched),
-            spans: Spans::new(slow_limit),
+            watched: Cell::new(core.interest.includes(Interest::CALLS)),
             loop_ref: LoopRef { core: Rc::new(core) },
             events: RefCell::new(EventBuffer::new()),
             released: Cell::default(),
             messages: Cell::default(),
-            since_look: Cell::new(0),
         }
     }
 
@@ -201,6 +192,7 @@ impl EventLoop {
         mut done: Option<&mut dyn FnMut() -> bool>,
     ) -> Result<(), RunError> {
         let core = &self.core;
+        core.turns_follow.set(done.is_none() && !core.stopping.get());
         let target = core.target.borrow().clone();
         let target = target.as_deref();
         let mut is_done = || done.as_mut().is_some_and(|done| done());

@@ -73,6 +73,7 @@ mod signal_pipe;
 mod signal_handler;
 mod event_loop;
 mod turn;
+mod short_turn;
 mod waiting;
 mod script_play;
 mod fetch_ahead;

@@ -36,6 +36,7 @@ use crate::reactor::Reactor;
 use crate::readiness_script::ReadinessScript;
 use crate::ready::{Entry, ReadyQueue};
 use crate::scheduler::Scheduler;
+use crate::spans::Spans;
 use crate::timers::Timers;
 
 /// Everything that one loop consists of. One thread; each part in a cell of its own.
@@ -52,10 +53,9 @@ pub(crate) struct Core {
     pub(crate) interest: Interest,
     /// What says in the system's place which source is ready.
     pub(crate) script: Option<RefCell<ReadinessScript>>,
-    /// Who decides the order where none is promised; `None` is first in, first out.
-    /// Somebody observes it, arranges what is ready, or moves its clock by hand: then each turn
-    /// goes through all its steps.
+    /// Somebody observes it, arranges what is ready, or moves its clock by hand.
     pub(crate) is_attended: bool,
+    /// Who decides the order where none is promised; `None` is first in, first out.
     pub(crate) scheduler: Option<Rc<dyn Scheduler>>,
     /// Nothing outside will ever wake this loop: its builder has said so.
     pub(crate) isolated: bool,
@@ -65,8 +65,10 @@ pub(crate) struct Core {
     pub(crate) fatal: RefCell<Option<Failure>>,
     pub(crate) stopping: Cell<bool>,
     pub(crate) closed: Cell<bool>,
-    /// Neither closed nor observed: asked at each push.
+    /// Neither closed nor attended, and no call is being measured: asked at each push.
     pub(crate) is_plain: Cell<bool>,
+    /// After this turn there is another, and nobody wants to be asked in between.
+    pub(crate) turns_follow: Cell<bool>,
     /// The last run is over: from now on a failure cannot stop anything, only be told.
     pub(crate) closing: Cell<bool>,
     /// The observer is being told of an event.
@@ -74,6 +76,7 @@ pub(crate) struct Core {
     /// When the last event happened that it was told of.
     pub(crate) told_at: Cell<Moment>,
     pub(crate) turn: Cell<u64>,
+    pub(crate) spans: Spans,
     /// How often the loop was held up: see `span_watch.rs`.
     pub(crate) held_up: RefCell<HeldUp>,
     /// How many things were given a number: see [`LoopRef::count_thing`].
@@ -197,6 +200,7 @@ impl LoopRef {
     /// What that turn scheduled stays queued for the next run.
     pub fn stop(&self) {
         self.core.stopping.set(true);
+        self.core.turns_follow.set(false);
     }
 
     /// The loop's number: unique in this process, never used again.
@@ -275,44 +279,6 @@ impl LoopRef {
     #[inline]
     pub fn run_soon(&self, key: Key) {
         self.push(Entry::Run(key));
-    }
-
-    /// The next entry of this turn, if it is a key to run: so a target whose `run` was called can
-    /// go on with its next key, and a thousand tasks that are ready cost one call. An observer is
-    /// told of every call, and a call may be measured: then this is always `None`.
-    ///
-    /// ```
-    /// use std::{cell::RefCell, rc::Rc};
-    /// use roundelay_runtime::{EventLoop, Key, LoopRef, Target};
-    ///
-    /// struct Steps { home: LoopRef, calls: RefCell<Vec<Vec<usize>>> }
-    ///
-    /// impl Target for Steps {
-    ///     fn run(&self, key: Key) {
-    ///         let mut taken = vec![key.index()];
-    ///         while let Some(next) = self.home.next_key() {
-    ///             taken.push(next.index());
-    ///         }
-    ///         self.calls.borrow_mut().push(taken);
-    ///     }
-    ///     fn notify(&self, _: Key) {}
-    /// }
-    ///
-    /// let event_loop = EventLoop::builder().debug(false).build()?;
-    /// let home = event_loop.loop_ref().clone();
-    /// let steps = Rc::new(Steps { home, calls: RefCell::default() });
-    /// event_loop.set_target(Rc::clone(&steps) as Rc<dyn Target>);
-    /// (0..3).for_each(|n| event_loop.run_soon(Key::new(n, 1)));
-    /// event_loop.run_once()?;
-    /// assert_eq!(*steps.calls.borrow(), [[0, 1, 2]]); // one call for three keys
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn next_key(&self) -> Option<Key> {
-        if !self.core.is_plain.get() {
-            return None;
-        }
-        self.core.ready.borrow_mut().pop_run()
     }
 
     /// Puts the main callback at the back of the ready queue: see

@@ -94,6 +94,12 @@ impl ReadyQueue {
         }
     }
 
+    /// Whether nothing of this turn is left.
+    #[inline]
+    pub(crate) fn is_turn_over(&self) -> bool {
+        self.front == self.turn_end
+    }
+
     /// From now on [`ReadyQueue::pop`] gives what is here now, and no more. Says how much it is.
     pub(crate) fn begin_turn(&mut self) -> usize {
         self.turn_end = self.back;
@@ -103,7 +109,7 @@ impl ReadyQueue {
     /// Takes the front entry, if it is one of this turn's. Its place was [`ReadyQueue::front`].
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Entry> {
-        if self.front == self.turn_end {
+        if self.is_turn_over() {
             return None;
         }
         let entry = self.ring[self.index(self.front)];
@@ -114,7 +120,7 @@ impl ReadyQueue {
     /// The same for an entry that is a key to run.
     #[inline]
     pub(crate) fn pop_run(&mut self) -> Option<Key> {
-        if self.front == self.turn_end {
+        if self.is_turn_over() {
             return None;
         }
         let Entry::Run(key) = self.ring[self.index(self.front)] else { return None };

@@ -67,32 +67,34 @@ impl LoopRef {
 impl EventLoop {
     /// A span begins, or goes on after a pause.
     pub(crate) fn begin_span(&self) {
-        self.spans.began.set(self.core.read_clock());
+        self.core.spans.began.set(self.core.read_clock());
     }
 
     /// A run ends, and with it perhaps the loop's last look.
     pub(crate) fn pause_span(&self) {
-        let took = self.core.clock.peek().since(self.spans.began.get()) + self.spans.before.get();
-        let called = self.since_look.get().saturating_sub(self.spans.counted.get());
+        let took = self.core.clock.peek().since(self.core.spans.began.get())
+            + self.core.spans.before.get();
+        let called = self.core.spans.since_look.get().saturating_sub(self.core.spans.counted.get());
         if self.is_slow(took) && called > 0 {
             self.tell_of_slow_span(took, called);
-            self.spans.counted.set(self.since_look.get());
-            return self.spans.before.set(Duration::ZERO);
+            self.core.spans.counted.set(self.core.spans.since_look.get());
+            return self.core.spans.before.set(Duration::ZERO);
         }
-        self.spans.before.set(took);
+        self.core.spans.before.set(took);
     }
 
     /// The loop looks outside: one span ends here, and the next begins.
     #[inline]
     pub(crate) fn end_span(&self) {
         let now = self.core.read_clock();
-        let began = self.spans.began.replace(now);
-        let took = now.since(began) + self.spans.before.take();
-        let called = self.since_look.replace(0).saturating_sub(self.spans.counted.take());
+        let began = self.core.spans.began.replace(now);
+        let took = now.since(began) + self.core.spans.before.take();
+        let called =
+            self.core.spans.since_look.replace(0).saturating_sub(self.core.spans.counted.take());
         if self.is_slow(took) && called > 0 {
             self.tell_of_slow_span(took, called);
         }
-        self.spans.single_at.set(1);
+        self.core.spans.single_at.set(1);
         if self.watched.get() {
             self.forget_measured();
         }
@@ -100,7 +102,7 @@ impl EventLoop {
 
     #[inline]
     fn is_slow(&self, took: Duration) -> bool {
-        took >= self.spans.limit
+        took >= self.core.spans.limit
     }
 
     /// In this turn the span's only call may be among the entries that are ready.
@@ -110,13 +112,13 @@ impl EventLoop {
         let first = ready.front();
         let mut entries = (first..first + count as u64).filter_map(|place| ready.peek(place));
         if let Some(call) = entries.find(|entry| !self.is_news(*entry)) {
-            self.spans.single.set(Some(work(call)));
+            self.core.spans.single.set(Some(work(call)));
         }
     }
 
     /// The entry that was just made only tells the target some news: it cannot be slow.
     pub(crate) fn note_news(&self) {
-        self.spans.single_at.set(self.spans.single_at.get() + 1);
+        self.core.spans.single_at.set(self.core.spans.single_at.get() + 1);
     }
 
     fn is_news(&self, entry: Entry) -> bool {
@@ -130,7 +132,7 @@ impl EventLoop {
     #[cold]
     #[inline(never)]
     fn tell_of_slow_span(&self, took: Duration, called: usize) {
-        let spans = &self.spans;
+        let spans = &self.core.spans;
         let news = spans.single_at.get() - 1;
         let calls = called.saturating_sub(news);
         let measured = spans.measured.get() >= called;
@@ -154,8 +156,8 @@ impl EventLoop {
 
     /// A call begins. `None` if it is not to be measured.
     pub(crate) fn begin_measuring(&self, what: Work) -> Option<MeasuredCall> {
-        let left = self.spans.to_measure.get().checked_sub(1)?;
-        self.spans.to_measure.set(left);
+        let left = self.core.spans.to_measure.get().checked_sub(1)?;
+        self.core.spans.to_measure.set(left);
         let (who, at) = self.name(what);
         Some(MeasuredCall { began: self.core.clock.peek(), who, at })
     }
@@ -163,8 +165,8 @@ impl EventLoop {
     pub(crate) fn end_measuring(&self, call: MeasuredCall) {
         let MeasuredCall { began, who, at } = call;
         let took = self.core.clock.peek().since(began);
-        self.spans.measured.set(self.spans.measured.get() + 1);
-        let mut longest = self.spans.longest.borrow_mut();
+        self.core.spans.measured.set(self.core.spans.measured.get() + 1);
+        let mut longest = self.core.spans.longest.borrow_mut();
         if longest.as_ref().is_none_or(|longest| longest.took < took) {
             *longest = Some(SlowSpan { took, calls: 1, who: Some(who), at, measured: true });
         }
@@ -172,9 +174,9 @@ impl EventLoop {
 
     #[cold]
     fn forget_measured(&self) {
-        self.spans.measured.set(0);
-        self.spans.longest.take();
-        if self.spans.to_measure.get() == 0 {
+        self.core.spans.measured.set(0);
+        self.core.spans.longest.take();
+        if self.core.spans.to_measure.get() == 0 {
             self.watch(self.is_interesting(Interest::CALLS));
         }
     }
@@ -182,7 +184,7 @@ impl EventLoop {
     /// From now on each call is told and measured, or none is.
     fn watch(&self, calls: bool) {
         self.watched.set(calls);
-        self.core.is_plain.set(!calls && !self.is_observed() && !self.is_closed());
+        self.core.is_plain.set(!calls && !self.core.is_attended && !self.is_closed());
     }
 
     fn name(&self, what: Work) -> (String, Option<&'static Location<'static>>) {

@@ -29,6 +29,9 @@ pub(crate) const CALLS_TO_MEASURE: u32 = 1024;
 /// The notes on the span that is under way.
 pub(crate) struct Spans {
     pub(crate) limit: Duration,
+    /// Ready entries taken up since the loop last looked outside, that is, asked the
+    /// operating system: see `CALLBACKS_BETWEEN_LOOKS` in `waiting.rs`.
+    pub(crate) since_look: Cell<usize>,
     pub(crate) began: Cell<Moment>,
     /// So long it had taken before the last run ended.
     pub(crate) before: Cell<Duration>,
@@ -57,6 +60,7 @@ impl Spans {
     pub(crate) fn new(limit: Duration) -> Spans {
         Spans {
             limit,
+            since_look: Cell::default(),
             began: Cell::new(Moment::START),
             before: Cell::default(),
             counted: Cell::default(),

@@ -17,7 +17,7 @@
 //!   for ever still let timers and sockets in between: each turn ends, and now and then a
 //!   turn looks outside.
 //! - *Looking outside* is asking the system and reading the clock, and costs as much as
-//!   dozens of callbacks. A turn with work looks only if [`CALLBACKS_BETWEEN_LOOKS`] or more
+//!   dozens of callbacks. A turn with work looks only if `CALLBACKS_BETWEEN_LOOKS` (128) or more
 //!   entries were called since the last look. So between two looks lie at most 127 entries
 //!   and one turn's.
 //! - Due timers are taken up in their order, at most [`TIMERS_IN_A_TURN`] in a turn.
@@ -27,7 +27,7 @@
 //! - A panic in a closure ends that closure; the failure policy decides the rest.
 //! - Context variables that a closure has set are gone when it returns.
 //!
-//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `waiting.rs`.
+//! Tutorial: chapters 1, 2 and 8. Before this: `event_loop.rs`. After this: `short_turn.rs`.
 
 use crate::callback::{Callback, Key, Target};
 use crate::clock::Moment;
@@ -40,7 +40,7 @@ use crate::interest::Interest;
 use crate::observer::Event;
 use crate::observing::work;
 use crate::ready::{Closure, Entry};
-use crate::waiting::{CALLBACKS_BETWEEN_LOOKS, Sleep};
+use crate::waiting::Sleep;
 
 /// How many due timers a turn takes up; the rest stay due for the next. With a hundred thousand
 /// due at once, what belongs to the first of them would have left the processor's cache before
@@ -50,17 +50,15 @@ const TIMERS_IN_A_TURN: usize = 128;
 impl EventLoop {
     /// The list at the head of this file.
     ///
-    /// Two tasks that wake each other pay for a whole turn at each wake, so it is first asked
-    /// whether the first four lines would find anything: mostly not. (Without that question each
-    /// line asks for itself, and a turn costs a third more.)
+    /// It is first asked whether the first four lines would find anything: mostly not. (Without
+    /// that question each line asks for itself, and a turn costs a third more.)
     #[inline(always)]
     pub(crate) fn turn(
         &self,
         target: Option<&dyn Target>,
         main: &mut dyn FnMut(),
     ) -> Result<(), RunError> {
-        if self.has_nothing_but_work() {
-            self.core.turn.set(self.core.turn.get() + 1);
+        if self.begin_if_short() {
             self.run_ready_callbacks(target, main);
             return Ok(());
         }
@@ -69,23 +67,17 @@ impl EventLoop {
         self.wait_for_events(sleep)?;
         self.collect_inbox();
         self.collect_due_timers();
+        self.begin_calls();
         self.run_ready_callbacks(target, main);
         self.observe(|| Event::TurnEnds);
         Ok(())
     }
 
+    /// See `short_turn.rs`.
     #[inline(always)]
-    fn has_nothing_but_work(&self) -> bool {
+    fn begin_if_short(&self) -> bool {
         let core = &self.core;
-        let wants_nothing_from_outside = !core.is_attended
-            && !core.ready.borrow().is_empty()
-            && self.since_look.get() < CALLBACKS_BETWEEN_LOOKS
-            && !core.inbox.has_messages();
-        if !wants_nothing_from_outside {
-            return false;
-        }
-        let mut timers = core.timers.borrow_mut();
-        !timers.want_reading(core.turn.get()) && !timers.may_be_due(core.clock.latest())
+        core.is_plain.get() && core.begin_short_turn(&mut core.ready.borrow_mut())
     }
 
     fn begin_turn(&self) {
@@ -191,20 +183,26 @@ impl EventLoop {
         self.fetch_ahead(count);
     }
 
-    /// Step 5.
+    /// What is ready now is this turn's.
     #[inline(always)]
-    fn run_ready_callbacks(&self, target: Option<&dyn Target>, main: &mut dyn FnMut()) {
+    fn begin_calls(&self) {
         let core = &self.core;
         let count = core.ready.borrow_mut().begin_turn();
         if core.scheduler.is_some() {
             self.arrange_ready(count);
         }
-        let called = self.since_look.get() + count;
-        self.since_look.set(called);
+        let called = core.spans.since_look.get() + count;
+        core.spans.since_look.set(called);
         // Only for the watch over who holds up the loop: see `span_watch.rs`.
-        if called == self.spans.single_at.get() {
+        if called == core.spans.single_at.get() {
             self.note_single(count);
         }
+    }
+
+    /// Step 5.
+    #[inline(always)]
+    fn run_ready_callbacks(&self, target: Option<&dyn Target>, main: &mut dyn FnMut()) {
+        let core = &self.core;
         if self.watched.get() {
             return self.run_and_tell(target, main);
         }

@@ -11,7 +11,7 @@
 //!   has said that it falls asleep, so a message that comes then rings.
 //! - A deadlock is reported only if nobody holds a door through which a message could come.
 //!
-//! Tutorial: chapter 7. Before this: `turn.rs`. After this: `script_play.rs`.
+//! Tutorial: chapter 7. Before this: `short_turn.rs`. After this: `script_play.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -40,7 +40,7 @@ impl EventLoop {
         match sleep {
             Sleep::NotAtAll => {
                 // On the virtual clock every turn looks: there it counts that runs are alike.
-                let looks = self.since_look.get() >= CALLBACKS_BETWEEN_LOOKS;
+                let looks = self.core.spans.since_look.get() >= CALLBACKS_BETWEEN_LOOKS;
                 if looks || self.core.clock.is_virtual() { self.look() } else { Ok(()) }
             }
             Sleep::AtMost(remaining) => self.fall_asleep(Some(remaining)),

@@ -673,3 +673,31 @@ fn reports_go_to_the_loop_of_the_task_that_failed() {
         (vec!["TaskPanicked: one".into()], vec!["TaskPanicked: two".into()])
     );
 }
+
+#[test]
+fn a_runner_that_is_closed_in_a_task_of_another_one_does_not_take_that_task_for_its_own() {
+    struct Asks(Rc<Cell<Option<bool>>>);
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            self.0.set(Some(current_task().is_some()));
+        }
+    }
+    let answer = Rc::new(Cell::new(None));
+    let asks = Asks(Rc::clone(&answer));
+    let other = Runner::builder().virtual_clock().build().unwrap();
+    other
+        .run(async {
+            spawn(async move {
+                let _asks = asks;
+                pending::<()>().await;
+            })
+            .detach();
+            yield_now().await;
+        })
+        .unwrap();
+    let name = roundelay::run(async move {
+        drop(other);
+        current_task().unwrap().name
+    });
+    assert_eq!((answer.take(), name.as_str()), (Some(false), "main"));
+}

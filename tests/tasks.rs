@@ -893,3 +893,25 @@ fn a_task_nobody_can_wake_is_a_deadlock_and_one_that_a_stranger_can_wake_is_not(
         }
     });
 }
+
+#[test]
+fn a_task_whose_waker_was_kept_once_is_lent_that_one_ever_after() {
+    /// Four steps; in the first the task's waker is cloned, in the second the clone is dropped.
+    async fn steps(keeps: bool) -> Vec<*const ()> {
+        let (mut lent, mut kept) = (Vec::new(), Some(None::<Waker>));
+        poll_fn(move |cx| {
+            // Keeping it drops what was kept before.
+            kept.replace((keeps && lent.is_empty()).then(|| cx.waker().clone()));
+            lent.push(cx.waker().data());
+            cx.waker().wake_by_ref();
+            if lent.len() < 4 { Poll::Pending } else { Poll::Ready(std::mem::take(&mut lent)) }
+        })
+        .await
+    }
+    roundelay::run(async {
+        let (keeper, other) = (spawn(steps(true)), spawn(steps(false)));
+        let (keeper, other) = (keeper.await.unwrap(), other.await.unwrap());
+        assert_eq!(keeper, [keeper[0]; 4]);
+        assert!(!other.contains(&keeper[0]), "a waker that is somebody's is lent to nobody else");
+    });
+}

@@ -28,6 +28,7 @@ use std::rc::Rc;
 use std::task::Context;
 
 use crate::current::current_tasks;
+use crate::own_step;
 use crate::task_table::Waiter;
 
 /// A piece of code, as seen by those who would cancel it.
@@ -68,7 +69,7 @@ pub(crate) fn innermost() -> Option<Rc<Region>> {
 
 fn current_task_id() -> Option<u64> {
     let tasks = current_tasks()?;
-    tasks.id(tasks.current()?)
+    tasks.id(own_step::task()?)
 }
 
 impl Region {

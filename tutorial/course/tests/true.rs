@@ -134,8 +134,8 @@ fn each_kind_of_break_is_seen() {
         (
             "an item is changed",
             "runtime/turn.rs",
-            "self.note_single(count)",
-            "self.note_single(0)",
+            "core.ready.borrow_mut().pop();",
+            "core.ready.borrow_mut().pop().take();",
             PAGE,
             "is not what it should be",
         ),

@@ -1,0 +1,264 @@
+//! Short turns: those of which only the last step has anything to do.
+//!
+//! Two tasks that wake each other have one entry in each turn. Whether a timer is due, a message
+//! has come or it is time to look outside is then asked again for each entry, and mostly the
+//! answer is no. So a turn first asks all of it at once, and if there is nothing it goes straight
+//! to what is ready.
+//!
+//! A target that takes key after key ([`LoopRef::next_key`]) comes to the end of a turn inside
+//! [`Target::run`](crate::Target::run). If the next turn would be a short one, it begins there and
+//! then, and the target goes on.
+//!
+//! ```text
+//!   turn 7          turn 8    turn 9                turn 10
+//!   long: ... run(A) | B | C   | B   | a timer is due: out of `run`, long: ... run(B)
+//!                      short     short
+//! ```
+//!
+//! (The simple version went back to `turn.rs` at the end of each turn. A pass of a ball between
+//! two tasks took a twelfth longer.)
+//!
+//! # Invariants
+//! - A short turn is counted, and runs what is ready when it begins, like any other.
+//! - A loop that is observed, arranged, measured, or on the virtual clock has no short turns.
+//! - Nobody waits longer because a turn was short: it begins only where the other four steps
+//!   would find nothing.
+//!
+//! Tutorial: chapters 2 and 8. Before this: `turn.rs`. After this: `waiting.rs`.
+
+use crate::callback::Key;
+use crate::loop_ref::{Core, LoopRef};
+use crate::ready::ReadyQueue;
+use crate::waiting::CALLBACKS_BETWEEN_LOOKS;
+
+impl Core {
+    /// Begins a turn if it is a short one; `ready` is the ready queue, between two turns.
+    #[inline(always)]
+    pub(crate) fn begin_short_turn(&self, ready: &mut ReadyQueue) -> bool {
+        let since_look = self.spans.since_look.get();
+        let called = since_look + ready.len();
+        let wants_a_long_one = ready.is_empty()
+            || since_look >= CALLBACKS_BETWEEN_LOOKS
+            // The span's only call may be in this turn: see `span_watch.rs`.
+            || called == self.spans.single_at.get()
+            || self.inbox.has_messages()
+            || self.may_have_timers_due();
+        if wants_a_long_one {
+            return false;
+        }
+        self.turn.set(self.turn.get() + 1);
+        self.spans.since_look.set(called);
+        ready.begin_turn();
+        true
+    }
+
+    #[inline(always)]
+    fn may_have_timers_due(&self) -> bool {
+        let mut timers = self.timers.borrow_mut();
+        timers.want_reading(self.turn.get()) || timers.may_be_due(self.clock.latest())
+    }
+}
+
+impl LoopRef {
+    /// The key of the next entry, if that is one to be [run](LoopRef::run_soon). For a target's
+    /// [`run`](crate::Target::run), which can then go on with that key at once. `None` at the end
+    /// of the turn, unless the next turn has nothing to do but what is ready; and always `None` on
+    /// an observed loop, for there each call is told.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    /// use roundelay_runtime::{EventLoop, Key, LoopRef, Target};
+    ///
+    /// struct Steps { home: LoopRef, calls: RefCell<Vec<Vec<usize>>> }
+    ///
+    /// impl Target for Steps {
+    ///     fn run(&self, key: Key) {
+    ///         let mut taken = vec![key.index()];
+    ///         while let Some(next) = self.home.next_key() {
+    ///             taken.push(next.index());
+    ///         }
+    ///         self.calls.borrow_mut().push(taken);
+    ///     }
+    ///     fn notify(&self, _: Key) {}
+    /// }
+    ///
+    /// let event_loop = EventLoop::builder().debug(false).build()?;
+    /// let home = event_loop.loop_ref().clone();
+    /// let steps = Rc::new(Steps { home, calls: RefCell::default() });
+    /// event_loop.set_target(Rc::clone(&steps) as Rc<dyn Target>);
+    /// (0..3).for_each(|n| event_loop.run_soon(Key::new(n, 1)));
+    /// event_loop.run_once()?;
+    /// assert_eq!(*steps.calls.borrow(), [[0, 1, 2]]); // one call for three keys
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn next_key(&self) -> Option<Key> {
+        let core = &self.core;
+        if !core.is_plain.get() {
+            return None;
+        }
+        let mut ready = core.ready.borrow_mut();
+        if ready.is_turn_over() {
+            // Whoever runs the loop may want to be asked between two turns.
+            let begun = core.turns_follow.get() && core.begin_short_turn(&mut ready);
+            if !begun {
+                return None;
+            }
+        }
+        ready.pop_run()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use crate::{EventLoop, Key, LoopRef, Target};
+
+    /// Takes key after key, and notes in which turn. `again` is asked whether a key comes back.
+    struct Walker {
+        home: LoopRef,
+        log: RefCell<Vec<(u64, usize)>>,
+        calls: Cell<usize>,
+        again: Box<dyn Fn(usize) -> bool>,
+    }
+
+    impl Walker {
+        fn on(event_loop: &EventLoop, again: impl Fn(usize) -> bool + 'static) -> Rc<Walker> {
+            let home = event_loop.loop_ref().clone();
+            let (log, calls) = (RefCell::default(), Cell::default());
+            let walker = Rc::new(Walker { home, log, calls, again: Box::new(again) });
+            event_loop.set_target(Rc::clone(&walker) as Rc<dyn Target>);
+            walker
+        }
+
+        fn step(&self, key: Key) {
+            let taken = self.log.borrow().len();
+            self.log.borrow_mut().push((self.home.core.turn.get(), key.index()));
+            if (self.again)(taken) {
+                self.home.run_soon(key);
+            }
+        }
+    }
+
+    impl Target for Walker {
+        fn run(&self, key: Key) {
+            self.calls.set(self.calls.get() + 1);
+            let mut next = Some(key);
+            while let Some(key) = next {
+                self.step(key);
+                next = self.home.next_key();
+            }
+        }
+
+        fn notify(&self, key: Key) {
+            self.home.run_soon(key);
+        }
+    }
+
+    fn real() -> EventLoop {
+        EventLoop::builder().debug(false).build().unwrap()
+    }
+
+    #[test]
+    fn turns_that_begin_in_place_are_counted_and_keep_the_order() {
+        let event_loop = real();
+        let stop = event_loop.loop_ref().clone();
+        let walker = Walker::on(&event_loop, move |taken| {
+            if taken == 5 {
+                stop.stop();
+            }
+            taken < 4
+        });
+        (0..2).for_each(|n| event_loop.run_soon(Key::new(n, 1)));
+        event_loop.run_forever().unwrap();
+        let first = walker.log.borrow()[0].0;
+        let log: Vec<_> = walker.log.borrow().iter().map(|(turn, n)| (turn - first, *n)).collect();
+        assert_eq!(log, [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]);
+        // The first turn after a look may hold the span's only call, so it is not a short one.
+        assert!(walker.calls.get() <= 2, "{} calls for three turns", walker.calls.get());
+    }
+
+    #[test]
+    fn a_loop_that_is_asked_to_stop_begins_no_turn_in_place() {
+        let event_loop = real();
+        let stop = event_loop.loop_ref().clone();
+        let walker = Walker::on(&event_loop, move |taken| {
+            if taken == 2 {
+                stop.stop();
+            }
+            true
+        });
+        event_loop.run_soon(Key::new(0, 1));
+        event_loop.run_forever().unwrap();
+        assert_eq!(walker.log.borrow().len(), 3);
+        assert_eq!(event_loop.core.ready.borrow().len(), 1, "the next step waits for the next run");
+    }
+
+    #[test]
+    fn who_runs_the_loop_is_asked_between_two_turns() {
+        let event_loop = real();
+        let walker = Walker::on(&event_loop, |_| true);
+        event_loop.run_soon(Key::new(0, 1));
+        event_loop.run_once().unwrap();
+        assert_eq!(walker.log.borrow().len(), 1);
+        event_loop.run_until(|| walker.log.borrow().len() == 4).unwrap();
+        assert_eq!(walker.log.borrow().len(), 4);
+    }
+
+    #[test]
+    fn a_key_that_always_comes_back_lets_timers_and_other_threads_in_between() {
+        let event_loop = real();
+        let _walker = Walker::on(&event_loop, |_| true);
+        let (rung, said) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+        let stop_if_both = {
+            let (rung, said, home) = (rung.clone(), said.clone(), event_loop.loop_ref().clone());
+            move || {
+                if rung.get() && said.get() {
+                    home.stop()
+                }
+            }
+        };
+        let (ring, check) = (rung.clone(), stop_if_both.clone());
+        event_loop
+            .call_later(Duration::from_micros(10), move || {
+                ring.set(true);
+                check();
+            })
+            .unwrap();
+        thread_local!(static SAID: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) });
+        SAID.set(Some(Box::new(move || {
+            said.set(true);
+            stop_if_both();
+        })));
+        let door = event_loop.proxy();
+        let speaker = std::thread::spawn(move || {
+            door.call_soon_threadsafe(|| SAID.take().expect("is said once")()).unwrap();
+        });
+        event_loop.run_soon(Key::new(0, 1));
+        event_loop.run_forever().unwrap();
+        speaker.join().unwrap();
+    }
+
+    #[test]
+    fn a_closure_between_two_keys_has_its_place_in_the_line() {
+        let event_loop = real();
+        let home = event_loop.loop_ref().clone();
+        let walker = Walker::on(&event_loop, |taken| taken == 0);
+        event_loop.run_soon(Key::new(0, 1));
+        event_loop.run_soon(Key::new(1, 1));
+        let seen = Rc::clone(&walker);
+        event_loop
+            .call_soon(move || {
+                assert_eq!(seen.log.borrow().len(), 2);
+                home.stop();
+            })
+            .unwrap();
+        event_loop.run_forever().unwrap();
+        assert_eq!(walker.log.borrow().len(), 2);
+        event_loop.run_once().unwrap();
+        assert_eq!(walker.log.borrow().len(), 3);
+    }
+}
