@@ -78,7 +78,7 @@ impl Tasks {
             (slot.cancel_requested, slot.detached, slot.cleanup) = (false, false, cleanup);
             slot.stage = stage;
             (slot.waits_alone, slot.told_stuck) = (false, false);
-            slot.body = body;
+            slot.put_body(body);
             (slot.wait, slot.since) = (Wait::Unknown, now);
             (slot.polls, slot.woken_by) = (0, 0);
             slot.parent = own_step::generation();

@@ -176,7 +176,7 @@ pub(crate) fn note(wait: Wait) {
 /// may stand for several.
 #[inline]
 pub(crate) fn count_wake(times: u32) {
-    NOW.with(|now| now.wakes.set(now.wakes.get().saturating_add(times)));
+    NOW.with(|now| now.wakes.set(now.wakes.get().wrapping_add(times)));
 }
 
 /// Whose step is being taken, if this is the waker that was lent to it.

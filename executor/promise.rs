@@ -241,17 +241,22 @@ impl<T> PromiseFuture<T> {
     }
 
     /// Wakes `waiter` when there is an answer.
-    #[inline(always)]
     pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
-        match self.meeting.state.get() {
-            State::Open => {
-                self.meeting.state.set(State::Awaited);
-                // There is none before the first, so there is nothing to look at and to drop.
-                std::mem::forget(self.meeting.waiter.replace(Some(waiter)));
-            }
+        match self.meeting.is_open() {
+            true => self.note_waiter(waiter),
+            false => drop(waiter),
+        }
+    }
+
+    /// The same while there is no answer.
+    #[inline(always)]
+    fn note_waiter(&self, waiter: Waiter) {
+        if self.meeting.state.replace(State::Awaited) == State::Open {
+            // There is none before the first, so there is nothing to look at and to drop.
+            std::mem::forget(self.meeting.waiter.replace(Some(waiter)));
+        } else {
             // Dropping a waker may be foreign code: the new one is noted by then.
-            State::Awaited => drop(self.meeting.waiter.replace(Some(waiter))),
-            State::Resolved | State::Abandoned | State::Unwanted => drop(waiter),
+            drop(self.meeting.waiter.replace(Some(waiter)));
         }
     }
 }
@@ -264,15 +269,17 @@ impl<T> Future for PromiseFuture<T> {
             return Poll::Ready(answer);
         }
         match Waiter::task_that_polls(cx) {
-            Some((tasks, key)) => self.wake_when_settled(Waiter::Task(tasks, key)),
-            None => self.wake_when_settled(Waiter::of_stranger(cx)),
+            Some((tasks, key)) => self.note_waiter(Waiter::Task(tasks, key)),
+            None => {
+                self.wake_when_settled(Waiter::of_stranger(cx));
+                // Cloning a waker may be foreign code, and has resolved this very promise.
+                if let Some(answer) = self.take_answer() {
+                    return Poll::Ready(answer);
+                }
+            }
         }
-        if self.meeting.is_open() {
-            self.tell_awaited();
-            return Poll::Pending;
-        }
-        // Cloning a waker may be foreign code, and has resolved this very promise.
-        self.take_answer().map_or(Poll::Pending, Poll::Ready)
+        self.tell_awaited();
+        Poll::Pending
     }
 }
 

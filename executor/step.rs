@@ -148,7 +148,7 @@ impl Tasks {
             return drop(body);
         };
         slot.stage = Stage::Waiting;
-        slot.body = Some(body);
+        slot.put_body(Some(body));
         // Also if its end was asked for in this step: so it stands behind those it has woken.
         if once_more || slot.cancel_requested {
             let scheduled = mem::replace(&mut slot.scheduled, true);
@@ -322,7 +322,7 @@ impl Tasks {
             }
             slot.stage = Stage::Ended(how);
             slot.order = self.ended.get();
-            slot.body = output.take();
+            slot.put_body(output.take());
             let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
             Some((slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done))
         });

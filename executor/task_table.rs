@@ -20,6 +20,7 @@
 //! Tutorial: chapter 6. Before this: `stage.rs`. After this: `birth.rs`.
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
@@ -222,18 +223,19 @@ impl Slot {
     #[inline]
     pub(crate) fn begin_poll(&mut self, spare: &mut Box<LentWaker>) -> Begun {
         self.polls = self.polls.wrapping_add(1);
-        let lends_own = self.waker.as_mut().map(|own| std::mem::swap(own, spare)).is_some();
-        Begun { id: self.id, lends_own, has_values: self.has_values() }
-    }
-
-    #[inline]
-    fn has_values(&self) -> bool {
-        self.extras.as_ref().is_some_and(|extras| !extras.values.is_empty())
+        let mut begun = Begun { id: self.id, lends_own: false, has_values: false };
+        // Mostly there is neither: one question instead of two.
+        if self.waker.is_some() | self.extras.is_some() {
+            begun.lends_own = self.waker.as_mut().map(|own| mem::swap(own, spare)).is_some();
+            let values = self.extras.as_ref().map(|extras| &extras.values);
+            begun.has_values = values.is_some_and(|values| !values.is_empty());
+        }
+        begun
     }
 
     /// Takes its context variables out, to drop something of the task's with them in force.
     pub(crate) fn take_values(&mut self) -> ContextValues {
-        self.extras.as_mut().map(|extras| std::mem::take(&mut extras.values)).unwrap_or_default()
+        self.extras.as_mut().map(|extras| mem::take(&mut extras.values)).unwrap_or_default()
     }
 
     /// Takes its future out, to poll or to drop it, unless it is out or the task has ended.
@@ -244,6 +246,13 @@ impl Slot {
         }
         self.stage = Stage::Out;
         self.body.take()
+    }
+
+    /// Puts its future back, or its output in the future's place.
+    #[inline]
+    pub(crate) fn put_body(&mut self, body: Option<BoxedBody>) {
+        // It is out, so there is nothing to look at and to drop.
+        mem::forget(mem::replace(&mut self.body, body));
     }
 
     pub(crate) fn set_panic(&mut self, panic: TaskPanic) {

@@ -220,14 +220,17 @@ impl<T> Receiver<T> {
         if let Poll::Ready(received) = self.look() {
             return Poll::Ready(received);
         }
-        let me = Waiter::of(cx);
-        // Cloning a foreign waker is foreign code: look once more after it.
-        if let Waiter::Other(_) = &me
-            && let Poll::Ready(received) = self.look()
-        {
-            return Poll::Ready(received);
+        match Waiter::task_that_polls(cx) {
+            Some((tasks, key)) => self.pipe.note_receiver(Waiter::Task(tasks, key)),
+            None => {
+                let stranger = Waiter::of_stranger(cx);
+                // Cloning a foreign waker is foreign code: look once more after it.
+                if let Poll::Ready(received) = self.look() {
+                    return Poll::Ready(received);
+                }
+                self.pipe.note_receiver(stranger);
+            }
         }
-        self.pipe.note_receiver(me);
         Poll::Pending
     }
 

@@ -18,6 +18,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::mem;
 
 use roundelay_runtime::SyncDeed;
 
@@ -98,8 +99,11 @@ impl<T> Pipe<T> {
 
     /// Notes whom to wake. Letting the earlier one go may be foreign code, which may send: the
     /// new one is noted by then.
+    #[inline(always)]
     pub(crate) fn note_receiver(&self, receiver: Waiter) {
-        let earlier = self.receiver.replace(Some(receiver));
+        let earlier = self.receiver.take();
+        // Now there is none, so there is nothing to look at and to drop.
+        mem::forget(self.receiver.replace(Some(receiver)));
         drop(earlier);
         self.waiting.tell_awaited();
     }

@@ -51,6 +51,8 @@ pub(crate) struct Recording {
     pub(crate) tickets: NumberMap<(u64, u64), u64>,
     /// Who holds what.
     pub(crate) held: NumberMap<u64, Vec<Option<u64>>>,
+    /// What was held when a run ended. No loop tells what is given back after that.
+    pub(crate) held_over: Vec<u64>,
 }
 
 impl Recording {
@@ -73,6 +75,7 @@ impl Recording {
             lines: NumberMap::default(),
             tickets: NumberMap::default(),
             held: NumberMap::default(),
+            held_over: Vec::new(),
         }
     }
 
@@ -150,7 +153,10 @@ impl Recording {
                     self.causes.ambient = self.add_because(ambient, TraceEvent::RunBegin);
                 }
             }
-            Event::RunEnds => self.causes.ambient = self.add_because(ambient, TraceEvent::RunEnd),
+            Event::RunEnds => {
+                self.causes.ambient = self.add_because(ambient, TraceEvent::RunEnd);
+                self.held_over = self.held.keys().copied().collect();
+            }
             Event::TurnBegins { turn, ready } => {
                 self.turn = turn;
                 self.causes.place = Place::Turn;

@@ -127,6 +127,9 @@ impl Recording {
             SyncDeed::Acquires { ticket, count } => {
                 let stood = ticket.and_then(|ticket| self.tickets.remove(&(sync, ticket)));
                 let task = stood.or(acting);
+                if kind == "lock" {
+                    self.find_given_back(sync);
+                }
                 self.held.entry(sync).or_default().push(task);
                 let Some(task) = task else { return };
                 self.add(TraceEvent::SyncAcquire { sync, task, count });
@@ -145,6 +148,17 @@ impl Recording {
                 self.add(TraceEvent::SyncLevel { sync, level });
             }
             _ => {}
+        }
+    }
+
+    /// A lock that somebody gets is free. Whoever had it when a run ended has given it back since,
+    /// where no loop could tell it.
+    fn find_given_back(&mut self, sync: u64) {
+        let Some(at) = self.held_over.iter().position(|over| *over == sync) else { return };
+        self.held_over.swap_remove(at);
+        let held = self.held.get_mut(&sync).map(std::mem::take).unwrap_or_default();
+        for task in held.into_iter().flatten() {
+            self.add(TraceEvent::SyncRelease { sync, task, count: 1 });
         }
     }
 

@@ -240,6 +240,23 @@ fn the_state_at_the_end_is_what_the_fold_says() {
 }
 
 #[test]
+fn a_lock_that_is_given_back_between_two_runs_is_free_in_the_second() {
+    let recorder = Recorder::new("two runs");
+    let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build().unwrap();
+    let lock = Lock::new(());
+    let guard = runner.run(async { lock.lock().await }).unwrap();
+    drop(guard);
+    drop(runner.run(async { lock.lock().await }).unwrap());
+    runner.run(async { drop(lock.lock().await) }).unwrap();
+    drop(runner);
+    let trace = recorder.finish();
+    assert_eq!(trace.check(), []);
+    let told = events(&trace).into_iter().filter(|event| event.starts_with("sync."));
+    let [get, give] = ["sync.acquire", "sync.release"];
+    assert_eq!(told.collect::<Vec<_>>(), ["sync.new", get, give, get, give, get, give]);
+}
+
+#[test]
 fn a_trace_that_was_changed_is_found_out() {
     let trace = everything();
     let swap = |a: &str, b: &str| {
