@@ -175,7 +175,9 @@ fn a_run_that_is_stuck_names_who_waits_for_what() {
 
 #[test]
 fn what_is_written_is_read_back() {
-    for trace in [two_tasks(), everything(), a_job()] {
+    // To read texts takes Miri long.
+    let longer = if cfg!(miri) { vec![] } else { vec![everything(), a_job()] };
+    for trace in [vec![two_tasks()], longer].concat() {
         assert_eq!(Trace::from_json(&trace.to_json()).unwrap(), trace);
     }
 }
@@ -194,9 +196,11 @@ fn what_is_no_trace_is_refused_with_the_reason() {
 
 #[test]
 fn a_run_is_recorded_the_same_each_time() {
-    let first = everything();
-    for _ in 0..20 {
-        assert_eq!(everything().to_json(), first.to_json());
+    let (program, times): (fn() -> Trace, _) =
+        if cfg!(miri) { (two_tasks, 1) } else { (everything, 20) };
+    let first = program();
+    for _ in 0..times {
+        assert_eq!(program().to_json(), first.to_json());
     }
 }
 
