@@ -107,6 +107,7 @@ impl Noted {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_of_bytes_that_are_not_there_costs_one_try_each_and_lets_nobody_go() {
     let script = ReadinessScript::new().readable(ms(1), 0).readable(ms(2), 0).readable(ms(4), 0);
     let log = with_news(script, async |log| {
@@ -129,6 +130,7 @@ fn news_of_bytes_that_are_not_there_costs_one_try_each_and_lets_nobody_go() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_of_room_that_is_not_there_costs_one_try_each_and_lets_nobody_go() {
     let script = ReadinessScript::new().writable(ms(1), 0).writable(ms(2), 0).writable(ms(4), 0);
     let log = with_news(script, async |log| {
@@ -155,6 +157,7 @@ fn news_of_room_that_is_not_there_costs_one_try_each_and_lets_nobody_go() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_of_one_direction_wakes_nobody_who_waits_for_the_other() {
     let script = ReadinessScript::new()
         .writable(ms(1), 0)
@@ -190,6 +193,7 @@ fn news_of_one_direction_wakes_nobody_who_waits_for_the_other() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_of_a_source_that_is_gone_reaches_nobody_least_of_all_who_has_its_place_now() {
     // Source 7 never comes into being.
     let script = ReadinessScript::new()
@@ -220,6 +224,7 @@ fn news_of_a_source_that_is_gone_reaches_nobody_least_of_all_who_has_its_place_n
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn a_socket_that_is_called_ready_and_would_block_all_the_same_is_not_tried_round_and_round() {
     let script = ReadinessScript::new().readable(ms(1), 0).readable(ms(1), 0).readable(ms(2), 0);
     let log = with_news(script, async |log| {
@@ -252,6 +257,7 @@ fn a_socket_that_is_called_ready_and_would_block_all_the_same_is_not_tried_round
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_for_two_of_whom_one_leaves_in_that_moment_is_not_lost_with_it() {
     let script = ReadinessScript::new().readable(ms(1), 0);
     let log = with_news(script, async |log| {
@@ -376,6 +382,7 @@ proptest! {
     /// among news that is none. The model: each byte is read when its news comes, whatever else is
     /// said of this source, of one that is gone, and of such as never were.
     #[test]
+    #[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
     fn any_noise_changes_neither_what_is_read_nor_when(
         bytes in 1..12_u64,
         noise in prop::collection::vec((0..14_u64, 0..4_usize, any::<bool>()), 0..length(60)),
