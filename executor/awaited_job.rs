@@ -27,7 +27,7 @@ use crate::host::Host;
 use crate::job_ring::Ring;
 use crate::own_step::Wait;
 use crate::task_table::Tasks;
-use crate::told::awaits;
+use crate::told::awaits_numbered;
 
 pub(crate) struct AwaitedJob<T> {
     job: Job<T>,
@@ -85,7 +85,7 @@ impl<T> AwaitedJob<T> {
             let done = matches!(outcome, Poll::Ready(Ok(_)));
             self.tell(Event::JobEnded { job: self.number, done });
         } else {
-            awaits(Wait::Job(self.number), || Awaited::Job(self.number));
+            awaits_numbered(Wait::Job(self.number), || Awaited::Job(self.number));
         }
         outcome
     }

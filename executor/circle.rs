@@ -33,7 +33,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
-use roundelay_runtime::{Failure, FailureKind, Key};
+use roundelay_runtime::{Failure, FailureKind, Interest, Key};
 
 use crate::own_step::Wait;
 use crate::stage::Stage;
@@ -92,6 +92,8 @@ impl Tasks {
 
     #[cold]
     fn search(&self, start: Key) {
+        // What is found is reported, and the report goes to somebody else's code.
+        self.loop_ref.call_ends_with(Interest::NONE);
         let mut needs: HashMap<Key, Need> = HashMap::new();
         let mut to_see = vec![start];
         while let Some(key) = to_see.pop() {

@@ -13,7 +13,7 @@
 use std::panic::Location;
 use std::rc::Rc;
 
-use roundelay_runtime::{ContextValues, Event, Key, TaskEnd};
+use roundelay_runtime::{ContextValues, Event, Interest, Key, TaskEnd};
 
 use crate::done_callbacks::{DoneCallback, NO_CALLBACK, TaskEnded};
 use crate::error::TaskError;
@@ -34,7 +34,7 @@ impl Tasks {
         slot.woken_by = own_step::generation();
         let (task, is_main) = (slot.id, slot.stage == Stage::Main);
         drop(slots);
-        if self.loop_ref.is_observed() {
+        if self.loop_ref.is_interesting(Interest::WAKES) {
             self.tell_woken(task);
         }
         match is_main {

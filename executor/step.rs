@@ -47,7 +47,7 @@ struct Taken<T> {
 
 impl Target for Tasks {
     fn run(&self, key: Key) {
-        match self.loop_ref.is_observed() {
+        match self.loop_ref.are_steps_told() {
             true => self.one_step::<true>(key),
             false => self.step_by_step(key),
         }
@@ -144,6 +144,7 @@ impl Tasks {
         let mut slots = self.slots.borrow_mut();
         let Some(slot) = slots.get_mut(key) else {
             drop(slots);
+            self.loop_ref.call_ends_with(Interest::NONE);
             // It was swept away while its future was out.
             return drop(body);
         };
@@ -229,10 +230,12 @@ impl Tasks {
         }
         self.eager_depth.set(depth + 1);
         let outer = own_step::read();
-        match self.loop_ref.is_observed() {
+        match self.loop_ref.are_steps_told() {
             false => self.one_step::<false>(key),
             true => self.one_step::<true>(key),
         }
+        // Whoever has spawned it goes on.
+        self.loop_ref.call_ends_with(Interest::NONE);
         own_step::put(outer);
         self.eager_depth.set(depth);
     }
@@ -271,6 +274,7 @@ impl Tasks {
         let once_more = own_step::end();
         if OBSERVED && matches!(outcome, Ok(Poll::Pending)) {
             self.loop_ref.observe(|| Event::TaskPending { task: id });
+            self.loop_ref.call_ends_with(Interest::STEPS);
         }
         Taken { outcome, shared: lent.was_kept(), once_more }
     }
@@ -333,7 +337,13 @@ impl Tasks {
         drop(waker);
         self.ended.set(self.ended.get().wrapping_add(1));
         self.live.set(self.live.get() - 1);
-        self.loop_ref.observe(|| Event::TaskEnded { task, how });
+        self.loop_ref.observe(|| {
+            let wakes_ours = matches!(joiner, None | Some(Waiter::Task(..)));
+            if how == TaskEnd::Finished && wakes_ours && !detached && done.is_none() {
+                self.loop_ref.call_ends_with(Interest::TASKS);
+            }
+            Event::TaskEnded { task, how }
+        });
         if let Some(done) = done {
             return self.end_with_callbacks(key, how, detached, joiner, *done);
         }

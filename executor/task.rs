@@ -35,7 +35,7 @@ use crate::error::{TaskError, lost_panic};
 use crate::own_step::Wait;
 use crate::stage::Body;
 use crate::task_table::{Tasks, Waiter};
-use crate::told::awaits;
+use crate::told::awaits_numbered;
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
 ///
@@ -332,7 +332,7 @@ impl<T: 'static> Future for Task<T> {
                     Some(joiner) => self.tasks.set_joiner(self.key, joiner),
                     None => self.wake_when_over(Waiter::of_stranger(cx)),
                 }
-                awaits(Wait::Task(self.key), || Awaited::Task(self.id()));
+                awaits_numbered(Wait::Task(self.key), || Awaited::Task(self.id()));
                 Poll::Pending
             }
         }

@@ -14,7 +14,9 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::rc::Rc;
 
-use roundelay_runtime::{Awaited, Event, SyncDeed, current_loop, observe_here};
+use roundelay_runtime::{
+    Awaited, Event, Interest, SyncDeed, current_loop, observe_here, observe_here_of,
+};
 
 use crate::own_step::{self, Wait};
 
@@ -96,7 +98,7 @@ impl SyncName {
 #[track_caller]
 pub(crate) fn made(kind: &'static str) {
     let at = Location::caller();
-    observe_here(|| Event::WaitMade { kind, at });
+    observe_here_of(Interest::WAITS, || Event::WaitMade { kind, at });
 }
 
 /// Notes what the task that is being polled waits for, and tells it.
@@ -104,4 +106,11 @@ pub(crate) fn made(kind: &'static str) {
 pub(crate) fn awaits(wait: Wait, what: impl FnOnce() -> Awaited) {
     own_step::note(wait);
     observe_here(|| Event::Awaits(what()));
+}
+
+/// The same for what has a number anyway, and gets none when somebody first hears of it.
+#[inline]
+pub(crate) fn awaits_numbered(wait: Wait, what: impl FnOnce() -> Awaited) {
+    own_step::note(wait);
+    observe_here_of(Interest::WAITS, || Event::Awaits(what()));
 }

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{Awaited, Event, observe_here};
+use roundelay_runtime::{Awaited, Event, Interest, observe_here_of};
 
 use crate::task_table::Waiter;
 
@@ -50,7 +50,7 @@ impl Future for YieldNow {
         }
         self.yielded = true;
         Waiter::wake_poller(cx);
-        observe_here(|| Event::Awaits(Awaited::NextTurn));
+        observe_here_of(Interest::WAITS, || Event::Awaits(Awaited::NextTurn));
         Poll::Pending
     }
 }

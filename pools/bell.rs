@@ -26,6 +26,7 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use crate::job::Job;
+use crate::linger::Linger;
 
 #[derive(Default)]
 pub(crate) struct Bell {
@@ -54,6 +55,10 @@ impl Bell {
 
     /// Blocks until somebody has rung. `None`: the deadline came first.
     pub(crate) fn listen(&self, deadline: Option<Instant>) -> Option<usize> {
+        let look = || self.rung.lock().by.pop_front();
+        if let Some(number) = look().or_else(|| Linger::here(deadline, look)) {
+            return Some(number);
+        }
         let mut rung = self.rung.lock();
         loop {
             if let Some(number) = rung.by.pop_front() {

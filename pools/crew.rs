@@ -4,12 +4,12 @@
 //! been none for a while, or when the pool is closed and nobody counts on this thread.
 //!
 //! ```text
-//!   submit --> headcount: is somebody free? --> queue --> a thread: start, run, free
-//!                   | no                                        ^
-//!                   +--> start a thread ------------------------/
+//!   submit --> headcount: is somebody free? --> hall --> a thread: start, run, free
+//!                   | no                                       ^
+//!                   +--> start a thread -----------------------/
 //! ```
 //!
-//! A closed pool has to get its sleeping threads out of the queue. It sends one *nudge*, an
+//! A closed pool has to get its sleeping threads out of the hall. It sends one *nudge*, an
 //! empty message; whoever gets it looks at the headcount, leaves, and passes a nudge on.
 //!
 //! # Invariants
@@ -27,12 +27,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
 use parking_lot::Mutex;
 
 use crate::ending::Ending;
 use crate::error::{JobError, PoolError};
+use crate::hall::Hall;
 use crate::headcount::{Headcount, Hire, Leave};
+use crate::linger::Linger;
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
 use crate::panics::{contain, watch_this_thread};
 use crate::thread_job::{Ran, Runnable, take_ran_while_waiting};
@@ -40,9 +41,8 @@ use crate::thread_job::{Ran, Runnable, take_ran_while_waiting};
 pub(crate) struct Crew {
     settings: Settings,
     headcount: Headcount,
-    /// `None` is a nudge.
-    into_queue: Sender<Option<Arc<dyn Runnable>>>,
-    out_of_queue: Receiver<Option<Arc<dyn Runnable>>>,
+    /// The queue. `None` is a nudge.
+    hall: Hall<Option<Arc<dyn Runnable>>>,
     ending: Arc<Ending>,
     /// Why the pool is broken, if it is.
     broken: Mutex<Option<String>>,
@@ -89,15 +89,10 @@ pub(crate) enum WhenFull {
 
 impl Crew {
     pub(crate) fn new(settings: Settings) -> Arc<Crew> {
-        let (into_queue, out_of_queue) = match settings.capacity {
-            None => crossbeam_channel::unbounded(),
-            Some(jobs) => crossbeam_channel::bounded(jobs),
-        };
         Arc::new(Crew {
             headcount: Headcount::new(settings.max_threads),
+            hall: Hall::new(settings.capacity),
             settings,
-            into_queue,
-            out_of_queue,
             ending: Ending::new(),
             broken: Mutex::new(None),
             roll: Mutex::default(),
@@ -129,12 +124,10 @@ impl Crew {
     }
 
     fn queue(&self, job: Arc<dyn Runnable>, full: WhenFull) -> Result<(), PoolError> {
-        let Err(TrySendError::Full(job)) = self.into_queue.try_send(Some(job)) else {
-            return Ok(()); // never disconnected: we hold both ends
-        };
+        let Err(job) = self.hall.try_put(Some(job)) else { return Ok(()) };
         // One of our own threads must not wait for room, which is made by our threads.
         if full != WhenFull::Refuse && !self.ending.is_worker_here() {
-            let _ = self.into_queue.send(job);
+            self.hall.put(job);
             return Ok(());
         }
         self.headcount.job_goes();
@@ -181,7 +174,8 @@ impl Crew {
             return self.fail_what_waits(&why);
         }
         let mut last_place: Option<&'static Location<'static>> = None;
-        while let Some(job) = self.next_job(seat) {
+        let mut linger = Linger::new();
+        while let Some(job) = self.next_job(seat, &mut linger) {
             let Some(place) = job.start() else {
                 self.headcount.is_free(); // it was cancelled, or run by a thread that waited for it
                 continue;
@@ -204,26 +198,17 @@ impl Crew {
     }
 
     /// The next job; `None`: this thread is to leave, and is no longer counted.
-    fn next_job(&self, seat: &Arc<Seat>) -> Option<Arc<dyn Runnable>> {
+    fn next_job(&self, seat: &Arc<Seat>, linger: &mut Linger) -> Option<Arc<dyn Runnable>> {
         loop {
             if self.headcount.is_closed() && self.leave(seat) {
                 return None;
             }
-            // The look without waiting saves asking the clock while there is work.
-            let message = self.out_of_queue.try_recv().ok().or_else(|| self.wait_for_message());
-            match message {
+            match self.hall.take(self.settings.idle_timeout, linger) {
                 Some(Some(job)) => return Some(job),
                 Some(None) => {} // a nudge: look at the headcount again
                 None if self.leave(seat) => return None,
                 None => {} // idle for long enough, but a job is on its way
             }
-        }
-    }
-
-    fn wait_for_message(&self) -> Option<Option<Arc<dyn Runnable>>> {
-        match self.settings.idle_timeout {
-            Some(limit) => self.out_of_queue.recv_timeout(limit).ok(),
-            None => self.out_of_queue.recv().ok(),
         }
     }
 
@@ -257,7 +242,7 @@ impl Crew {
     /// Takes the place of a thread that cannot work: fails each job that counts on it.
     fn fail_what_waits(&self, why: &str) {
         while !self.after_leaving(self.headcount.leave()) {
-            if let Ok(Some(job)) = self.out_of_queue.recv() {
+            if let Some(Some(job)) = self.hall.take(None, &mut Linger::new()) {
                 job.fail(JobError::BrokenPool(why.to_owned()));
                 self.headcount.is_free();
             }
@@ -302,21 +287,21 @@ impl Crew {
 
     /// If the queue is full there is no need: whoever empties it looks at the headcount.
     fn nudge(&self) {
-        let _ = self.into_queue.try_send(None);
+        let _ = self.hall.try_put(None);
     }
 
     pub(crate) fn cancel_queued(&self) -> usize {
         let mut cancelled = 0;
         // What is submitted while this runs is none of our business: a bounded number of looks.
-        for _ in 0..self.out_of_queue.len() {
-            match self.out_of_queue.try_recv() {
-                Ok(Some(job)) => {
+        for _ in 0..self.hall.len() {
+            match self.hall.try_take() {
+                Some(Some(job)) => {
                     cancelled += usize::from(job.fail(JobError::Cancelled));
                     self.headcount.job_goes();
                     self.nudge();
                 }
-                Ok(None) => self.nudge(),
-                Err(_) => break,
+                Some(None) => self.nudge(),
+                None => break,
             }
         }
         cancelled

@@ -25,10 +25,12 @@
 //! thread decides to leave; `submit` sees the maximum of one thread still there and starts
 //! none; the thread is gone, and the job waits for ever.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `metrics.rs`. After this: `thread_job.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `metrics.rs`. After this: `hall.rs`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Everybody who submits and every thread writes to it, so it has its cache lines for itself.
+#[repr(align(128))]
 pub(crate) struct Headcount {
     word: AtomicU64,
     max_threads: u32,

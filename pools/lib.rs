@@ -50,6 +50,7 @@ mod worker_exit;
 mod error;
 mod panics;
 mod shelf;
+mod linger;
 mod slot;
 mod job;
 mod bell;
@@ -60,6 +61,7 @@ mod metrics;
 
 // The thread pool.
 mod headcount;
+mod hall;
 mod thread_job;
 mod crew;
 mod thread_pool;

@@ -12,7 +12,7 @@
 //! - What is taken from the shelf may hold old bytes beyond its length: whoever takes it must
 //!   not let them through.
 //!
-//! Tutorial: the chapter on process pools. Before this: `panics.rs`. After this: `slot.rs`.
+//! Tutorial: the chapter on process pools. Before this: `panics.rs`. After this: `linger.rs`.
 
 use parking_lot::Mutex;
 

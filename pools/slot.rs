@@ -23,7 +23,7 @@
 //! - Nothing of the user's runs under the lock: wakers, callbacks and destructors are taken
 //!   out, the lock is let go, then they are called.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `shelf.rs`. After this: `job.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `linger.rs`. After this: `job.rs`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
@@ -32,6 +32,7 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::JobError;
+use crate::linger::Linger;
 use crate::panics::contain_quietly;
 use crate::shelf::give_back;
 
@@ -172,7 +173,8 @@ impl<T> Slot<T> {
 
     /// Blocks until the job is done. `false`: the deadline came first.
     pub(crate) fn block(&self, deadline: Option<Instant>) -> bool {
-        if self.is_done() {
+        let look = || self.is_done().then_some(());
+        if look().or_else(|| Linger::here(deadline, look)).is_some() {
             return true;
         }
         let mut inner = self.inner.lock();
@@ -251,6 +253,8 @@ impl<T> Slot<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     #[test]
@@ -287,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_worker_counts_as_free_after_the_last_callback() {
-        let (log, seen) = crossbeam_channel::unbounded();
+        let (log, seen) = mpsc::channel();
         let slot = Slot::<()>::new();
         let callback_log = log.clone();
         slot.on_done(Box::new(move || callback_log.send("callback").unwrap()));

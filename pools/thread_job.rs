@@ -17,7 +17,7 @@
 //! - Whatever the user's code does in here (a panic in the call, or in the destructor of a
 //!   result that nobody wants), the worker that runs it lives on.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `headcount.rs`. After this: `crew.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `hall.rs`. After this: `crew.rs`.
 
 use std::cell::Cell;
 use std::panic::Location;

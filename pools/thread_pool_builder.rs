@@ -129,9 +129,6 @@ impl ThreadPoolBuilder {
     /// was cancelled, or run out of turn by a thread that waited for it, keeps its place until its
     /// turn comes.
     ///
-    /// The queue's memory, 24 bytes for a place, is taken when the pool is built; from 16 million
-    /// places on there is no limit instead.
-    ///
     /// # Panics
     /// If it is zero.
     ///
@@ -151,7 +148,7 @@ impl ThreadPoolBuilder {
     /// ```
     pub fn capacity(mut self, jobs: usize) -> Self {
         assert!(jobs > 0, "a queue needs room for at least one job");
-        self.capacity = (jobs < NO_LIMIT).then_some(jobs);
+        self.capacity = Some(jobs);
         self
     }
 
@@ -207,9 +204,6 @@ impl ThreadPoolBuilder {
         ThreadPool { crew }
     }
 }
-
-/// A queue of as many places would take more memory than most jobs do.
-const NO_LIMIT: usize = 1 << 24;
 
 /// What fits into the headcount's word; far more than any system gives.
 const MOST_THREADS: u32 = (1 << 31) - 1;

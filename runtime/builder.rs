@@ -20,6 +20,7 @@ use crate::inbox::Inbox;
 use crate::interest::{Interest, Observer};
 use crate::loop_ref::Core;
 use crate::observer::Event;
+use crate::observing::HOOKS;
 use crate::reactor::Reactor;
 use crate::readiness_script::ReadinessScript;
 use crate::ready::ReadyQueue;
@@ -259,6 +260,10 @@ impl EventLoopBuilder {
     ///
     /// # Errors
     /// What the operating system says when it has no descriptor left for the loop.
+    ///
+    /// # Panics
+    /// If somebody is to be told of events in a program that was built with
+    /// `--cfg roundelay_without_hooks`, as only the benchmarks are.
     pub fn build(self) -> Result<EventLoop, RunError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let (reactor, bell) = Reactor::new(self.script.is_some())?;
@@ -271,10 +276,16 @@ impl EventLoopBuilder {
         if debug {
             observers.push(Rc::new(SlowWatch::new(self.slow_limit)));
         }
+        assert!(
+            HOOKS || observers.is_empty(),
+            "this program was built with `--cfg roundelay_without_hooks`, so no observer, watchdog or \
+             debug mode would ever be told anything: build it without that cfg, or ask for none of them",
+        );
         let interests = observers.iter().map(|observer| observer.interest());
         let interest = interests.fold(Interest::NONE, Interest::bitor);
         let observer = together(observers);
-        let is_attended = observer.is_some() || self.scheduler.is_some() || self.virtual_clock;
+        let is_told = interest.intersects(Interest::TURNS | Interest::QUEUE | Interest::CALLS);
+        let is_attended = is_told || self.scheduler.is_some() || self.virtual_clock;
         let core = Core {
             interest,
             ready: RefCell::new(ReadyQueue::default()),
@@ -298,6 +309,7 @@ impl EventLoopBuilder {
             closing: Cell::new(false),
             observing: Cell::new(false),
             told_at: Cell::new(Moment::START),
+            call_ends_with: Cell::new(Interest::NONE),
             turn: Cell::new(0),
             spans: Spans::new(self.slow_limit),
             held_up: RefCell::new(HeldUp::with_limit(self.slow_limit)),

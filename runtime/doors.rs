@@ -14,7 +14,7 @@
 //! - A loop is listed from when it is built until it is closed.
 //! - To be listed does not count as a door: an idle loop that nobody can call still says so.
 //!
-//! Tutorial: chapter 18. Before this: `inbox.rs`. After this: `loop_ref.rs`.
+//! Tutorial: chapter 18. Before this: `linger.rs`. After this: `loop_ref.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};

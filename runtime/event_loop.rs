@@ -31,6 +31,7 @@ use crate::error::RunError;
 use crate::failure::{Failure, FailureKind, contain};
 use crate::inbox::Message;
 use crate::interest::Interest;
+use crate::linger::Linger;
 use crate::loop_ref::{Core, LoopRef};
 use crate::observer::Event;
 use crate::reactor::EventBuffer;
@@ -57,6 +58,8 @@ pub struct EventLoop {
     pub(crate) messages: Cell<Vec<Message>>,
     /// Somebody wants to know of each call: an observer, or `spans` after a slow span.
     pub(crate) watched: Cell<bool>,
+    /// Whether it pays to stay awake for a moment before a sleep.
+    pub(crate) linger: Linger,
 }
 
 impl EventLoop {
@@ -68,6 +71,7 @@ impl EventLoop {
             events: RefCell::new(EventBuffer::new()),
             released: Cell::default(),
             messages: Cell::default(),
+            linger: Linger::new(),
         }
     }
 

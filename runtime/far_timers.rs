@@ -43,24 +43,21 @@ impl Node {
     }
 }
 
-/// Where a far timer lies: level, pile, and place in it.
+/// Where a far timer lies: in which pile, and its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spot {
-    level: u8,
-    pile: u8,
+    pile: u16,
     place: u32,
 }
 
 /// All far timers of one loop.
 pub(crate) struct FarTimers {
     horizon: Moment,
-    levels: Box<[Level; LEVELS]>,
-}
-
-struct Level {
-    /// One bit for each pile that is not empty.
-    occupied: u64,
-    piles: [Vec<Node>; PILES],
+    /// For each level, one bit for each pile that is not empty.
+    occupied: [u64; LEVELS],
+    /// The piles of level 0, then those of level 1, and so on up to the widest level that a timer
+    /// has needed. Two or three are enough for most loops, and a loop that sets no timer has none.
+    piles: Vec<Vec<Node>>,
 }
 
 /// How many piles a level has: as many as a word has bits.
@@ -75,8 +72,7 @@ const LEVELS: usize = (u64::BITS - NARROWEST_BITS).div_ceil(BITS_PER_LEVEL) as u
 
 impl FarTimers {
     pub(crate) fn new() -> FarTimers {
-        let levels = Box::new([const { Level::new() }; LEVELS]);
-        FarTimers { horizon: Moment::START, levels }
+        FarTimers { horizon: Moment::START, occupied: [0; LEVELS], piles: Vec::new() }
     }
 
     /// Earlier deadlines do not belong here.
@@ -88,11 +84,19 @@ impl FarTimers {
     #[inline]
     pub(crate) fn put(&mut self, node: Node) -> Spot {
         let level = self.level_of(node.deadline);
-        let pile = (span(node.deadline, level) % PILES as u64) as usize;
-        let Level { occupied, piles } = &mut self.levels[level];
-        *occupied |= 1 << pile;
-        piles[pile].push(node);
-        Spot { level: level as u8, pile: pile as u8, place: (piles[pile].len() - 1) as u32 }
+        let index = pile_of(node.deadline, level);
+        self.occupied[level] |= bit(index);
+        if index >= self.piles.len() {
+            self.build_piles(level);
+        }
+        let nodes = &mut self.piles[index];
+        nodes.push(node);
+        Spot { pile: index as u16, place: (nodes.len() - 1) as u32 }
+    }
+
+    #[cold]
+    fn build_piles(&mut self, widest: usize) {
+        self.piles.resize_with((widest + 1) * PILES, Vec::new);
     }
 
     /// The lowest level on which a deadline is less than 64 spans ahead.
@@ -105,11 +109,11 @@ impl FarTimers {
     /// Takes a timer away. The last of its pile comes to lie in its place: its slot is returned,
     /// if there is one.
     pub(crate) fn remove(&mut self, spot: Spot) -> Option<u32> {
-        let Level { occupied, piles } = &mut self.levels[spot.level as usize];
-        let nodes = &mut piles[spot.pile as usize];
+        let index = spot.pile as usize;
+        let nodes = &mut self.piles[index];
         nodes.swap_remove(spot.place as usize);
         if nodes.is_empty() {
-            *occupied &= !(1 << spot.pile);
+            self.occupied[index / PILES] &= !bit(index);
         }
         nodes.get(spot.place as usize).map(|node| node.slot)
     }
@@ -120,10 +124,9 @@ impl FarTimers {
         loop {
             let (begin, level) = self.first_pile()?;
             self.horizon = begin;
-            let pile = (span(begin, level) % PILES as u64) as usize;
-            let taken = &mut self.levels[level];
-            taken.occupied &= !(1 << pile);
-            let nodes = std::mem::take(&mut taken.piles[pile]);
+            let index = pile_of(begin, level);
+            self.occupied[level] &= !bit(index);
+            let nodes = std::mem::take(&mut self.piles[index]);
             if level == 0 {
                 self.horizon = begin.saturating_add(1 << NARROWEST_BITS);
                 return Some(nodes);
@@ -139,8 +142,8 @@ impl FarTimers {
     /// which is to be dealt out first.
     fn first_pile(&self) -> Option<(Moment, usize)> {
         let mut first: Option<(Moment, usize)> = None;
-        for (level, Level { occupied, .. }) in self.levels.iter().enumerate() {
-            if *occupied == 0 {
+        for (level, &occupied) in self.occupied.iter().enumerate() {
+            if occupied == 0 {
                 continue;
             }
             let now = span(self.horizon, level);
@@ -182,10 +185,14 @@ impl FarTimers {
     }
 }
 
-impl Level {
-    const fn new() -> Level {
-        Level { occupied: 0, piles: [const { Vec::new() }; PILES] }
-    }
+/// Where the pile of a moment stands in the row of all piles.
+fn pile_of(moment: Moment, level: usize) -> usize {
+    level * PILES + (span(moment, level) % PILES as u64) as usize
+}
+
+/// A pile's bit among those of its level.
+fn bit(index: usize) -> u64 {
+    1 << (index % PILES)
 }
 
 /// The number of the span in which a moment lies.
@@ -258,6 +265,19 @@ mod tests {
         assert!(!far.advance(at(100)) && at(100) < far.horizon() && far.horizon() < at(105));
         assert!(!far.advance(at(100)));
         assert!(far.advance(at(600)) && far.horizon() < at(500));
+    }
+
+    #[test]
+    fn a_level_is_built_when_the_first_timer_needs_it() {
+        let mut far = FarTimers::new();
+        assert_eq!(far.piles.len(), 0);
+        far.put(node(20, 0));
+        assert_eq!(far.piles.len(), PILES);
+        let spot = far.put(node(60_000, 1));
+        assert_eq!(far.piles.len(), 3 * PILES);
+        assert_eq!(far.remove(spot), None);
+        assert_eq!(far.take_first(|_, _| ()).unwrap(), [node(20, 0)]);
+        assert!(far.take_first(|_, _| ()).is_none());
     }
 
     #[test]

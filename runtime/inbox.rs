@@ -22,7 +22,7 @@
 //! - Messages of one thread are collected in the order in which it left them.
 //! - A message is dropped when the lock is not held: its destructor is user code.
 //!
-//! Tutorial: chapter 18. Before this: `reactor.rs`. After this: `doors.rs`.
+//! Tutorial: chapter 18. Before this: `reactor.rs`. After this: `linger.rs`.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -96,6 +96,13 @@ impl Interest {
         self.0 & other.0 == other.0
     }
 
+    /// Whether this has something of `other`.
+    #[must_use]
+    #[inline]
+    pub const fn intersects(self, other: Interest) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// An observer that is told of these events only.
     ///
     /// ```
@@ -198,5 +205,7 @@ mod tests {
         assert!(some.includes(Interest::JOBS) && some.includes(Interest::NONE));
         assert!(!some.includes(Interest::TASKS | Interest::STEPS));
         assert!(Interest::ALL.includes(Interest::WORDS | some));
+        assert!(some.intersects(Interest::TASKS | Interest::STEPS));
+        assert!(!some.intersects(Interest::STEPS) && !some.intersects(Interest::NONE));
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Core {
     pub(crate) interest: Interest,
     /// What says in the system's place which source is ready.
     pub(crate) script: Option<RefCell<ReadinessScript>>,
-    /// Somebody observes it, arranges what is ready, or moves its clock by hand.
+    /// Somebody is told of its turns or calls, arranges what is ready, or moves its clock by hand.
     pub(crate) is_attended: bool,
     /// Who decides the order where none is promised; `None` is first in, first out.
     pub(crate) scheduler: Option<Rc<dyn Scheduler>>,
@@ -75,6 +75,8 @@ pub(crate) struct Core {
     pub(crate) observing: Cell<bool>,
     /// When the last event happened that it was told of.
     pub(crate) told_at: Cell<Moment>,
+    /// Which event the end of the call that is running follows at once, if any.
+    pub(crate) call_ends_with: Cell<Interest>,
     pub(crate) turn: Cell<u64>,
     pub(crate) spans: Spans,
     /// How often the loop was held up: see `span_watch.rs`.

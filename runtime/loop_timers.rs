@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::callback::Callback;
 use crate::clock::Moment;
 use crate::error::LoopClosed;
+use crate::interest::Interest;
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
 use crate::timer_table::TimerKey;
@@ -50,7 +51,7 @@ impl LoopRef {
     ///
     /// So it is never early, and late by what the loop does until that reading: that comes when
     /// anybody asks for the time, before the loop sleeps, and at the latest in the turn after the
-    /// next. With a virtual clock, or an observer, it comes at once.
+    /// next. With a virtual clock, or an observer of timers, it comes at once.
     ///
     /// # Errors
     /// [`LoopClosed`]; the callback is dropped.
@@ -68,7 +69,8 @@ impl LoopRef {
     /// ```
     #[inline]
     pub fn set_limit(&self, length: Duration, callback: Callback) -> Result<TimerKey, LoopClosed> {
-        if self.has_virtual_clock() || self.is_observed() || self.is_closed() {
+        let told = self.is_interesting(Interest::TIMERS);
+        if self.has_virtual_clock() || told || self.is_closed() {
             return self.set_timer(self.now().after(length), callback);
         }
         let turn = self.core.turn.get();

@@ -21,12 +21,17 @@ use crate::loop_ref::LoopRef;
 use crate::observer::{Event, Work};
 use crate::ready::Entry;
 
+/// Whether this library tells anybody anything. The benchmarks build it with
+/// `--cfg roundelay_without_hooks`, too: then nobody can be told, the compiler leaves out every place
+/// that could tell, and what is missing from its time is what those places cost.
+pub(crate) const HOOKS: bool = !cfg!(roundelay_without_hooks);
+
 /// For those who build on the loop, and tell what happens there.
 impl LoopRef {
     /// Tells the observer, if there is one.
     #[inline]
     pub fn observe(&self, event: impl FnOnce() -> Event) {
-        if self.core.observer.is_some() {
+        if self.is_observed() {
             let event = event();
             if self.is_interesting(event.kind()) {
                 self.tell(&event, self.core.clock.peek());
@@ -38,7 +43,7 @@ impl LoopRef {
     /// kinds: so it happened at the same moment. To read the clock is most of what telling costs.
     #[inline]
     pub fn observe_after(&self, earlier: Interest, event: impl FnOnce() -> Event) {
-        if self.core.observer.is_some() {
+        if self.is_observed() {
             let event = event();
             if self.is_interesting(event.kind()) {
                 let was_told = self.is_interesting(earlier);
@@ -46,6 +51,14 @@ impl LoopRef {
                 self.tell(&event, now);
             }
         }
+    }
+
+    /// For a target that is called: since the last event, which was of this kind, nobody else's code
+    /// has run, and none will before the call ends. So the call's end has the same moment.
+    /// [`Interest::NONE`] takes that back.
+    #[inline]
+    pub fn call_ends_with(&self, kind: Interest) {
+        self.core.call_ends_with.set(kind);
     }
 
     /// The next number for a thing that observers are told of and that has none: counted from 1
@@ -60,14 +73,21 @@ impl LoopRef {
     #[must_use]
     #[inline]
     pub fn is_observed(&self) -> bool {
-        self.core.observer.is_some()
+        HOOKS && self.core.observer.is_some()
     }
 
     /// Whether somebody observes this loop who wants to hear of events of this kind.
     #[must_use]
     #[inline]
     pub fn is_interesting(&self, kind: Interest) -> bool {
-        self.core.interest.includes(kind)
+        HOOKS && self.core.interest.includes(kind)
+    }
+
+    /// Whether somebody observes this loop who wants to hear of the steps of tasks, or of their wakes.
+    #[must_use]
+    #[inline]
+    pub fn are_steps_told(&self) -> bool {
+        HOOKS && self.core.interest.intersects(Interest::STEPS | Interest::WAKES)
     }
 
     #[cold]
@@ -117,5 +137,50 @@ pub(crate) fn work(entry: Entry) -> Work {
         Entry::Run(key) => Work::Run(key),
         Entry::Main => Work::Main,
         Entry::Cancelled => Work::Cancelled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::event_loop::EventLoop;
+    use crate::running::observe_here_of;
+
+    fn observed(interest: Interest) -> EventLoop {
+        let observer = interest.of(|_: Moment, _: &Event| ());
+        EventLoop::builder().debug(false).observer(observer).build().unwrap()
+    }
+
+    #[test]
+    fn an_observer_takes_the_short_way_from_a_loop_only_to_be_told_of_what_lies_on_the_long_one() {
+        let is_short = |interest| observed(interest).core.is_plain.get();
+        let kinds = Interest::TASKS | Interest::STEPS | Interest::WAKES | Interest::TIMERS;
+        assert!(is_short(kinds | Interest::WAITS | Interest::SOURCES | Interest::JOBS));
+        let on_the_long_way = [Interest::TURNS, Interest::QUEUE, Interest::CALLS, Interest::ALL];
+        assert_eq!(on_the_long_way.map(is_short), [false; 4]);
+    }
+
+    #[test]
+    fn an_event_of_a_kind_that_nobody_wants_is_not_made() {
+        let told = Rc::new(RefCell::new(Vec::new()));
+        let log = Rc::clone(&told);
+        let hears = move |_: Moment, event: &Event| log.borrow_mut().push(event.clone());
+        let builder = EventLoop::builder().observer(Interest::TASKS.of(hears));
+        let event_loop = builder.build().unwrap();
+        let opened = Event::GroupOpened { group: 1 };
+        let tells = {
+            let opened = opened.clone();
+            move || {
+                observe_here_of(Interest::WAITS, || unreachable!("nobody wants to hear of waits"));
+                observe_here_of(Interest::TASKS, || opened);
+            }
+        };
+        drop(event_loop.call_soon(tells).unwrap());
+        event_loop.run_once().unwrap();
+        assert_eq!(*told.borrow(), [opened]);
+        observe_here_of(Interest::NONE, || unreachable!("no loop runs here"));
     }
 }

@@ -20,14 +20,16 @@ use crate::callback::Target;
 use crate::context::{ContextValues, take_leftovers};
 use crate::error::{RunError, WrongLoop};
 use crate::failure::{Failure, tell_stderr};
+use crate::interest::Interest;
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
+use crate::observing::HOOKS;
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
-    /// Whether the loop that runs here is observed. Apart from the note, so that asking costs
-    /// next to nothing.
-    static OBSERVED: Cell<bool> = const { Cell::new(false) };
+    /// The events that somebody wants to hear of in the loop that runs here. Apart from the note, so
+    /// that asking costs next to nothing.
+    static INTEREST: Cell<Interest> = const { Cell::new(Interest::NONE) };
 }
 
 struct Running {
@@ -126,7 +128,22 @@ pub fn report_here(failure: Failure) {
 /// Nothing of the caller's may be borrowed.
 #[inline]
 pub fn observe_here(event: impl FnOnce() -> Event) {
-    if OBSERVED.get() {
+    if HOOKS && INTEREST.get() != Interest::NONE {
+        tell_here(event);
+    }
+}
+
+/// The same for an event of this kind. If nobody wants to hear of those, the event is not even made;
+/// so to make it may not have a part in numbering things: see [`LoopRef::count_thing`].
+///
+/// ```
+/// use roundelay_runtime::{Awaited, Event, Interest, observe_here_of};
+///
+/// observe_here_of(Interest::WAITS, || Event::Awaits(Awaited::NextTurn));
+/// ```
+#[inline]
+pub fn observe_here_of(kind: Interest, event: impl FnOnce() -> Event) {
+    if HOOKS && INTEREST.get().includes(kind) {
         tell_here(event);
     }
 }
@@ -156,7 +173,7 @@ pub(crate) fn enter(
             return Err(RunError::Nested { outer: outer.since, inner: since });
         }
         *running = Some(Running { loop_ref: loop_ref.clone(), since });
-        OBSERVED.set(loop_ref.is_observed());
+        INTEREST.set(loop_ref.core.interest);
         Ok(Entered { earlier: None, outside: Some(take_leftovers()) })
     });
     // A thread that is being taken down cannot run a loop any more.
@@ -168,7 +185,7 @@ pub(crate) fn enter(
 pub(crate) fn enter_to_close(loop_ref: &LoopRef) -> Option<Entered> {
     let closing = Running { loop_ref: loop_ref.clone(), since: Location::caller() };
     let earlier = RUNNING.try_with(|running| running.borrow_mut().replace(closing));
-    OBSERVED.set(loop_ref.is_observed());
+    INTEREST.set(loop_ref.core.interest);
     earlier.ok().map(|earlier| Entered { earlier, outside: None })
 }
 
@@ -182,7 +199,8 @@ pub(crate) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         let earlier = self.earlier.take();
-        OBSERVED.set(earlier.as_ref().is_some_and(|earlier| earlier.loop_ref.is_observed()));
+        let of = |running: &Running| running.loop_ref.core.interest;
+        INTEREST.set(earlier.as_ref().map_or(Interest::NONE, of));
         // The reference may be the last one, and then drops the loop's parts: not inside
         // the borrow.
         let ended =

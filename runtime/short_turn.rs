@@ -20,7 +20,8 @@
 //!
 //! # Invariants
 //! - A short turn is counted, and runs what is ready when it begins, like any other.
-//! - A loop that is observed, arranged, measured, or on the virtual clock has no short turns.
+//! - A loop of whose turns or calls somebody is told, or that is arranged, measured, or on the virtual
+//!   clock, has no short turns.
 //! - Nobody waits longer because a turn was short: it begins only where the other four steps
 //!   would find nothing.
 //!
@@ -62,8 +63,8 @@ impl Core {
 impl LoopRef {
     /// The key of the next entry, if that is one to be [run](LoopRef::run_soon). For a target's
     /// [`run`](crate::Target::run), which can then go on with that key at once. `None` at the end
-    /// of the turn, unless the next turn has nothing to do but what is ready; and always `None` on
-    /// an observed loop, for there each call is told.
+    /// of the turn, unless the next turn has nothing to do but what is ready; and always `None`
+    /// where somebody is told of each call.
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc};

@@ -217,7 +217,7 @@ impl EventLoop {
         }
     }
 
-    /// The same for a loop that is observed, or whose calls are being measured.
+    /// The same where somebody is told of each call, or calls are being measured.
     #[cold]
     #[inline(never)]
     fn run_and_tell(&self, target: Option<&dyn Target>, main: &mut dyn FnMut()) {
@@ -238,7 +238,11 @@ impl EventLoop {
             if let Some(measured) = measured {
                 self.end_measuring(measured);
             }
-            self.observe(|| Event::CallEnds { place, panicked });
+            let event = || Event::CallEnds { place, panicked };
+            match self.core.call_ends_with.take() {
+                Interest::NONE => self.observe(event),
+                kind => self.observe_after(kind, event),
+            }
         }
     }
 

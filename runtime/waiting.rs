@@ -9,6 +9,7 @@
 //! # Invariants
 //! - The loop sleeps only if nothing is ready and the inbox is empty: both are looked at after it
 //!   has said that it falls asleep, so a message that comes then rings.
+//! - It lingers before it sleeps only where that may pay (`linger.rs`), and looks outside after it.
 //! - A deadlock is reported only if nobody holds a door through which a message could come.
 //!
 //! Tutorial: chapter 7. Before this: `short_turn.rs`. After this: `script_play.rs`.
@@ -20,6 +21,7 @@ use std::time::Duration;
 use crate::callback::Callback;
 use crate::error::{RunError, Stuck};
 use crate::event_loop::EventLoop;
+use crate::interest::Interest;
 use crate::observer::Event;
 use crate::reactor::News;
 
@@ -52,12 +54,19 @@ impl EventLoop {
     #[inline(never)]
     fn fall_asleep(&self, at_most: Option<Duration>) -> Result<(), RunError> {
         let inbox = &self.core.inbox;
-        if !inbox.fall_asleep() {
+        if self.lingers_with_success(at_most) || !inbox.fall_asleep() {
             return self.look();
         }
         let outcome = self.sleep(at_most);
         inbox.wake_up();
+        self.linger.slept(inbox.has_messages());
         outcome
+    }
+
+    /// Whether a message comes while the loop stays awake for a moment: see `linger.rs`.
+    fn lingers_with_success(&self, at_most: Option<Duration>) -> bool {
+        let core = &self.core;
+        !core.is_attended && self.linger.linger(&core.inbox, &core.clock, at_most)
     }
 
     /// Asks the system without waiting.
@@ -126,7 +135,7 @@ impl EventLoop {
         self.observe(|| Event::WaitBegins { at_most: timeout });
         let mut released = self.released.take();
         let mut news = Vec::new();
-        let observed = self.is_observed();
+        let observed = self.is_interesting(Interest::SOURCES);
         let mut tell = |source| {
             if observed {
                 news.push(source);

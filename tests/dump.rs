@@ -136,7 +136,9 @@ fn it_can_be_taken_in_a_callback_between_two_runs_from_another_thread_and_outsid
     let runner = Runner::new().unwrap();
     let [sleeper] = runner.run(async { [named("nap").spawn(sleep(Duration::MAX))] }).unwrap();
     let between = lines(&runner.dump());
-    assert!(between.len() == 1 && between[0].ends_with("a timer that is never due"), "{between:?}");
+    assert!(between[0].ends_with("a timer that is never due"), "{between:?}");
+    // On a slow machine the loop says besides that it has been held up.
+    assert!(between[1..].iter().all(|line| line.starts_with("held up")), "{between:?}");
     let seen = Rc::new(RefCell::new(Vec::new()));
     let sees = Rc::clone(&seen);
     runner.loop_ref().call_soon(move || sees.replace(lines(&dump())).clear()).unwrap();
@@ -177,7 +179,7 @@ fn taking_one_polls_nothing_and_changes_nothing() {
 
 #[test]
 fn it_is_as_long_as_there_are_tasks_also_for_a_lattice_a_chain_and_many_holders() {
-    let lengths = (if cfg!(miri) { [20, 40] } else { [500, 1000] }).map(|count| {
+    let lengths = (if cfg!(miri) { [10, 20] } else { [500, 1000] }).map(|count| {
         let runner = Runner::builder().virtual_clock().build().unwrap();
         let dump = runner.run(async move {
             let permits = Semaphore::new(count);

@@ -3,17 +3,22 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use roundelay::runtime::Event;
 use roundelay::trace::say;
 use roundelay::{
-    Interest, JobPlan, Lock, Moment, Runner, TaskBuilder, block_for, current_loop, promise, sleep,
-    spawn, task_group, timeout, to_thread, yield_now,
+    FailurePolicy, Interest, JobPlan, Lock, Moment, Runner, TaskBuilder, block_for, current_loop,
+    promise, sleep, spawn, task_group, timeout, to_thread, yield_now,
 };
-use support::ms;
+use support::{ms, on_drop};
 
 type Told = Vec<(Moment, Event)>;
 
@@ -110,6 +115,67 @@ fn each_of_two_observers_is_told_of_what_it_wants_and_of_nothing_else() {
         let [some, rest] = told(kind, Interest::TASKS);
         assert_eq!((some, rest), (only(kind, &all), only(Interest::TASKS, &all)), "{kind:?}");
     }
+}
+
+/// How long each call took that took any time, as an observer of everything is told.
+fn times_of_calls(main: impl AsyncFnOnce()) -> Vec<Duration> {
+    let (begun, took) = (Cell::new(Moment::START), Rc::new(RefCell::new(Vec::new())));
+    let log = Rc::clone(&took);
+    let observer = move |now: Moment, event: &Event| match event {
+        Event::CallBegins { .. } => begun.set(now),
+        Event::CallEnds { .. } => log.borrow_mut().push(now.since(begun.get())),
+        _ => {}
+    };
+    let slow_report = FailurePolicy::Handler(Rc::new(|_| block_for(ms(6))));
+    let builder = Runner::builder().virtual_clock().failure_policy(slow_report);
+    let runner = builder.observer(observer).build().unwrap();
+    runner.run(async { main().await }).unwrap();
+    let took = took.take();
+    took.into_iter().filter(|took| !took.is_zero()).collect()
+}
+
+struct SlowWaker;
+
+impl Wake for SlowWaker {
+    fn wake(self: Arc<Self>) {
+        block_for(ms(5));
+    }
+}
+
+#[test]
+fn what_runs_after_the_end_of_a_step_belongs_to_the_time_of_the_call() {
+    let took = times_of_calls(async || {
+        let eager = || TaskBuilder::new().eager().spawn(pending::<()>()).detach();
+        // The step of an eager task ends, and who has spawned it goes on: a callback, a task.
+        let spawns = move || {
+            eager();
+            block_for(ms(2));
+        };
+        drop(current_loop().unwrap().call_soon(spawns).unwrap());
+        spawn(async move {
+            eager();
+            block_for(ms(3));
+        })
+        .detach();
+        // The task has ended. Its output is dropped; a waker that is not ours is woken.
+        spawn(async { on_drop(|| block_for(ms(4))) }).detach();
+        let mut task = spawn(async {});
+        let waker = Waker::from(Arc::new(SlowWaker));
+        assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+        // The task waits, and that it will wait for ever is reported.
+        let locks = [Lock::new(()), Lock::new(())];
+        for [first, second] in [[0, 1], [1, 0]] {
+            let (first, second) = (locks[first].clone(), locks[second].clone());
+            let takes = async move {
+                let _first = first.lock().await;
+                sleep(ms(50)).await;
+                let _second = second.lock().await;
+            };
+            spawn(takes).detach();
+        }
+        sleep(ms(100)).await;
+    });
+    assert_eq!(took, [2, 3, 4, 5, 6].map(ms));
 }
 
 proptest! {

@@ -22,10 +22,10 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crossbeam_channel::{Sender, bounded};
 use roundelay_runtime::{RunError, panic_message, tell_stderr};
 
 use crate::bridge::remote_error::RemoteError;
@@ -193,7 +193,7 @@ impl LoopThreadBuilder {
     /// # Errors
     /// [`LoopThreadError::NotStarted`], with what the system said.
     pub fn start(self) -> Result<LoopThread, LoopThreadError> {
-        let (tell_start, started) = channel();
+        let (tell_start, started) = bounded(1);
         let (ended, tell_end) = Reply::new();
         let (threads, patience) = (self.threads, self.patience);
         let thread = thread::Builder::new().name(self.name);

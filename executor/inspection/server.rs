@@ -16,10 +16,10 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use roundelay_runtime::{LoopProxy, OnDuty};
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -116,7 +116,7 @@ impl Answerer {
         look: impl FnOnce() -> String + Send + 'static,
         bell: &UnixStream,
     ) -> (&'static str, String) {
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = bounded(1);
         let call = self.door.call_soon_threadsafe(move || drop(tell.send(look())));
         if call.is_err() {
             return ("refused", "its loop is being closed\n".to_owned());

@@ -23,7 +23,7 @@ use roundelay_runtime::{Awaited, Direction, Source, WaitKey, current_loop};
 use crate::current::current_tasks;
 use crate::own_step::Wait;
 use crate::task_table::Waiter;
-use crate::told::awaits;
+use crate::told::awaits_numbered;
 
 /// A descriptor that does not block, watched by the loop on which this was made: what every
 /// socket here is made of, and the way to await one that this crate does not know.
@@ -132,7 +132,7 @@ impl<T: AsFd> Watched<T> {
             Direction::Read => Wait::ToRead(source),
             Direction::Write => Wait::ToWrite(source),
         };
-        awaits(wait, || Awaited::Source(source));
+        awaits_numbered(wait, || Awaited::Source(source));
         Poll::Pending
     }
 

@@ -27,7 +27,7 @@ use roundelay_runtime::{
 use crate::current::expect_tasks;
 use crate::own_step::Wait;
 use crate::task_table::Waiter;
-use crate::told::{awaits, made};
+use crate::told::{awaits_numbered, made};
 
 /// Waits until `delay` has passed, and lets other tasks run meanwhile.
 ///
@@ -205,7 +205,7 @@ impl Future for Sleep {
                 // No timer, as in asyncio: that would cost a turn more.
                 self.stage = Stage::Yielded;
                 Waiter::wake_poller(cx);
-                awaits(Wait::Unknown, || Awaited::NextTurn);
+                awaits_numbered(Wait::Unknown, || Awaited::NextTurn);
                 Poll::Pending
             }
             Stage::New(until) => {
@@ -217,7 +217,7 @@ impl Future for Sleep {
                 let (deadline, timer) = until.set_timer(&home, cx);
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
-                awaits(Wait::Until(deadline), || Awaited::Timer(timer.number()));
+                awaits_numbered(Wait::Until(deadline), || Awaited::Timer(timer.number()));
                 self.stage = Stage::Waiting { timer: HomeTimer::new(&home, timer), deadline };
                 Poll::Pending
             }
@@ -226,7 +226,7 @@ impl Future for Sleep {
                 let key = timer.key();
                 if home.is_timer_set(key) {
                     home.replace_timer(key, Waiter::callback(cx));
-                    awaits(Wait::Until(*deadline), || Awaited::Timer(key.number()));
+                    awaits_numbered(Wait::Until(*deadline), || Awaited::Timer(key.number()));
                     return Poll::Pending;
                 }
                 self.stage = Stage::Over;

@@ -206,13 +206,25 @@ impl Checker<'_> {
         matches!(next, Some(TraceEvent::TaskWake { task: woken, .. }) if *woken == task)
     }
 
+    /// Whether a promise that the task came to wait for was settled in the same step. The task has
+    /// polled it with a waker of somebody else's, and it is that one that was woken.
+    fn was_settled(&self, n: usize, task: u64, on: Thing) -> bool {
+        let step = self.trace.steps[..n].iter().rev().map(|step| &step.event);
+        let mut step = step.take_while(|event| **event != TraceEvent::TaskPoll { task });
+        step.any(|event| match *event {
+            TraceEvent::PromiseSettle { promise, .. } => on == Thing(ThingKind::Promise, promise),
+            _ => false,
+        })
+    }
+
     /// What must hold after the step.
     fn check_after(&mut self, step: &Step) {
         match &step.event {
             TraceEvent::TaskPending { task, on: Some(on) } => {
                 let scheduled =
                     self.state.task(*task).is_some_and(|it| it.1 == TaskState::Scheduled);
-                if !scheduled && !self.can_wake(*on) && !self.wakes_itself(step.n, *task) {
+                let can_wake = self.can_wake(*on) || self.was_settled(step.n, *task, *on);
+                if !scheduled && !can_wake && !self.wakes_itself(step.n, *task) {
                     let Thing(kind, id) = on;
                     let kind = kind.word();
                     self.wrong(

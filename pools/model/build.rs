@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::{env, fs};
 
-/// In reading order, as in the real `lib.rs`. `panics.rs`, `leash.rs` and `shelf.rs` are stubs here: see
-/// `lib.rs`.
-const MODULES: [&str; 21] = [
+/// In reading order, as in the real `lib.rs`. `panics.rs`, `linger.rs`, `leash.rs` and `shelf.rs`
+/// are stubs here: see `lib.rs`.
+const MODULES: [&str; 22] = [
     "panic_report",
     "worker_exit",
     "error",
@@ -17,6 +17,7 @@ const MODULES: [&str; 21] = [
     "ending",
     "metrics",
     "headcount",
+    "hall",
     "thread_job",
     "crew",
     "thread_pool",
@@ -43,8 +44,6 @@ fn main() {
         let mut changes = vec![
             ("use std::thread", "use crate::shim::thread"),
             ("parking_lot::", "crate::shim::lock::"),
-            ("crossbeam_channel::", "crate::shim::channel::"),
-            ("use crossbeam_channel;", "use crate::shim::channel as crossbeam_channel;"),
             ("thread_local! {", "shuttle::thread_local! {"),
             ("const { Cell::new(0) }", "Cell::new(0)"),
             ("EMPLOYER.set(self.id)", "EMPLOYER.with(|own| own.set(self.id))"),

@@ -16,7 +16,7 @@
 //! `cfg` in them. There is no clock: a time-out comes at once or never, as shuttle chooses,
 //! which is how an idle thread meets a job on its way.
 //!
-//! Not modelled: panics, processes and their messages (`panics.rs`, `leash.rs` and `shelf.rs` are stubs), and orders weaker than sequential consistency.
+//! Not modelled: panics, processes and their messages (`panics.rs`, `leash.rs` and `shelf.rs` are stubs), time (nor is `linger.rs`), and orders weaker than sequential consistency.
 #![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "parts of the pool, not all of it")]
 
@@ -35,6 +35,44 @@ mod panics {
     }
 
     pub(crate) fn watch_this_thread() {}
+}
+
+/// A moment without a clock: some looks, as shuttle chooses, and nothing is learned.
+mod linger {
+    use std::time::Instant;
+
+    use crate::shim::coin;
+
+    pub(crate) struct Linger;
+
+    impl Linger {
+        pub(crate) const fn new() -> Linger {
+            Linger
+        }
+
+        pub(crate) fn linger<T>(
+            &mut self,
+            deadline: Option<Instant>,
+            look: impl FnMut() -> Option<T>,
+        ) -> Option<T> {
+            Linger::here(deadline, look)
+        }
+
+        pub(crate) fn has_lost_nothing(&mut self) {}
+
+        pub(crate) fn here<T>(
+            _deadline: Option<Instant>,
+            mut look: impl FnMut() -> Option<T>,
+        ) -> Option<T> {
+            while coin() {
+                shuttle::thread::yield_now();
+                if let Some(found) = look() {
+                    return Some(found);
+                }
+            }
+            None
+        }
+    }
 }
 
 /// Nothing travels here, so no buffer is worth keeping.
@@ -87,11 +125,14 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use shuttle::sync::Barrier;
     use shuttle::sync::atomic::{AtomicUsize, Ordering};
     use shuttle::thread;
 
     use crate::as_completed::as_completed;
     use crate::error::{JobError, PoolError};
+    use crate::hall::Hall;
+    use crate::linger::Linger;
     use crate::thread_pool::ThreadPool;
     use crate::wait::{When, wait};
 
@@ -246,6 +287,47 @@ mod tests {
                 one.join().unwrap();
             }
             pool.shutdown();
+        });
+    }
+
+    #[test]
+    fn each_thing_in_the_hall_wakes_a_thread_of_its_own() {
+        explore(|| {
+            let hall = Arc::new(Hall::new(None));
+            // Whoever has taken one of the two waits for whoever takes the other.
+            let both = Arc::new(Barrier::new(2));
+            let takers = [(); 2].map(|()| {
+                let (hall, both) = (Arc::clone(&hall), Arc::clone(&both));
+                thread::spawn(move || {
+                    let taken = hall.take(None, &mut Linger::new());
+                    both.wait();
+                    taken.unwrap()
+                })
+            });
+            let putter = Arc::clone(&hall);
+            let putter = thread::spawn(move || putter.put(1));
+            hall.put(2);
+            putter.join().unwrap();
+            let mut taken = takers.map(|one| one.join().unwrap());
+            taken.sort_unstable();
+            assert_eq!((taken, hall.len()), ([1, 2], 0));
+        });
+    }
+
+    #[test]
+    fn a_thread_that_gives_up_waiting_leaves_its_call_to_another() {
+        explore(|| {
+            let hall = Arc::new(Hall::new(None));
+            let impatient = Arc::clone(&hall);
+            let impatient = thread::spawn(move || {
+                impatient.take(Some(Duration::ZERO), &mut Linger::new());
+            });
+            let patient = Arc::clone(&hall);
+            let patient = thread::spawn(move || patient.take(None, &mut Linger::new()));
+            hall.put(1);
+            hall.put(2);
+            impatient.join().unwrap();
+            assert!(patient.join().unwrap().is_some());
         });
     }
 

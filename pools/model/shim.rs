@@ -1,4 +1,4 @@
-//! The interfaces of parking_lot, crossbeam-channel and `std::thread`, on shuttle's primitives.
+//! The interfaces of parking_lot and `std::thread`, on shuttle's primitives.
 //! Only what the thread pool uses.
 
 pub(crate) mod lock {
@@ -80,97 +80,9 @@ pub(crate) mod lock {
 }
 
 /// One of shuttle's choices, so that each outcome is explored and can be replayed.
-fn coin() -> bool {
+pub(crate) fn coin() -> bool {
     use shuttle::rand::Rng;
     shuttle::rand::thread_rng().gen_bool(0.5)
-}
-
-pub(crate) mod channel {
-    use std::collections::VecDeque;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use shuttle::sync::{Condvar, Mutex};
-
-    struct Channel<T> {
-        queue: Mutex<VecDeque<T>>,
-        capacity: usize,
-        moved: Condvar,
-    }
-
-    pub(crate) struct Sender<T>(Arc<Channel<T>>);
-    pub(crate) struct Receiver<T>(Arc<Channel<T>>);
-
-    #[derive(Debug)]
-    pub(crate) enum TrySendError<T> {
-        Full(T),
-        #[allow(dead_code, reason = "both ends live as long as the pool")]
-        Disconnected(T),
-    }
-
-    /// Nothing is there, or the time is up.
-    #[derive(Debug)]
-    pub(crate) struct Nothing;
-
-    pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-        bounded(usize::MAX)
-    }
-
-    pub(crate) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-        let (queue, moved) = (Mutex::new(VecDeque::new()), Condvar::new());
-        let channel = Arc::new(Channel { queue, capacity, moved });
-        (Sender(Arc::clone(&channel)), Receiver(channel))
-    }
-
-    impl<T> Sender<T> {
-        pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-            let mut queue = self.0.queue.lock().unwrap();
-            if queue.len() >= self.0.capacity {
-                return Err(TrySendError::Full(value));
-            }
-            queue.push_back(value);
-            self.0.moved.notify_all();
-            Ok(())
-        }
-
-        pub(crate) fn send(&self, value: T) -> Result<(), Nothing> {
-            let mut queue = self.0.queue.lock().unwrap();
-            while queue.len() >= self.0.capacity {
-                queue = self.0.moved.wait(queue).unwrap();
-            }
-            queue.push_back(value);
-            self.0.moved.notify_all();
-            Ok(())
-        }
-    }
-
-    impl<T> Receiver<T> {
-        pub(crate) fn try_recv(&self) -> Result<T, Nothing> {
-            let value = self.0.queue.lock().unwrap().pop_front();
-            self.0.moved.notify_all();
-            value.ok_or(Nothing)
-        }
-
-        pub(crate) fn recv(&self) -> Result<T, Nothing> {
-            let mut queue = self.0.queue.lock().unwrap();
-            loop {
-                if let Some(value) = queue.pop_front() {
-                    self.0.moved.notify_all();
-                    return Ok(value);
-                }
-                queue = self.0.moved.wait(queue).unwrap();
-            }
-        }
-
-        /// The time is up at once, or never: that is where an idle thread leaves.
-        pub(crate) fn recv_timeout(&self, _limit: Duration) -> Result<T, Nothing> {
-            if super::coin() { self.try_recv() } else { self.recv() }
-        }
-
-        pub(crate) fn len(&self) -> usize {
-            self.0.queue.lock().unwrap().len()
-        }
-    }
 }
 
 pub(crate) mod thread {

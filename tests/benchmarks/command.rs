@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::child;
 use crate::compile;
 use crate::count;
+use crate::hooks;
 use crate::manifest;
 use crate::observed;
 use crate::page;
@@ -21,14 +22,16 @@ use crate::workloads::{self, Workload};
 
 const USAGE: &str = "\
 usage: benchmarks [OPTION...] [--only WORKLOAD | --pools]...      the quick form
-       benchmarks --all [OPTION...]        the quick form, and sizes, observed, build and manifest
+       benchmarks --all [OPTION...]        the quick form, and sizes, observed, hooks, build, manifest
        benchmarks --full [OPTION...]       the full form: the same with larger sizes and more rounds
        benchmarks sizes [OPTION...] [--only WORKLOAD]... [--up-to N]
                                            what one costs when there are few, and when there are many
        benchmarks observed [--rounds N]    what an observer and a recorder cost
+       benchmarks hooks [--rounds N]       what the places cost that could tell an observer, if none is there
        benchmarks build [--rounds N]       time to compile, and size of hello-world, beside tokio's
        benchmarks manifest [--roundelay PATH] [--rounds N] [--files N] [--mib N] [--python PROGRAM]
        benchmarks count [--keep]           instructions per item, beside the committed counts
+       benchmarks count --observed         the same of roundelay under the eyes of observers
        benchmarks list                     what there is
        benchmarks plot RESULTS.json FOLDER     cost against size, as SVG
        benchmarks page RESULTS.json            table and plots of the book's page on speed
@@ -68,6 +71,9 @@ pub fn main() -> ExitCode {
         ["sizes", ref rest @ ..] => run_sizes(rest),
         ["observed", ref rest @ ..] => run_few("observed", rest, |options| {
             options.nothing_else().and_then(|()| observed::run(options.rounds.unwrap_or(5)))
+        }),
+        ["hooks", ref rest @ ..] => run_few("hooks", rest, |options| {
+            options.nothing_else().and_then(|()| hooks::run(options.rounds.unwrap_or(9)))
         }),
         ["build", ref rest @ ..] => run_few("build", rest, |options| {
             options.nothing_else().and_then(|()| compile::run(options.rounds.unwrap_or(3)))
@@ -162,6 +168,9 @@ fn run_suite(arguments: &[&str]) -> Result<(), String> {
     }
     if all_sections {
         for results in observed::run(rounds.min(5))? {
+            all.push(run.add(results)?);
+        }
+        for results in hooks::run(rounds)? {
             all.push(run.add(results)?);
         }
         for results in compile::run(rounds.min(3))? {

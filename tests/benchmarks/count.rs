@@ -14,14 +14,14 @@
 //! takes longer is a bad one.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::number;
-use crate::observed::VARIABLE;
-use crate::workloads::{OURS, REFERENCE};
+use crate::observed::{NEVER_SLOW, OBSERVERS, VARIABLE};
+use crate::suite::this_program;
+use crate::workloads::{OURS, REFERENCE, UNOBSERVED};
 
 /// What is counted: whatever one thread does without waiting.
 const WORKLOADS: &[&str] = &[
@@ -36,6 +36,9 @@ const WORKLOADS: &[&str] = &[
     "call-soon",
 ];
 
+/// And what is counted under the eyes of observers.
+const OBSERVED: &[&str] = &["spawn-join", "yield", "ping-promise", "timeout-yield"];
+
 /// How many items; and then twice as many.
 const ITEMS: usize = 20_000;
 
@@ -47,13 +50,18 @@ pub fn run(arguments: &[&str]) -> Result<(), String> {
     let keep = match arguments {
         [] => false,
         ["--keep"] => true,
-        _ => return Err("count takes nothing, or --keep".to_owned()),
+        ["--observed"] => return run_observed(),
+        _ => return Err("count takes nothing, --keep or --observed".to_owned()),
     };
     let baseline = read(&fs::read_to_string(baseline_path()).unwrap_or_default());
+    let program = this_program()?;
     let mut counts = BTreeMap::new();
     println!("{:<16} {:>10} {:>10} {:>9} {:>10} {:>7}", "", "before", "now", "", "tokio", "ratio");
     for name in WORKLOADS {
-        let (ours, theirs) = (count(name, OURS)?, count(name, REFERENCE)?);
+        let (ours, theirs) = (
+            per_item(&program, name, OURS, UNOBSERVED)?,
+            per_item(&program, name, REFERENCE, UNOBSERVED)?,
+        );
         let before = baseline.get(*name).copied();
         let change = before.map_or_else(String::new, |before| change(before, ours));
         let before = before.map_or_else(String::new, |before| before.to_string());
@@ -69,21 +77,47 @@ pub fn run(arguments: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Instructions per item.
-fn count(workload: &str, peer: &str) -> Result<u64, String> {
-    let (small, large) =
-        (instructions(workload, peer, ITEMS)?, instructions(workload, peer, 2 * ITEMS)?);
+/// `count --observed`: what each kind of observer adds.
+fn run_observed() -> Result<(), String> {
+    let program = this_program()?;
+    println!("{:<16} {}", "", OBSERVERS.map(|observer| format!("{observer:>16}")).concat());
+    for name in OBSERVED {
+        let mut line = format!("{name:<16} ");
+        let mut unobserved = None;
+        for observer in OBSERVERS {
+            let count = per_item(&program, name, OURS, observer)?;
+            let ratio = count as f64 / *unobserved.get_or_insert(count) as f64;
+            line += &format!("{count:>9} {ratio:>6.2}");
+        }
+        println!("{line}");
+    }
+    Ok(())
+}
+
+/// Instructions per item. `program` is this one, or this one built in another way; `observer` is one
+/// of [`OBSERVERS`].
+///
+/// # Errors
+/// A sentence: valgrind is not there, or a child failed.
+pub fn per_item(program: &Path, workload: &str, peer: &str, observer: &str) -> Result<u64, String> {
+    let count = |size| instructions(program, workload, peer, observer, size);
+    let (small, large) = (count(ITEMS)?, count(2 * ITEMS)?);
     Ok(large.saturating_sub(small) / ITEMS as u64)
 }
 
 /// All instructions of one child.
-fn instructions(workload: &str, peer: &str, size: usize) -> Result<u64, String> {
-    let program = env::current_exe().map_err(|error| error.to_string())?;
+fn instructions(
+    program: &Path,
+    workload: &str,
+    peer: &str,
+    observer: &str,
+    size: usize,
+) -> Result<u64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
         .args(["child", workload, peer, &size.to_string()])
-        .env(VARIABLE, "never slow")
+        .env(VARIABLE, format!("{observer}{NEVER_SLOW}"))
         .output()
         .map_err(|error| format!("valgrind does not start: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);

@@ -35,5 +35,6 @@ pub mod plot;
 pub mod manifest;
 pub mod compile;
 pub mod count;
+pub mod hooks;
 pub mod page;
 pub mod command;

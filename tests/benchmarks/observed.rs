@@ -15,8 +15,13 @@ use crate::workloads::{self, Target, UNOBSERVED, USUAL, Workload};
 /// The variable that says what a child of roundelay's is observed with.
 pub const VARIABLE: &str = "ROUNDELAY_BENCHMARK_OBSERVER";
 
+/// At the end of what it says: the child will never find that it is held up.
+pub const NEVER_SLOW: &str = ", never slow";
+
 const TOLD: &str = "told";
-const OBSERVERS: [&str; 4] = [UNOBSERVED, "ends", TOLD, "recorded"];
+
+/// Who observes.
+pub const OBSERVERS: [&str; 4] = [UNOBSERVED, "ends", TOLD, "recorded"];
 
 const OBSERVED: Workload = Workload {
     // Asked of the one who is told, not of the one who is not observed.
@@ -60,6 +65,7 @@ const WORKLOADS: &[(&str, Workload, usize)] = &[
 /// # Errors
 /// A sentence: what went wrong with a child.
 pub fn run(rounds: usize) -> Result<Vec<Results>, String> {
+    let program = suite::this_program()?;
     let mut all = Vec::new();
     for (name, observed, size) in WORKLOADS {
         let workload = workloads::find(name).ok_or_else(|| format!("there is no {name}"))?;
@@ -67,7 +73,7 @@ pub fn run(rounds: usize) -> Result<Vec<Results>, String> {
         for round in 0..rounds {
             for turn in 0..OBSERVERS.len() {
                 let which = (round + turn) % OBSERVERS.len();
-                let sample = suite::run_observed(workload, OBSERVERS[which], *size)?;
+                let sample = suite::run_observed(&program, workload, OBSERVERS[which], *size)?;
                 outcomes[which].samples.push(sample);
             }
         }

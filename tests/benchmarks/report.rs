@@ -228,6 +228,7 @@ const METRICS: &[&str] = &[
     "s",
     "own_s",
     "cpu_s",
+    "instructions",
 ];
 
 #[cfg(test)]

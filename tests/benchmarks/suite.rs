@@ -10,6 +10,7 @@
 
 use std::env;
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -22,7 +23,7 @@ use crate::peer::WORKERS;
 use crate::python::{Python, script};
 use crate::report::{Outcome, Results};
 use crate::workloads::growth::Growth;
-use crate::workloads::{PYTHON, UVLOOP, Workload};
+use crate::workloads::{OURS, PYTHON, UVLOOP, Workload};
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -97,7 +98,7 @@ fn in_python(workload: &'static Workload, plan: &Plan) -> Vec<&'static str> {
 }
 
 fn run_native(workload: &Workload, peer: &str, size: usize) -> Result<Sample, String> {
-    let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);
+    let mut command = Command::new(this_program()?);
     command.args(["child", workload.name, peer]);
     // The crate `blocking` is told so how many threads it may have.
     command.env("BLOCKING_MAX_THREADS", WORKERS.to_string());
@@ -120,14 +121,28 @@ fn run_python(
     complete(command, workload, size)
 }
 
-/// Runs one child of roundelay's, observed by what [`crate::observed`] names.
+/// Runs one child of roundelay's, observed by what [`crate::observed`] names. `program` is this one,
+/// or this one built in another way.
 ///
 /// # Errors
 /// A sentence: it does not start, or it fails.
-pub fn run_observed(workload: &Workload, observer: &str, size: usize) -> Result<Sample, String> {
-    let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);
-    command.args(["child", workload.name, "roundelay"]).env(VARIABLE, observer);
+pub fn run_observed(
+    program: &Path,
+    workload: &Workload,
+    observer: &str,
+    size: usize,
+) -> Result<Sample, String> {
+    let mut command = Command::new(program);
+    command.args(["child", workload.name, OURS]).env(VARIABLE, observer);
     complete(command, workload, size)
+}
+
+/// This program.
+///
+/// # Errors
+/// What the system says.
+pub fn this_program() -> Result<PathBuf, String> {
+    env::current_exe().map_err(|error| format!("where this program lies is not known: {error}"))
 }
 
 /// Starts a child and hears it to its end.

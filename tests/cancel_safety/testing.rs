@@ -8,7 +8,12 @@ use crate::{Case, Entry, LosesPlace, Safe, case, give_up_everywhere, soon};
 
 #[test]
 fn a_testing_aid_that_is_given_up_does_not_spoil_the_test() {
-    give_up_everywhere(table());
+    let mut table = table();
+    if cfg!(miri) {
+        // It is suspended 130 times, and so given up as often.
+        table.retain(|(name, ..)| *name != "wait_all_tasks_blocked");
+    }
+    give_up_everywhere(table);
 }
 
 pub(crate) fn table() -> Vec<Entry> {

@@ -11,7 +11,12 @@ use roundelay::{
 
 use crate::support::{Log, ms};
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = if cfg!(miri) { 4 } else { 300 };
+
+/// All orders of three, or some of them where few seeds are tried.
+fn free(orders: usize) -> bool {
+    orders == 6 || cfg!(miri) && orders > 1
+}
 
 fn all(test: impl AsyncFn()) -> Explored {
     Explore::new().check(0..SEEDS, test).unwrap_or_else(|failing| panic!("{failing}"))
@@ -57,7 +62,7 @@ fn sleeps_that_end_together_go_on_in_any_order() {
         })
         .await;
     });
-    assert_eq!(seen.len(), 6, "all orders of three");
+    assert!(free(seen.len()), "{seen:?}");
 }
 
 #[test]
@@ -72,7 +77,7 @@ fn jobs_arrive_in_any_order() {
         }))
         .await;
     });
-    assert_eq!(seen.len(), 6);
+    assert!(free(seen.len()), "{seen:?}");
 }
 
 #[test]
@@ -167,7 +172,7 @@ fn a_lock_is_had_in_the_order_of_asking() {
         })
         .await;
     });
-    assert_eq!(seen.len(), 6);
+    assert!(free(seen.len()), "{seen:?}");
     for log in seen {
         let names = |what: &str| -> String {
             log.iter().filter(|line| line.ends_with(what)).map(|line| &line[..1]).collect()

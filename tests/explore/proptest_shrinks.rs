@@ -43,6 +43,7 @@ async fn add(tasks: usize) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "tries hundreds of programs to find the smallest")]
 fn a_failing_case_shrinks_to_two_tasks_and_one_choice() {
     let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(

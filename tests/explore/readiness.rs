@@ -17,7 +17,7 @@ use roundelay::{
     now, sleep, spawn, timeout, yield_now,
 };
 
-use crate::support::{Log, length, ms};
+use crate::support::{Log, cases, length, ms};
 
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -107,6 +107,7 @@ impl Noted {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_of_bytes_that_are_not_there_costs_one_try_each_and_lets_nobody_go() {
     let script = ReadinessScript::new().readable(ms(1), 0).readable(ms(2), 0).readable(ms(4), 0);
     let log = with_news(script, async |log| {
@@ -129,6 +130,7 @@ fn news_of_bytes_that_are_not_there_costs_one_try_each_and_lets_nobody_go() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_of_room_that_is_not_there_costs_one_try_each_and_lets_nobody_go() {
     let script = ReadinessScript::new().writable(ms(1), 0).writable(ms(2), 0).writable(ms(4), 0);
     let log = with_news(script, async |log| {
@@ -155,6 +157,7 @@ fn news_of_room_that_is_not_there_costs_one_try_each_and_lets_nobody_go() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_of_one_direction_wakes_nobody_who_waits_for_the_other() {
     let script = ReadinessScript::new()
         .writable(ms(1), 0)
@@ -190,6 +193,7 @@ fn news_of_one_direction_wakes_nobody_who_waits_for_the_other() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_of_a_source_that_is_gone_reaches_nobody_least_of_all_who_has_its_place_now() {
     // Source 7 never comes into being.
     let script = ReadinessScript::new()
@@ -220,6 +224,7 @@ fn news_of_a_source_that_is_gone_reaches_nobody_least_of_all_who_has_its_place_n
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn a_socket_that_is_called_ready_and_would_block_all_the_same_is_not_tried_round_and_round() {
     let script = ReadinessScript::new().readable(ms(1), 0).readable(ms(1), 0).readable(ms(2), 0);
     let log = with_news(script, async |log| {
@@ -252,6 +257,7 @@ fn a_socket_that_is_called_ready_and_would_block_all_the_same_is_not_tried_round
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn news_for_two_of_whom_one_leaves_in_that_moment_is_not_lost_with_it() {
     let script = ReadinessScript::new().readable(ms(1), 0);
     let log = with_news(script, async |log| {
@@ -341,6 +347,7 @@ fn a_stream_that_is_called_ready_after_its_end_gives_the_end_again() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri's listeners take every connection")]
 fn a_socket_that_is_called_writable_is_not_taken_for_connected() {
     // Whichever of them is the first that nobody answers is called writable three times.
     let script = (0..500).fold(ReadinessScript::new(), |script, source| {
@@ -369,12 +376,13 @@ fn a_socket_that_is_called_writable_is_not_taken_for_connected() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(64), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Bytes are sent at even milliseconds, and news of each comes at the odd one that follows,
     /// among news that is none. The model: each byte is read when its news comes, whatever else is
     /// said of this source, of one that is gone, and of such as never were.
     #[test]
+    #[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
     fn any_noise_changes_neither_what_is_read_nor_when(
         bytes in 1..12_u64,
         noise in prop::collection::vec((0..14_u64, 0..4_usize, any::<bool>()), 0..length(60)),

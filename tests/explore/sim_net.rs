@@ -65,6 +65,7 @@ fn a_program_that_is_generic_over_its_streams_runs_here_and_on_tcp() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes half an hour")]
 fn its_streams_keep_the_promises_of_all_streams_in_any_weather() {
     for weather in [SimWeather::calm(), SimWeather::usual(), SimWeather::usual().capacity(5000)] {
         let test = async || {
@@ -77,6 +78,7 @@ fn its_streams_keep_the_promises_of_all_streams_in_any_weather() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes half an hour")]
 fn pairs_in_memory_keep_the_promises_under_every_schedule() {
     let test = async || stream_conformance(async || Ok(duplex(1000))).await;
     Explore::new().check(0..5, test).unwrap_or_else(|failing| panic!("{failing}"));

@@ -48,8 +48,8 @@ async fn reverse_lines(stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Resul
     lines.get_mut().get_mut().close().await
 }
 
-const QUESTIONS: [&str; 3] = ["stressed", "drawer", "live"];
-const ANSWERS: [&str; 3] = ["desserts", "reward", "evil"];
+const QUESTIONS: &[&str] = if cfg!(miri) { &["live"] } else { &["stressed", "drawer", "live"] };
+const ANSWERS: &[&str] = if cfg!(miri) { &["evil"] } else { &["desserts", "reward", "evil"] };
 
 /// Asks all questions, now and then a byte, and waits for each answer.
 async fn ask_slowly(stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<Vec<String>> {
@@ -102,7 +102,7 @@ fn served(outcomes: Vec<io::Result<Vec<String>>>, errors: &[ErrorKind]) -> u64 {
 
 fn under_every_sky(weather: &SimWeather, test: impl AsyncFn(SimNet)) {
     let test = async || test(SimNet::new(weather.clone())).await;
-    let seeds = if cfg!(miri) { 3 } else { 50 };
+    let seeds = if cfg!(miri) { 1 } else { 50 };
     let explored = Explore::new().check(0..seeds, test);
     assert!(
         explored.unwrap_or_else(|failing| panic!("{failing}")).different() > seeds as usize / 2

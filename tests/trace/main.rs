@@ -8,6 +8,9 @@ mod support;
 
 mod programs;
 mod recorded;
+// Long texts are made and read in these, which takes Miri an hour.
+#[cfg(not(miri))]
 mod renderings;
+#[cfg(not(miri))]
 mod schema;
 mod truth;

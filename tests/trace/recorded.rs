@@ -1,5 +1,7 @@
 //! What is recorded: everything that happened, with its causes, and the same each time.
 
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use roundelay::trace::{Recorder, TaskState, Thing, ThingKind, Trace, TraceEvent, WokenBy};
@@ -175,7 +177,9 @@ fn a_run_that_is_stuck_names_who_waits_for_what() {
 
 #[test]
 fn what_is_written_is_read_back() {
-    for trace in [two_tasks(), everything(), a_job()] {
+    // To read texts takes Miri long.
+    let longer = if cfg!(miri) { vec![] } else { vec![everything(), a_job()] };
+    for trace in [vec![two_tasks()], longer].concat() {
         assert_eq!(Trace::from_json(&trace.to_json()).unwrap(), trace);
     }
 }
@@ -194,9 +198,11 @@ fn what_is_no_trace_is_refused_with_the_reason() {
 
 #[test]
 fn a_run_is_recorded_the_same_each_time() {
-    let first = everything();
-    for _ in 0..20 {
-        assert_eq!(everything().to_json(), first.to_json());
+    let (program, times): (fn() -> Trace, _) =
+        if cfg!(miri) { (two_tasks, 1) } else { (everything, 20) };
+    let first = program();
+    for _ in 0..times {
+        assert_eq!(program().to_json(), first.to_json());
     }
 }
 
@@ -250,6 +256,25 @@ fn a_lock_that_is_given_back_between_two_runs_is_free_in_the_second() {
     let told = events(&trace).into_iter().filter(|event| event.starts_with("sync."));
     let [get, give] = ["sync.acquire", "sync.release"];
     assert_eq!(told.collect::<Vec<_>>(), ["sync.new", get, give, get, give, get, give]);
+}
+
+#[test]
+fn a_promise_that_was_polled_by_hand_and_settled_in_the_same_step_wakes_the_hand_and_not_the_task()
+{
+    let (promise, mut future) = promise::<()>();
+    let (outcome, trace) = record("by hand", async move {
+        let waits = spawn(async move {
+            let by_hand = Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop()));
+            assert!(by_hand.is_pending());
+            promise.resolve(()).unwrap();
+            // Nothing here says what it waits for.
+            std::future::pending::<()>().await;
+        });
+        yield_now().await;
+        waits.cancel();
+    });
+    outcome.unwrap();
+    assert_eq!(trace.check(), []);
 }
 
 #[test]

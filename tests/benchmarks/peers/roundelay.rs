@@ -15,7 +15,7 @@ use roundelay::{
     TcpStream, current_loop,
 };
 
-use crate::observed::VARIABLE;
+use crate::observed::{NEVER_SLOW, VARIABLE};
 use crate::peer::{Host, HttpServer, Peer, Primitives, Server, WORKERS};
 use crate::peers::echo_from_the_stack;
 
@@ -26,13 +26,18 @@ pub struct Roundelay;
 impl Host for Roundelay {
     fn run<T>(main: impl Future<Output = T>) -> T {
         let builder = Runner::builder().threads(WORKERS);
-        let builder = match std::env::var(VARIABLE).as_deref() {
-            Ok("ends") => builder.observer(Interest::TASKS.of(|_: Moment, _: &Event| ())),
-            Ok("told") => builder.observer(|_: Moment, _: &Event| ()),
-            Ok("recorded") => builder.observer(Recorder::new("benchmark").limit(usize::MAX)),
-            Ok("never slow") => builder.slow_limit(Duration::MAX),
+        let how = std::env::var(VARIABLE).unwrap_or_default();
+        let (observer, is_never_slow) = match how.strip_suffix(NEVER_SLOW) {
+            Some(observer) => (observer, true),
+            None => (&*how, false),
+        };
+        let builder = match observer {
+            "ends" => builder.observer(Interest::TASKS.of(|_: Moment, _: &Event| ())),
+            "told" => builder.observer(|_: Moment, _: &Event| ()),
+            "recorded" => builder.observer(Recorder::new("benchmark").limit(usize::MAX)),
             _ => builder,
         };
+        let builder = if is_never_slow { builder.slow_limit(Duration::MAX) } else { builder };
         let runner = builder.build().expect("a runner");
         runner.run(main).expect("the workload comes to its end")
     }

@@ -131,7 +131,7 @@ pub const LOOPS: &[Workload] = &[
                 early",
         metric: "late_p50_us",
         targets: &[at_most("late_p50_us", 150.0)],
-        sizes: [100, 1000],
+        sizes: [100, 300],
         python: Some(1),
         peers: everybody!(timers::lateness),
         ..USUAL
@@ -141,7 +141,7 @@ pub const LOOPS: &[Workload] = &[
         title: "the same with delays that are not whole milliseconds",
         metric: "late_p50_us",
         targets: &[at_most("late_p50_us", 150.0)],
-        sizes: [100, 1000],
+        sizes: [100, 300],
         python: Some(1),
         peers: everybody!(timers::lateness_odd, timers::lateness_by_hand),
         ..USUAL
@@ -166,7 +166,7 @@ pub const LOOPS: &[Workload] = &[
         title: "another thread wakes the sleeping loop",
         metric: "p50_us",
         targets: &[to(REFERENCE, 1.0), no_worse("p99_us")],
-        sizes: [2000, 20_000],
+        sizes: [2000, 6000],
         python: Some(1),
         peers: woken_from_outside!(threads::wake_one, threads::wake_one_by_hand),
         ..USUAL

@@ -76,7 +76,8 @@ const TENTH_OF_UVLOOP: Target = to(UVLOOP, 0.1);
 pub const REFERENCE: &str = "tokio";
 
 /// And where it does not take part: the first of these that does.
-pub const OTHER_REFERENCES: &[&str] = &[BY_HAND, PROCSPAWN, RAYON_PROGRAM, UNOBSERVED];
+pub const OTHER_REFERENCES: &[&str] =
+    &[BY_HAND, PROCSPAWN, RAYON_PROGRAM, WITHOUT_HOOKS, UNOBSERVED];
 
 /// The limit: what the work costs without any runtime.
 pub const BY_HAND: &str = "by hand";
@@ -92,6 +93,9 @@ pub const PROCSPAWN: &str = "procspawn";
 
 /// The program that `roundelay manifest` is compared with.
 pub const RAYON_PROGRAM: &str = "rayon + sha2";
+
+/// roundelay itself, built so that nobody can observe it.
+pub const WITHOUT_HOOKS: &str = "no hooks";
 
 /// roundelay itself, when nobody observes it.
 pub const UNOBSERVED: &str = "off";

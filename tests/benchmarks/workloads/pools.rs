@@ -174,7 +174,7 @@ pub const POOLS: &[Workload] = &[
     Workload {
         name: "process-trip",
         title: "one process job",
-        sizes: [3000, 30_000],
+        sizes: [3000, 10_000],
         python: Some(5),
         asyncio: true,
         peers: PROCESS_TRIPS,
@@ -183,7 +183,7 @@ pub const POOLS: &[Workload] = &[
     Workload {
         name: "process-trip-1cpu",
         title: "one process job, all processes on one CPU",
-        sizes: [5000, 50_000],
+        sizes: [5000, 15_000],
         python: Some(5),
         asyncio: true,
         one_cpu: true,
@@ -194,7 +194,7 @@ pub const POOLS: &[Workload] = &[
         name: "process-tiny",
         title: "tiny process jobs, submitted one by one, 100 in flight",
         metric: "ns",
-        sizes: [20_000, 100_000],
+        sizes: [20_000, 50_000],
         python: Some(5),
         peers: &[
             (OURS, processes::one_by_one::<Roundelay>),
@@ -206,7 +206,7 @@ pub const POOLS: &[Workload] = &[
         name: "process-map",
         title: "tiny process jobs through map, in chunks of 1,000 where the peer can",
         metric: "ns",
-        sizes: [500_000, 2_000_000],
+        sizes: [500_000, 1_000_000],
         python: Some(5),
         peers: &[
             (OURS, processes::map),
@@ -218,7 +218,7 @@ pub const POOLS: &[Workload] = &[
     Workload {
         name: "process-1mib",
         title: "1 MiB to a process and back",
-        sizes: [300, 2000],
+        sizes: [300, 1000],
         python: Some(3),
         peers: in_processes!(processes::payload<1>),
         ..PROCESSES
@@ -226,7 +226,7 @@ pub const POOLS: &[Workload] = &[
     Workload {
         name: "process-16mib",
         title: "16 MiB to a process and back",
-        sizes: [40, 200],
+        sizes: [40, 80],
         python: Some(2),
         peers: in_processes!(processes::payload<16>),
         ..PROCESSES
@@ -236,7 +236,7 @@ pub const POOLS: &[Workload] = &[
         title: "hard jobs: the time that two processes take, as a share of what one takes",
         metric: "two_to_one",
         targets: &[to(BY_HAND, 1.05)],
-        sizes: [40, 200],
+        sizes: [40, 80],
         python: Some(1),
         peers: in_processes!(processes::speed_up),
         ..PROCESSES

@@ -39,6 +39,7 @@ mod generated {
     use roundelay_build::{STEPS, tagged};
 
     #[test]
+    #[cfg_attr(miri, ignore = "reads texts")]
     fn each_step_is_what_the_source_gives() {
         let source = std::fs::read_to_string(home().join("tiny.rs")).unwrap();
         for step in 1..=STEPS {
@@ -54,6 +55,7 @@ mod generated {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "reads texts")]
     fn the_first_seven_steps_need_the_standard_library_only() {
         for step in 1..=7 {
             let file = home().join(format!("steps/step_{step:02}.rs"));
