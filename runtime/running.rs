@@ -19,7 +19,7 @@ use std::rc::Rc;
 use crate::callback::Target;
 use crate::context::{ContextValues, take_leftovers};
 use crate::error::{RunError, WrongLoop};
-use crate::failure::{Failure, tell_stderr};
+use crate::failure::{Failure, FailureKind, contain, tell_stderr};
 use crate::interest::Interest;
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
@@ -201,13 +201,23 @@ impl Drop for Entered {
         let earlier = self.earlier.take();
         let of = |running: &Running| running.loop_ref.core.interest;
         INTEREST.set(earlier.as_ref().map_or(Interest::NONE, of));
-        // The reference may be the last one, and then drops the loop's parts: not inside
-        // the borrow.
         let ended =
             RUNNING.try_with(|running| std::mem::replace(&mut *running.borrow_mut(), earlier));
-        drop(ended);
-        if let Some(outside) = &mut self.outside {
-            outside.swap();
+        let ended = ended.ok().flatten();
+        if let Some(mut values) = self.outside.take() {
+            values.swap();
+            // What is left is the run's: an observer or a failure handler may have set it.
+            if let Err(message) = contain(|| drop(values)) {
+                let kind = FailureKind::DestructorPanicked;
+                let failure = Failure::new(kind, "a context variable's value", message);
+                match &ended {
+                    Some(running) => running.loop_ref.report(failure),
+                    None => tell_stderr(failure),
+                }
+            }
         }
+        // The reference may be the last one, and then drops the loop's parts: not inside
+        // the borrow.
+        drop(ended);
     }
 }

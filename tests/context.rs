@@ -10,11 +10,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use roundelay::runtime::Event;
 use roundelay::{
-    ContextScope, ContextValues, ContextVar, EventLoop, Runner, TaskBuilder, ThreadPool,
+    ContextScope, ContextValues, ContextVar, EventLoop, Moment, Runner, TaskBuilder, ThreadPool,
     current_loop, promise, run_on, sleep, spawn, timeout, to_thread, yield_now,
 };
-use support::{Log, length, ms, must_end, on_drop, reporting_runner, run_virtual, virtual_runner};
+use support::{
+    Log, Reports, length, ms, must_end, on_drop, reporting_runner, run_virtual, virtual_runner,
+};
 
 static V: ContextVar<i32> = ContextVar::new("v");
 static W: ContextVar<i32> = ContextVar::new("w");
@@ -496,6 +499,30 @@ fn waits(act: &Act) -> bool {
         Act::SetAndReset(_, _, inner) | Act::Share(inner) => inner.iter().any(waits),
         _ => false,
     }
+}
+
+#[test]
+fn what_an_observer_leaves_set_at_the_end_of_a_run_is_reported_if_it_cannot_be_dropped() {
+    #[derive(Clone)]
+    struct Refuses;
+    impl Drop for Refuses {
+        fn drop(&mut self) {
+            panic!("not me");
+        }
+    }
+    static LEFT: ContextVar<Refuses> = ContextVar::new("left");
+    let reports = Reports::new();
+    let leaves = |_: Moment, event: &Event| {
+        if matches!(event, Event::RunEnds) {
+            drop(LEFT.set(Refuses));
+        }
+    };
+    let runner = Runner::builder().virtual_clock().failure_policy(reports.policy());
+    let runner = runner.observer(leaves).build().unwrap();
+    assert_eq!(runner.run(async { 7 }).unwrap(), 7);
+    assert_eq!(reports.take(), ["DestructorPanicked: not me"]);
+    // The main task of that run has ended, so nobody waits for it.
+    drop(runner);
 }
 
 proptest! {
