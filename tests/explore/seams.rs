@@ -197,6 +197,7 @@ fn a_timed_pool_that_is_dropped_leaves_nobody_waiting() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn an_isolated_loop_does_not_hope_for_a_script_that_has_ended() {
     let runner = scripted().build().unwrap();
     let outcome = runner.run(async {
@@ -210,6 +211,7 @@ fn an_isolated_loop_does_not_hope_for_a_script_that_has_ended() {
 /// Sockets keep a door of their loop, so the loop could not know that nobody will call it. But their
 /// only news comes from the script.
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn whoever_waits_for_a_script_that_has_run_out_is_stuck_on_either_clock() {
     for builder in [Runner::builder().virtual_clock(), Runner::builder()] {
         let script = ReadinessScript::new().readable(ms(1), 0);
@@ -228,6 +230,7 @@ fn whoever_waits_for_a_script_that_has_run_out_is_stuck_on_either_clock() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn a_script_that_has_run_out_keeps_nobody_from_timers_and_from_who_holds_the_clock() {
     let script = ReadinessScript::new();
     let runner = Runner::builder().virtual_clock().scripted_selector(script).build().unwrap();
@@ -258,6 +261,7 @@ fn an_isolated_loop_still_waits_for_whoever_holds_the_clock() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn a_script_works_on_the_real_clock_too() {
     let script = ReadinessScript::new().readable(ms(1), 0);
     let runner = Runner::builder().scripted_selector(script).build().unwrap();
