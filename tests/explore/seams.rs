@@ -109,6 +109,7 @@ fn events_of_a_run(builder: RunnerBuilder) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn with_three_scripts_a_thousand_runs_have_the_same_events() {
     let (events, log) = events_of_a_run(scripted());
     let expected =
