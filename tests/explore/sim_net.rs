@@ -54,6 +54,10 @@ fn a_program_that_is_generic_over_its_streams_runs_here_and_on_tcp() {
         assert_eq!(talk(here).await.unwrap(), "desserts\nreward\n");
         server.await.unwrap().unwrap();
     });
+    // Under Miri a TCP connection that is closed in one direction only never ends.
+    if cfg!(miri) {
+        return;
+    }
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
