@@ -118,9 +118,8 @@ impl Tasks {
         });
         let Some(Some((mut body, begun))) = taken else { return };
         let Some(begun) = begun else { return self.unwind(key, body) };
-        let (lends_own, shared, once_more, outcome);
-        lends_own = begun.lends_own;
-        Taken { outcome, shared, once_more } =
+        let lends_own = begun.lends_own;
+        let Taken { outcome, shared, once_more } =
             self.poll::<_, OBSERVED>(key, begun, spare, |cx| body.as_mut().poll(cx));
         if lends_own || shared {
             self.keep_waker(key, spare, lends_own);
