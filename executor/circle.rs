@@ -6,18 +6,20 @@
 //!        +------------ waits for lock 7 <-----------+
 //! ```
 //!
-//! Whenever a task begins to wait for a lock, a read-write lock or the end of a task, and whoever it
-//! waits for waits in the same way, it is asked: of all who are reached from here, who could still go on?
-//! Those are struck out, again and again, until nobody can be; who is left waits for ever. (With
-//! locks alone a walk along the holders would do. A read-write lock has several holders, of whom all
-//! must let go or one is enough, and who stands further ahead in line counts too.)
+//! Whenever a task begins to wait for a lock, a read-write lock or the end of a task, and whoever
+//! it waits for waits in the same way, it is asked: of all who are reached from here, who could
+//! still go on? Those are struck out, again and again, until nobody can be; who is left waits for
+//! ever. (With locks alone a walk along the holders would do. A read-write lock has several
+//! holders, of whom all must let go or one is enough, and who stands further ahead in line counts
+//! too.)
 //!
 //! # What is reported, and what is not
 //! - A task counts as stuck only if it waits for this one thing alone: with a timeout, in a
 //!   cancel scope, as one arm of a select, or under a foreign combinator it may go on.
 //! - That somebody might cancel one of them from outside does not count as a way out.
-//! - Permits of a semaphore are no part of a circle: they are taken by one task and given to others as a
-//!   matter of course, and who has them is not certain. (A stuck loop lists who waits for them.)
+//! - Permits of a semaphore are no part of a circle: they are taken by one task and given to others
+//!   as a matter of course, and who has them is not certain. (A stuck loop lists who waits for
+//!   them.)
 //! - A guard counts as its taker's. Where guards are handed from task to task nothing is
 //!   reported once a guard was seen to come back from another task. Until then, a task that waits
 //!   for a lock whose guard it has given away may be suspected wrongly.

@@ -33,8 +33,8 @@ use crate::task_table::{Slot, Tasks};
 /// Takes a dump of the loop that runs on this thread; outside a loop an empty one.
 ///
 /// It may be called anywhere: in a task, in a callback, and from another thread by means of a
-/// [`Spawner`](crate::Spawner), which runs it on the loop. [`Runner::dump`](crate::Runner::dump) is for the time
-/// between two runs.
+/// [`Spawner`](crate::Spawner), which runs it on the loop. [`Runner::dump`](crate::Runner::dump) is
+/// for the time between two runs.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Files, in threads.
 //!
-//! No system that we know can say of a file on a disk "not yet": a read waits, and the whole
-//! thread with it. So each function here is std's function of the same name, called through
-//! [`to_thread`](crate::to_thread()): a few microseconds dearer, and the loop turns meanwhile. Whoever
-//! does a hundred small things to files puts all of them into one `to_thread` of their own.
+//! No system that we know can say of a file on a disk "not yet": a read waits, and the whole thread
+//! with it. So each function here is std's function of the same name, called through
+//! [`to_thread`](crate::to_thread()): a few microseconds dearer, and the loop turns meanwhile.
+//! Whoever does a hundred small things to files puts all of them into one `to_thread` of their own.
 //!
 //! For all of them: the errors are std's, and one of the kind `Other` if the thread pool is
 //! closed. Giving up takes back what has not begun; what has begun goes on to its end in its

@@ -17,8 +17,9 @@
 //! ```
 //!
 //! The note is five words per thread, without a destructor, so that writing and reading it costs
-//! next to nothing, whether anybody ever reads it or not: most wakers are asked whether they are the step's own. (The simple version woke
-//! itself like anybody else: a look into the table more, and two counts on it.)
+//! next to nothing, whether anybody ever reads it or not: most wakers are asked whether they are
+//! the step's own. (The simple version woke itself like anybody else: a look into the table more,
+//! and two counts on it.)
 //!
 //! # Invariants
 //! - Between two steps the note says that there is none.

@@ -304,12 +304,13 @@ impl RunnerBuilder {
         self
     }
 
-    /// Whether Ctrl-C cancels the main task of a run. As under `asyncio.run`, the first one cancels,
-    /// and the run gives [`RunError::Interrupted`] when the task has unwound; its
-    /// [cleanups](crate::with_cleanup()) end before the runner is closed. The second ends the process
-    /// at once with status 130, also when the loop is stuck. By default Ctrl-C ends the process, as in any program: no
-    /// library changes that unasked. A `SIGINT` that the process was told to ignore stays ignored.
-    /// (A virtual clock would stand still meanwhile: something outside may happen.)
+    /// Whether Ctrl-C cancels the main task of a run. As under `asyncio.run`, the first one
+    /// cancels, and the run gives [`RunError::Interrupted`] when the task has unwound; its
+    /// [cleanups](crate::with_cleanup()) end before the runner is closed. The second ends the
+    /// process at once with status 130, also when the loop is stuck. By default Ctrl-C ends the
+    /// process, as in any program: no library changes that unasked. A `SIGINT` that the process was
+    /// told to ignore stays ignored. (A virtual clock would stand still meanwhile: something
+    /// outside may happen.)
     ///
     /// ```
     /// use roundelay_executor::Runner;

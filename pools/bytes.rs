@@ -9,8 +9,8 @@
 //!                          \--- moved to the front ---/        Bytes: the same memory
 //! ```
 //!
-//! serde cannot be told to do so, because a `Deserialize` only ever borrows. So whoever decodes asks
-//! whether the type is this one ([`decode_from`]).
+//! serde cannot be told to do so, because a `Deserialize` only ever borrows. So whoever decodes
+//! asks whether the type is this one ([`decode_from`]).
 //!
 //! # Invariants
 //! - Memory that a result keeps is at most twice as large as the result.

@@ -10,10 +10,10 @@
 //!   nothing to take?   look out for a moment --> sleep, until somebody is called
 //! ```
 //!
-//! Each end has a lock of its own, on a cache line of its own. Whoever submits a thousand jobs meets
-//! the threads at each new line, and not at each job. The simple version was a channel: its blocks
-//! were freed by the threads that took, so allocator and channel were two places where everybody
-//! met at each job. On two processors a tiny job cost 500 ns and costs 200 to 380.
+//! Each end has a lock of its own, on a cache line of its own. Whoever submits a thousand jobs
+//! meets the threads at each new line, and not at each job. The simple version was a channel: its
+//! blocks were freed by the threads that took, so allocator and channel were two places where
+//! everybody met at each job. On two processors a tiny job cost 500 ns and costs 200 to 380.
 //!
 //! Of the threads that find nothing, two look out (see `linger.rs`) and the others sleep. While
 //! one looks out, nobody is called: a call is a system call, and whoever submits pays for it. In

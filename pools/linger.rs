@@ -14,15 +14,15 @@
 //!
 //! The moment is about as long as a sleep with its wake-up costs. Whoever waits so long and then
 //! sleeps pays at most twice what the better of the two would have cost ("ski rental"; Karlin and
-//! others, *Competitive randomized algorithms for nonuniform problems*, 1990). And whoever waited in
-//! vain leaves it out, each time twice as often, so a pool of long jobs does not notice.
+//! others, *Competitive randomized algorithms for nonuniform problems*, 1990). And whoever waited
+//! in vain leaves it out, each time twice as often, so a pool of long jobs does not notice.
 //!
 //! The simple version sleeps at once. It is as fast while the scheduler keeps both threads on one
 //! processor, and ten times as slow when it has put them on two: a round trip of 32 microseconds
 //! and 53 of processor time for both, which is 3 and 6 with this. A thread that gives way where no
 //! other can run comes back at once; on one processor it is what lets the other one go on. Where
-//! strangers want the processor, to give way can cost milliseconds, which a sleeper does not pay: who
-//! wakes up goes first. Then it is left out for 32 times as long as was lost.
+//! strangers want the processor, to give way can cost milliseconds, which a sleeper does not pay:
+//! who wakes up goes first. Then it is left out for 32 times as long as was lost.
 //!
 //! # Invariants
 //! - A moment ends by itself. A thread with nothing to do sleeps, and nothing wakes it.

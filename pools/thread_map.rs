@@ -28,8 +28,8 @@ impl ThreadPool {
     /// than a [`window`](ThreadMap::window) ahead. So the input may be endless. Several inputs
     /// are one input of tuples: `a.zip(b)`, which ends with the shorter.
     ///
-    /// In a job of this very pool it works, too: what no other thread comes for is run by the thread
-    /// that iterates.
+    /// In a job of this very pool it works, too: what no other thread comes for is run by the
+    /// thread that iterates.
     ///
     /// An error (a panic, a closed pool) is the result of its own item, and the others go on.
     /// To stop at the first, collect into a `Result`: dropping the iterator cancels the jobs

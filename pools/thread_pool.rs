@@ -61,8 +61,9 @@ pub struct ThreadPool {
 impl ThreadPool {
     /// Hands over a closure. It runs when a thread is free, after those submitted before it.
     ///
-    /// Does not block, unless the pool was built with a [`capacity`](crate::ThreadPoolBuilder::capacity)
-    /// and its queue is full; then it waits for room.
+    /// Does not block, unless the pool was built with a
+    /// [`capacity`](crate::ThreadPoolBuilder::capacity) and its queue is full; then it waits for
+    /// room.
     ///
     /// # Errors
     /// [`PoolError::ShutDown`] after `close`; [`PoolError::Broken`] after an initializer has

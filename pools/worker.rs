@@ -239,8 +239,8 @@ impl Desk {
 const HEAD: usize = 4 + 1 + 8;
 const KEPT_BUFFER: usize = 64 << 20;
 
-/// Calls a function of the table with what begins at `at` of the body; what it returns, or what went
-/// wrong, is appended to `out`.
+/// Calls a function of the table with what begins at `at` of the body; what it returns, or what
+/// went wrong, is appended to `out`.
 fn call(
     entry: Option<&'static Entry>,
     body: &mut Vec<u8>,

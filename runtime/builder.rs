@@ -194,8 +194,8 @@ impl EventLoopBuilder {
 
     /// How long a callback or a step may take before debug mode warns, and the calls between two
     /// looks outside before the loop counts itself as [held up](crate::LoopRef::held_up); 100 ms by
-    /// default, as in asyncio. It is measured by the loop's clock: on the virtual clock no step takes
-    /// time.
+    /// default, as in asyncio. It is measured by the loop's clock: on the virtual clock no step
+    /// takes time.
     ///
     /// ```
     /// use std::{cell::Cell, rc::Rc, time::Duration};

@@ -123,7 +123,8 @@ pub enum FailurePolicy {
     Report,
     /// Finish the turn, then let the run return [`RunError::Failed`](crate::RunError::Failed).
     Stop,
-    /// Call this, for warnings of the debug mode as well. If it panics itself, the failure is written to standard error after all.
+    /// Call this, for warnings of the debug mode as well. If it panics itself, the failure is
+    /// written to standard error after all.
     Handler(Rc<dyn Fn(&Failure)>),
 }
 

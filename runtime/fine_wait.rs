@@ -9,9 +9,9 @@
 //!   sleep until 12.345678 ms:   timer descriptor := 12.345678 ms,  then wait without a limit
 //! ```
 //!
-//! Setting it is a system call, and most long sleeps end early: a server sleeps until a connection's
-//! time limit in half a minute, and a message comes. So a long sleep first goes without: it is cut
-//! short by two milliseconds, and what is left then is slept with the timer.
+//! Setting it is a system call, and most long sleeps end early: a server sleeps until a
+//! connection's time limit in half a minute, and a message comes. So a long sleep first goes
+//! without: it is cut short by two milliseconds, and what is left then is slept with the timer.
 //!
 //! kqueue counts in nanoseconds by itself. Where there is no timer descriptor (another system, none
 //! left to open), the wait's own limit serves: never too early, up to a millisecond late.
@@ -53,8 +53,8 @@ const REST: Duration = Duration::from_millis(2);
 
 impl FineWait {
     /// Sets the timer to go off after `timeout`. What is left for the wait itself to limit:
-    /// nothing; `timeout` where there is no such timer; or a little less, if it is long. `register` is called once, with the
-    /// timer's descriptor.
+    /// nothing; `timeout` where there is no such timer; or a little less, if it is long. `register`
+    /// is called once, with the timer's descriptor.
     #[cfg(all(target_os = "linux", not(miri)))]
     pub(crate) fn set(
         &mut self,

@@ -1,8 +1,8 @@
 //! What a loop knows of the times that it was held up.
 //!
 //! While one call computes, no timer fires and no socket is read. Reading the clock twice for each
-//! call would cost more than most calls. But the loop reads it anyway whenever it looks outside, and
-//! so it knows for nothing how long each *span* took: the time between two looks.
+//! call would cost more than most calls. But the loop reads it anyway whenever it looks outside,
+//! and so it knows for nothing how long each *span* took: the time between two looks.
 //!
 //! ```text
 //!   look          look                          look

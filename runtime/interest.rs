@@ -27,8 +27,8 @@ pub trait Observer {
     /// `event` happened at `now`.
     fn observe(&self, now: Moment, event: &Event);
 
-    /// Which events it wants to be told of: all of them, unless it says otherwise. It is asked once,
-    /// when the loop is built. See [`Interest`] for what that saves.
+    /// Which events it wants to be told of: all of them, unless it says otherwise. It is asked
+    /// once, when the loop is built. See [`Interest`] for what that saves.
     fn interest(&self) -> Interest {
         Interest::ALL
     }
@@ -65,8 +65,8 @@ impl Interest {
     pub const NONE: Interest = Interest(0);
     /// Everything.
     pub const ALL: Interest = Interest(u16::MAX);
-    /// Runs, turns, waits for the system, jumps of the clock, what other threads left, and what goes
-    /// wrong with a whole loop: it is stuck, or was held up.
+    /// Runs, turns, waits for the system, jumps of the clock, what other threads left, and what
+    /// goes wrong with a whole loop: it is stuck, or was held up.
     pub const TURNS: Interest = Interest(1);
     /// What is put into the ready queue, put into another order, or cancelled in it.
     pub const QUEUE: Interest = Interest(1 << 1);

@@ -21,8 +21,8 @@
 //! microseconds, and 53 of processor time for both; with this, 3 and 6.
 //!
 //! # Invariants
-//! - A moment ends by itself, and no later than the next deadline. A loop with nothing to do sleeps,
-//!   and nothing wakes it.
+//! - A moment ends by itself, and no later than the next deadline. A loop with nothing to do
+//!   sleeps, and nothing wakes it.
 //! - A loop whose waits end with sockets and timers never lingers, nor does one on the virtual
 //!   clock or one that is observed: what its observer hears does not depend on luck.
 //!

@@ -3,9 +3,9 @@
 //! (You may skip to `latch.rs` and come back after `turn.rs`: this file names what others
 //! do.)
 //!
-//! An observer is given to a loop when it is built, and is told of every event in the
-//! list [`Event`], which is closed in each version: traces, metrics, the lesson programs that print each turn, all
-//! hang on this one hook. Without an observer each of these places costs a test of one
+//! An observer is given to a loop when it is built, and is told of every event in the list
+//! [`Event`], which is closed in each version: traces, metrics, the lesson programs that print each
+//! turn, all hang on this one hook. Without an observer each of these places costs a test of one
 //! field.
 //!
 //! The cause of an event need not be stored: whatever is pushed, set or woken between

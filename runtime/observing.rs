@@ -21,9 +21,9 @@ use crate::loop_ref::LoopRef;
 use crate::observer::{Event, Work};
 use crate::ready::Entry;
 
-/// Whether this library tells anybody anything. The benchmarks build it with
-/// `--cfg roundelay_without_hooks`, too: then nobody can be told, the compiler leaves out every place
-/// that could tell, and what is missing from its time is what those places cost.
+/// Whether this library tells anybody anything. The benchmarks build it with `--cfg
+/// roundelay_without_hooks`, too: then nobody can be told, the compiler leaves out every place that
+/// could tell, and what is missing from its time is what those places cost.
 pub(crate) const HOOKS: bool = !cfg!(roundelay_without_hooks);
 
 /// For those who build on the loop, and tell what happens there.
@@ -53,8 +53,8 @@ impl LoopRef {
         }
     }
 
-    /// For a target that is called: since the last event, which was of this kind, nobody else's code
-    /// has run, and none will before the call ends. So the call's end has the same moment.
+    /// For a target that is called: since the last event, which was of this kind, nobody else's
+    /// code has run, and none will before the call ends. So the call's end has the same moment.
     /// [`Interest::NONE`] takes that back.
     #[inline]
     pub fn call_ends_with(&self, kind: Interest) {
@@ -83,7 +83,8 @@ impl LoopRef {
         HOOKS && self.core.interest.includes(kind)
     }
 
-    /// Whether somebody observes this loop who wants to hear of the steps of tasks, or of their wakes.
+    /// Whether somebody observes this loop who wants to hear of the steps of tasks, or of their
+    /// wakes.
     #[must_use]
     #[inline]
     pub fn are_steps_told(&self) -> bool {

@@ -142,9 +142,9 @@ impl LoopProxy {
     /// Keeps the loop's virtual clock from jumping until the guard is dropped. A real clock
     /// does not care.
     ///
-    /// For work that the loop cannot see: a thread that will answer soon. (A door alone does
-    /// not hold the clock: it may never be used, and then time would stand still for ever.) Jobs awaited with
-    /// `to_thread` hold the clock by themselves.
+    /// For work that the loop cannot see: a thread that will answer soon. (A door alone does not
+    /// hold the clock: it may never be used, and then time would stand still for ever.) Jobs
+    /// awaited with `to_thread` hold the clock by themselves.
     ///
     /// ```
     /// use std::time::Duration;

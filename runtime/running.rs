@@ -27,8 +27,8 @@ use crate::observing::HOOKS;
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
-    /// The events that somebody wants to hear of in the loop that runs here. Apart from the note, so
-    /// that asking costs next to nothing.
+    /// The events that somebody wants to hear of in the loop that runs here. Apart from the note,
+    /// so that asking costs next to nothing.
     static INTEREST: Cell<Interest> = const { Cell::new(Interest::NONE) };
 }
 
@@ -133,8 +133,8 @@ pub fn observe_here(event: impl FnOnce() -> Event) {
     }
 }
 
-/// The same for an event of this kind. If nobody wants to hear of those, the event is not even made;
-/// so to make it may not have a part in numbering things: see [`LoopRef::count_thing`].
+/// The same for an event of this kind. If nobody wants to hear of those, the event is not even
+/// made; so to make it may not have a part in numbering things: see [`LoopRef::count_thing`].
 ///
 /// ```
 /// use roundelay_runtime::{Awaited, Event, Interest, observe_here_of};

@@ -1,7 +1,8 @@
 //! The turn's second step, when a script speaks in the operating system's place.
 //!
-//! The script itself is a list of lines, in `readiness_script.rs`. Here the lines whose time has come
-//! are played: whoever waits for their sources goes to the ready queue, as if the system had said so.
+//! The script itself is a list of lines, in `readiness_script.rs`. Here the lines whose time has
+//! come are played: whoever waits for their sources goes to the ready queue, as if the system had
+//! said so.
 //!
 //! # Invariants
 //! - A line is news only for a source that is there: others are counted and passed over.

@@ -20,8 +20,8 @@
 //!
 //! # Invariants
 //! - A short turn is counted, and runs what is ready when it begins, like any other.
-//! - A loop of whose turns or calls somebody is told, or that is arranged, measured, or on the virtual
-//!   clock, has no short turns.
+//! - A loop of whose turns or calls somebody is told, or that is arranged, measured, or on the
+//!   virtual clock, has no short turns.
 //! - Nobody waits longer because a turn was short: it begins only where the other four steps
 //!   would find nothing.
 //!

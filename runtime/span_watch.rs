@@ -1,8 +1,8 @@
 //! The watch over spans: was the loop held up between two looks outside, and by whom?
 //!
 //! The loop reads the clock when it looks outside, and so learns for nothing how long it was since
-//! the last look. Only after a slow span does it measure each call by itself, for so many calls: who
-//! holds up the loop once often does it again, and is then known by name.
+//! the last look. Only after a slow span does it measure each call by itself, for so many calls:
+//! who holds up the loop once often does it again, and is then known by name.
 //!
 //! ```text
 //!   look --> begin_span ... calls ... look --> end_span: took too long? --> count, tell
@@ -14,8 +14,8 @@
 //! - Time that passes between two runs, or while the loop sleeps, belongs to no span.
 //! - It is the loop's clock that counts. Virtual time stands still in calls, unless one
 //!   [blocks](LoopRef::block_for) it.
-//! - Nobody is told of it but the observer: a library does not print unasked. (The observer of debug
-//!   mode does, in `slow_watch.rs`.)
+//! - Nobody is told of it but the observer: a library does not print unasked. (The observer of
+//!   debug mode does, in `slow_watch.rs`.)
 //!
 //! Tutorial: chapter 19. Before this: `spans.rs`. After this: `slow_watch.rs`.
 
@@ -35,14 +35,14 @@ impl LoopRef {
     /// How often this loop was held up, and by whom.
     ///
     /// Each loop knows it, at no cost to a call: it reads the clock when it asks the system for
-    /// events (after 128 calls at the latest, or as many as were ready in one turn), and so sees how
-    /// long the calls in between have taken. It took longer than the
+    /// events (after 128 calls at the latest, or as many as were ready in one turn), and so sees
+    /// how long the calls in between have taken. It took longer than the
     /// [limit](crate::EventLoopBuilder::slow_limit)? If it was a single call, that one is named. If
     /// not, the next 1,024 calls are measured one by one, so that who does it again is named then.
     ///
-    /// Nothing is printed: look here, at the [metrics](crate::Metrics), or at
-    /// [`Event::HeldUp`]. In [debug mode](crate::EventLoopBuilder::debug) each call is measured, and
-    /// slow ones are warned of.
+    /// Nothing is printed: look here, at the [metrics](crate::Metrics), or at [`Event::HeldUp`]. In
+    /// [debug mode](crate::EventLoopBuilder::debug) each call is measured, and slow ones are warned
+    /// of.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,10 +1,10 @@
 //! Timers: callbacks with a deadline.
 //!
-//! A *table* holds the callbacks (`timer_table.rs`). Three structures order them. Those whose deadline lies before
-//! the *horizon* are near, and sorted (`near_timers.rs`). Those beyond it lie in unsorted piles
-//! (`far_timers.rs`); when nothing is near any more, the next pile is sorted, and the horizon
-//! moves to that pile's end. A time limit waits for a reading of the clock before it has a
-//! deadline at all (`limits.rs`).
+//! A *table* holds the callbacks (`timer_table.rs`). Three structures order them. Those whose
+//! deadline lies before the *horizon* are near, and sorted (`near_timers.rs`). Those beyond it lie
+//! in unsorted piles (`far_timers.rs`); when nothing is near any more, the next pile is sorted, and
+//! the horizon moves to that pile's end. A time limit waits for a reading of the clock before it
+//! has a deadline at all (`limits.rs`).
 //!
 //! ```text
 //!                       horizon

@@ -210,7 +210,8 @@ impl EventLoop {
             let next = core.ready.borrow_mut().pop();
             let Some(entry) = next else { break };
             match entry {
-                // Mostly it is a task's step. What a processor has to guess is then always the same.
+                // Mostly it is a task's step. What a processor has to guess is then always the
+                // same.
                 Entry::Run(key) => run(target, key),
                 _ => self.call(entry, target, main),
             };

@@ -81,7 +81,8 @@ impl EventLoop {
         let awaits_source = core.reactor.borrow().waiting_callbacks() > 0;
         let awaits_system = awaits_source && core.script.is_none();
         let only_time_can_help = !awaits_system && !core.inbox.is_clock_held();
-        // A script without another line has run out, and whoever waits for its sources waits in vain.
+        // A script without another line has run out, and whoever waits for its sources waits in
+        // vain.
         let cut_off = at_most.is_none()
             && only_time_can_help
             && (awaits_source || core.isolated || self.nobody_has_a_door());

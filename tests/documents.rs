@@ -1,5 +1,5 @@
-//! The tables that say what there is and what shows it (`executor/FEATURES.md`, `tests/BUGS.md`) name
-//! files, items and tests that exist; and the numbers in CONTRIBUTING.md are what one counts.
+//! The tables that say what there is and what shows it (`executor/FEATURES.md`, `tests/BUGS.md`)
+//! name files, items and tests that exist; and the numbers in CONTRIBUTING.md are what one counts.
 
 use std::collections::BTreeSet;
 use std::fs;

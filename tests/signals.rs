@@ -50,8 +50,8 @@ fn interruptible() -> Runner {
     Runner::builder().ctrl_c(true).build().unwrap()
 }
 
-/// Whoever started the tests may have had Ctrl-C ignored (`nohup`, a job in the background), and who
-/// ignores it hands that down. Then there is nothing to try.
+/// Whoever started the tests may have had Ctrl-C ignored (`nohup`, a job in the background), and
+/// who ignores it hands that down. Then there is nothing to try.
 fn nobody_can_interrupt() -> bool {
     let ignored = Signal::INTERRUPT.is_ignored();
     if ignored {

@@ -1,7 +1,7 @@
 //! The command line: `roundelay manifest`, `roundelay tour`, `roundelay inspect`, `roundelay ps`.
 //!
-//! The arguments of each subcommand are described beside it; here they are put together and judged. Wrong
-//! arguments get a sentence, the usage, and exit status 2, and nothing has been done by then.
+//! The arguments of each subcommand are described beside it; here they are put together and judged.
+//! Wrong arguments get a sentence, the usage, and exit status 2, and nothing has been done by then.
 //!
 //! Tutorial: the capstone. Before this: `main.rs`. After this: `manifest.rs`.
 
@@ -45,8 +45,8 @@ pub enum Command {
 
 /// Reads the arguments; the first is the name of the program.
 ///
-/// An `Err` is either what was asked for (`--help`, `--version`) or what is wrong; [`clap::Error::exit`]
-/// prints it at the right place and ends with the right status.
+/// An `Err` is either what was asked for (`--help`, `--version`) or what is wrong;
+/// [`clap::Error::exit`] prints it at the right place and ends with the right status.
 pub fn parse<I>(arguments: I) -> Result<Arguments, clap::Error>
 where
     I: IntoIterator,

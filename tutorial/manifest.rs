@@ -1,4 +1,5 @@
-//! `roundelay manifest`: the SHA-256 of every file below some paths, and the capstone of the course.
+//! `roundelay manifest`: the SHA-256 of every file below some paths, and the capstone of the
+//! course.
 //!
 //! ```text
 //!   paths -> roots -> walk -> hash -> record -> output          making a manifest
@@ -9,10 +10,10 @@
 //!               a line           a verdict
 //! ```
 //!
-//! Most of this folder works without an event loop, and knows nothing of one: a walk is an iterator, hashing
-//! a file is a function, a back-off is arithmetic. What the runtime adds is *many at once*: with limits,
-//! timeouts, retries, Ctrl-C, and an end that leaves nothing behind. That begins at [`interrupt`], and its
-//! heart is `pipeline.rs`.
+//! Most of this folder works without an event loop, and knows nothing of one: a walk is an
+//! iterator, hashing a file is a function, a back-off is arithmetic. What the runtime adds is *many
+//! at once*: with limits, timeouts, retries, Ctrl-C, and an end that leaves nothing behind. That
+//! begins at [`interrupt`], and its heart is `pipeline.rs`.
 //!
 //! Read in the order of the modules below.
 

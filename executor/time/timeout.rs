@@ -32,9 +32,9 @@ use crate::time::sleep::{Sleep, sleep_until};
 ///
 /// The time counts from the first poll, or from when the loop next reads its clock: before it
 /// sleeps, and at the latest in the turn after the next. (For a moment that is exact, take
-/// [`timeout_at`](crate::timeout_at()). In virtual time both are.) With a limit of zero the future is polled once: what
-/// is ready gives its result, what is not has been given up in the next turn. A limit that no
-/// clock can hold never passes.
+/// [`timeout_at`](crate::timeout_at()). In virtual time both are.) With a limit of zero the future
+/// is polled once: what is ready gives its result, what is not has been given up in the next turn.
+/// A limit that no clock can hold never passes.
 ///
 /// This is asyncio's `wait_for` as it is since 3.12, and its `timeout`: the future stays in
 /// the caller's task. Differences: a result that is ready in the turn of the deadline wins

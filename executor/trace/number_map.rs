@@ -1,8 +1,8 @@
 //! Tables by number, for a recording.
 //!
 //! A recording looks into a dozen tables for each step of a task, each by one or two numbers. std's
-//! hash map keeps out an adversary who chooses its keys; here the loop itself counts them up, so one
-//! multiplication for each number does. (It was a third of what recording costs.)
+//! hash map keeps out an adversary who chooses its keys; here the loop itself counts them up, so
+//! one multiplication for each number does. (It was a third of what recording costs.)
 //!
 //! # Invariants
 //! - Nobody goes through such a table in order: its order is no part of a trace.
@@ -22,9 +22,9 @@ pub(crate) struct NumberHasher {
 
 impl Hasher for NumberHasher {
     fn write_u64(&mut self, number: u64) {
-        // By the golden ratio, which spreads numbers that follow each other far apart. The lower half
-        // of a product knows nothing of the number's upper bits: so both halves are taken. (Without,
-        // all keys that differ in their generation only lay in one place of the table.)
+        // By the golden ratio, which spreads numbers that follow each other far apart. The lower
+        // half of a product knows nothing of the number's upper bits: so both halves are taken.
+        // (Without, all keys that differ in their generation only lay in one place of the table.)
         let product = u128::from(self.hash ^ number) * 0x9e37_79b9_7f4a_7c15;
         self.hash = product as u64 ^ (product >> 64) as u64;
     }

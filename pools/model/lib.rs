@@ -16,7 +16,8 @@
 //! `cfg` in them. There is no clock: a time-out comes at once or never, as shuttle chooses,
 //! which is how an idle thread meets a job on its way.
 //!
-//! Not modelled: panics, processes and their messages (`panics.rs`, `leash.rs` and `shelf.rs` are stubs), time (nor is `linger.rs`), and orders weaker than sequential consistency.
+//! Not modelled: panics, processes and their messages (`panics.rs`, `leash.rs` and `shelf.rs` are
+//! stubs), time (nor is `linger.rs`), and orders weaker than sequential consistency.
 #![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "parts of the pool, not all of it")]
 

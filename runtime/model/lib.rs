@@ -1,15 +1,15 @@
 //! Model checks of what threads share: how another thread's word reaches a loop that is about to
-//! sleep (the tests of this file), how a job on a thread lets the clock go (`jobs.rs`), and how a loop's answer
-//! reaches another thread (`replies.rs`).
+//! sleep (the tests of this file), how a job on a thread lets the clock go (`jobs.rs`), and how a
+//! loop's answer reaches another thread (`replies.rs`).
 //!
 //! ```text
 //! cargo test --release --manifest-path runtime/model/Cargo.toml
 //! ```
 //!
-//! A test with real threads sees the few orders that this system happens to choose. [loom] runs
-//! a model again and again until it has seen *every* order of its threads, and every value that
-//! a relaxed load may give. So the models are small: two or three threads, a message or two. (The one model of three threads and
-//! four messages is cut off at three switches at surprising places.)
+//! A test with real threads sees the few orders that this system happens to choose. [loom] runs a
+//! model again and again until it has seen *every* order of its threads, and every value that a
+//! relaxed load may give. So the models are small: two or three threads, a message or two. (The one
+//! model of three threads and four messages is cut off at three switches at surprising places.)
 //!
 //! What is run are the inbox, the lent wakers, the ring of a job and the reply, from their own
 //! sources: `build.rs` copies them with loom's locks and atomics in place of the system's. The

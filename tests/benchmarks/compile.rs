@@ -10,8 +10,8 @@
 //! ```
 //!
 //! tokio gets the features that cover what roundelay always brings: files, sockets, timers, sync,
-//! signals and child processes. roundelay brings a process pool besides (with serde, postcard and its
-//! macros), and tokio can drive many threads. *By hand* is std alone.
+//! signals and child processes. roundelay brings a process pool besides (with serde, postcard and
+//! its macros), and tokio can drive many threads. *By hand* is std alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};

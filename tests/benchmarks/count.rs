@@ -5,13 +5,13 @@
 //!   (instructions of the larger - instructions of the smaller) / 20000 = per item
 //! ```
 //!
-//! The difference leaves out the start of the program and everything else that is done once.
-//! The same program gives the same count to within a few instructions, so a committed count is
-//! a baseline: `counts.txt`, one line for each workload, of roundelay. (Under valgrind everything
-//! takes fifty times as long, and roundelay would see that it is held up and look for who does it: so
-//! here its limit for that is out of reach.) Counts are not time: they do not see
-//! caches, branches that are guessed wrong, or system calls. A change that counts less and
-//! takes longer is a bad one.
+//! The difference leaves out the start of the program and everything else that is done once. The
+//! same program gives the same count to within a few instructions, so a committed count is a
+//! baseline: `counts.txt`, one line for each workload, of roundelay. (Under valgrind everything
+//! takes fifty times as long, and roundelay would see that it is held up and look for who does it:
+//! so here its limit for that is out of reach.) Counts are not time: they do not see caches,
+//! branches that are guessed wrong, or system calls. A change that counts less and takes longer is
+//! a bad one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -94,8 +94,8 @@ fn run_observed() -> Result<(), String> {
     Ok(())
 }
 
-/// Instructions per item. `program` is this one, or this one built in another way; `observer` is one
-/// of [`OBSERVERS`].
+/// Instructions per item. `program` is this one, or this one built in another way; `observer` is
+/// one of [`OBSERVERS`].
 ///
 /// # Errors
 /// A sentence: valgrind is not there, or a child failed.

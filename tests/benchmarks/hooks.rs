@@ -5,12 +5,13 @@
 //!   this program, --cfg roundelay_without_hooks       there is no such place
 //! ```
 //!
-//! The second is built by cargo below this one's target directory, from nothing at the first time: every
-//! crate has to be compiled again, since such a flag is everybody's. It takes a minute or two.
+//! The second is built by cargo below this one's target directory, from nothing at the first time:
+//! every crate has to be compiled again, since such a flag is everybody's. It takes a minute or
+//! two.
 //!
-//! The difference is a few instructions in some hundred, so CPU time alone does not show it: two builds
-//! of one program already differ by some per cent, because their code lies in other places. Where
-//! valgrind is there, instructions are counted, too (`count.rs`).
+//! The difference is a few instructions in some hundred, so CPU time alone does not show it: two
+//! builds of one program already differ by some per cent, because their code lies in other places.
+//! Where valgrind is there, instructions are counted, too (`count.rs`).
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,8 @@ const HOOKS: Workload = Workload {
     ..USUAL
 };
 
-/// What is run, what it is called here, and how often; one thread does the counted ones without waiting.
+/// What is run, what it is called here, and how often; one thread does the counted ones without
+/// waiting.
 const WORKLOADS: &[(&str, Workload, usize, bool)] = &[
     (
         "spawn-join",

@@ -10,9 +10,10 @@
 //!                 report: medians, ratios, targets; a table and JSON
 //! ```
 //!
-//! A workload is written once, over the trait [`peer::Peer`] or [`peer::Server`] (for pools: [`pool_peer`]); a peer is one small adapter in
-//! `peers/`. To add a peer: its adapter, and one line in `workloads/mod.rs`. To add a
-//! workload: a function in `workloads/`, and one entry in the table there.
+//! A workload is written once, over the trait [`peer::Peer`] or [`peer::Server`] (for pools:
+//! [`pool_peer`]); a peer is one small adapter in `peers/`. To add a peer: its adapter, and one
+//! line in `workloads/mod.rs`. To add a workload: a function in `workloads/`, and one entry in the
+//! table there.
 //!
 //! Read the files in the order in which they are listed here.
 #![forbid(unsafe_code)]

@@ -121,8 +121,8 @@ fn run_python(
     complete(command, workload, size)
 }
 
-/// Runs one child of roundelay's, observed by what [`crate::observed`] names. `program` is this one,
-/// or this one built in another way.
+/// Runs one child of roundelay's, observed by what [`crate::observed`] names. `program` is this
+/// one, or this one built in another way.
 ///
 /// # Errors
 /// A sentence: it does not start, or it fails.

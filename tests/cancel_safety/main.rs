@@ -90,8 +90,8 @@ fn table() -> Vec<Entry> {
     parts.into_iter().flatten().collect()
 }
 
-/// What begins with one of these may be done at once, by the time that the system takes. It is given
-/// up where it can be.
+/// What begins with one of these may be done at once, by the time that the system takes. It is
+/// given up where it can be.
 const MAY_BE_DONE_AT_ONCE: &[&str] = &[
     "Child::",
     "Command::",

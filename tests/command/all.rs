@@ -1,7 +1,8 @@
-//! Tests of the `roundelay` command as a user runs it: a process with arguments, two outputs and a status.
+//! Tests of the `roundelay` command as a user runs it: a process with arguments, two outputs and a
+//! status.
 //!
-//! One file for each thing that a user does, or that happens to them; `odd_tree.rs` makes what they do it to,
-//! and `processes.rs` looks into the command while it runs.
+//! One file for each thing that a user does, or that happens to them; `odd_tree.rs` makes what they
+//! do it to, and `processes.rs` looks into the command while it runs.
 
 mod arguments;
 mod checking;

@@ -112,8 +112,8 @@ fn a_file_that_vanishes_before_its_turn_is_named() {
     );
 }
 
-/// A file with a lease cannot be opened without waiting until its holder lets go: an error that passes.
-/// Python holds the lease, since only the kernel's own interface offers it.
+/// A file with a lease cannot be opened without waiting until its holder lets go: an error that
+/// passes. Python holds the lease, since only the kernel's own interface offers it.
 const HOLDER: &str = "
 import fcntl, signal, sys
 signal.signal(signal.SIGIO, signal.SIG_IGN)

@@ -1,7 +1,7 @@
 //! Directory trees for tests: many files, and every odd thing that a tree can hold.
 //!
-//! Used by the unit tests of `tutorial/manifest/` and by the tests of the whole command. What a tree holds
-//! is decided by its seed alone, so that a failing test can be repeated.
+//! Used by the unit tests of `tutorial/manifest/` and by the tests of the whole command. What a
+//! tree holds is decided by its seed alone, so that a failing test can be repeated.
 //!
 //! ```text
 //!   plain/00..NN/file-00000   the many: sizes by chance, `bytes` in all

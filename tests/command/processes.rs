@@ -1,7 +1,7 @@
 //! The command as a running process: looking into it from outside, and signals to it.
 //!
-//! Nothing here waits for a time. A test waits until something *is so* (a file is open, a process is there),
-//! by looking again and again, and gives up only when the machine must be broken.
+//! Nothing here waits for a time. A test waits until something *is so* (a file is open, a process
+//! is there), by looking again and again, and gives up only when the machine must be broken.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -88,8 +88,8 @@ impl Running {
         all_processes().filter(is_child).collect()
     }
 
-    /// Waits until the pipe of an output has filled, as far as one can see: much in it, and no more comes.
-    /// (How much exactly a full pipe holds depends on how it was written to.)
+    /// Waits until the pipe of an output has filled, as far as one can see: much in it, and no more
+    /// comes. (How much exactly a full pipe holds depends on how it was written to.)
     pub(crate) fn wait_until_full(&self, pipe: impl AsFd) {
         let (mut held, mut looks) = (0, 0);
         wait_until("the pipe is full", || {
@@ -167,7 +167,8 @@ fn as_pid(pid: u32) -> Pid {
     Pid::from_raw(pid as i32).unwrap()
 }
 
-/// Was this process started with SIGINT ignored, as a shell without job control does it in the background?
+/// Was this process started with SIGINT ignored, as a shell without job control does it in the
+/// background?
 pub(crate) fn is_deaf_to_ctrl_c() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -28,8 +28,8 @@ pub(crate) enum Op {
     Join(usize),
     /// Cancels a task on the spot, unless it stands in a line: see `README.md`.
     Cancel(usize),
-    /// Cancels a task, unless it gathers or waits for a group, at a moment of its own: one bit before and one after it
-    /// nothing else happens by chance.
+    /// Cancels a task, unless it gathers or waits for a group, at a moment of its own: one bit
+    /// before and one after it nothing else happens by chance.
     Stop(usize, usize),
     /// Holds a lock meanwhile.
     Lock(usize, Vec<Op>),

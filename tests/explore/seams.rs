@@ -209,8 +209,8 @@ fn an_isolated_loop_does_not_hope_for_a_script_that_has_ended() {
     assert_eq!(runner.loop_ref().now().since(Moment::START), ms(7));
 }
 
-/// Sockets keep a door of their loop, so the loop could not know that nobody will call it. But their
-/// only news comes from the script.
+/// Sockets keep a door of their loop, so the loop could not know that nobody will call it. But
+/// their only news comes from the script.
 #[test]
 #[cfg_attr(miri, ignore = "Miri cannot tell a socket pair not to block")]
 fn whoever_waits_for_a_script_that_has_run_out_is_stuck_on_either_clock() {

@@ -1,9 +1,9 @@
 //! The programs of the tour, recorded here and compared with the files beside this one, event for
-//! event: the same today as when the files were written, the same in each repetition, the same on any
-//! machine and under Miri.
+//! event: the same today as when the files were written, the same in each repetition, the same on
+//! any machine and under Miri.
 //!
-//! No process is started and nothing of the outside is asked but for the files, so that Miri can run
-//! all of it: `cargo +nightly miri test -p roundelay-tutorial --test golden`.
+//! No process is started and nothing of the outside is asked but for the files, so that Miri can
+//! run all of it: `cargo +nightly miri test -p roundelay-tutorial --test golden`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

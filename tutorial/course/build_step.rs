@@ -13,8 +13,8 @@ use similar::TextDiff;
 /// How many lines that stay are shown around those that change.
 const AROUND: usize = 2;
 
-/// The part of a page that shows step `number`: `before` is the text of the step before (nothing for
-/// the first), `text` its own, and `checks` its tests.
+/// The part of a page that shows step `number`: `before` is the text of the step before (nothing
+/// for the first), `text` its own, and `checks` its tests.
 pub fn markdown(number: u32, before: Option<&str>, text: &str, checks: &str) -> String {
     let file = format!("`tutorial/build/steps/step_{number:02}.rs`");
     let mut out = match before {

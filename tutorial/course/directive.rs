@@ -44,8 +44,8 @@ pub struct Directive {
 const OPENS: &str = "<!-- made: ";
 const CLOSES: &str = "<!-- end -->";
 
-/// Makes each part of `page` anew with `make`, and returns the page. Where `make` fails, the part stays
-/// as it is and `failed` is told.
+/// Makes each part of `page` anew with `make`, and returns the page. Where `make` fails, the part
+/// stays as it is and `failed` is told.
 pub fn remake(
     page: &str,
     mut make: impl FnMut(&Directive) -> Result<String, String>,

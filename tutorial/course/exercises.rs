@@ -74,7 +74,8 @@ pub fn judge(glossary: &Glossary, findings: &mut Findings) -> Result<ExerciseCou
     Ok(counts)
 }
 
-/// Words of an exercise that its chapter has not explained, and others that the course does not use.
+/// Words of an exercise that its chapter has not explained, and others that the course does not
+/// use.
 fn words_that_do_not_fit(about: &About, glossary: &Glossary) -> Result<Vec<String>, String> {
     let shipped = read(&about.shipped())?;
     let task = shipped.lines().map_while(|line| line.strip_prefix("//!"));

@@ -5,7 +5,8 @@
 //! and this crate makes them and compares. In reading order:
 //!
 //! - [`finding`], what a check tells; [`listing`], an item cut out by its name;
-//! - [`program`], a chapter's program run as a reader would; [`python`], those in Python, played again;
+//! - [`program`], a chapter's program run as a reader would; [`python`], those in Python, played
+//!   again;
 //! - [`label`], what of an output is a promise;
 //! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`build_step`];
 //!   [`speed`], what was measured; [`maker`], who makes them;

@@ -50,7 +50,8 @@ enum Command {
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=30))]
         days: u32,
     },
-    /// Run the programs in Python again, and say which of them writes something else than what was recorded
+    /// Run the programs in Python again, and say which of them writes something else than what was
+    /// recorded
     Python {
         /// Record what they write now
         #[arg(long)]

@@ -37,8 +37,8 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// What the book shows: the output, then (only when the program failed, or when `with_errors` asks
-    /// for it) what it wrote to standard error and its exit status.
+    /// What the book shows: the output, then (only when the program failed, or when `with_errors`
+    /// asks for it) what it wrote to standard error and its exit status.
     pub fn shown(&self, with_errors: bool) -> String {
         let mut shown = self.output.clone();
         if with_errors || self.status != Some(0) {
@@ -54,7 +54,8 @@ impl Ran {
 }
 
 impl Ran {
-    /// The lines between `== part` and the next line that begins with `==`: a program may show several things.
+    /// The lines between `== part` and the next line that begins with `==`: a program may show
+    /// several things.
     pub fn part(&self, part: &str) -> String {
         let from_it = self.output.lines().skip_while(|line| line.strip_prefix("== ") != Some(part));
         let lines = from_it.skip(1).take_while(|line| !line.starts_with("=="));
@@ -115,7 +116,8 @@ impl Programs {
         }
     }
 
-    /// Runs `name`, under the schedule of `seed` if there is one, and lets it write its trace if asked.
+    /// Runs `name`, under the schedule of `seed` if there is one, and lets it write its trace if
+    /// asked.
     ///
     /// # Errors
     /// A sentence: there is no such program, or it had to be killed.

@@ -41,8 +41,8 @@ pub fn version() -> Result<String, String> {
     Ok(version)
 }
 
-/// Runs every program in `tutorial/python` again, and tells which of them writes something else than
-/// what was recorded. With `record`, what it writes is recorded. Returns how many were run.
+/// Runs every program in `tutorial/python` again, and tells which of them writes something else
+/// than what was recorded. With `record`, what it writes is recorded. Returns how many were run.
 ///
 /// # Errors
 /// A sentence: a program could not be run, or its output not be written down.

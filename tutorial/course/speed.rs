@@ -81,7 +81,8 @@ fn is_named(result: &Value, name: &str) -> bool {
     }
 }
 
-/// A column for each peer that takes part in one of the workloads. What the run has left out is said.
+/// A column for each peer that takes part in one of the workloads. What the run has left out is
+/// said.
 fn table(report: &Value, names: &[&str]) -> String {
     let (mut rows, mut missing) = (Vec::new(), String::new());
     for name in names {

@@ -29,7 +29,8 @@ pub struct Term {
     pub word: String,
     /// What it means, in a sentence or two.
     pub means: String,
-    /// The chapter that explains it; before that no chapter may use it. 0: a reader knows it already.
+    /// The chapter that explains it; before that no chapter may use it. 0: a reader knows it
+    /// already.
     pub chapter: u32,
     /// Other forms of the word.
     #[serde(default)]
@@ -71,8 +72,8 @@ impl Glossary {
         out
     }
 
-    /// Reads the prose of `page`, which is chapter `chapter` (`None`: it may use every word), and tells
-    /// each line with what is wrong there.
+    /// Reads the prose of `page`, which is chapter `chapter` (`None`: it may use every word), and
+    /// tells each line with what is wrong there.
     pub fn judge(&self, page: &str, chapter: Option<u32>) -> Vec<(usize, String)> {
         let mut found = Vec::new();
         for (number, line) in prose(page).lines().enumerate() {

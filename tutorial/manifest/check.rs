@@ -9,11 +9,12 @@
 //!   roundelay: WARNING: 1 computed checksum did NOT match
 //! ```
 //!
-//! The check has succeeded if something was checked and all of it was right. A bad line is warned of and
-//! does not make it fail, as with coreutils (unless `--strict`, which this command does not have); a manifest
-//! of bad lines only does.
+//! The check has succeeded if something was checked and all of it was right. A bad line is warned
+//! of and does not make it fail, as with coreutils (unless `--strict`, which this command does not
+//! have); a manifest of bad lines only does.
 //!
-//! Reading files is not done here: [`Checklist`] gives what is to be checked, [`Tally`] takes what came out.
+//! Reading files is not done here: [`Checklist`] gives what is to be checked, [`Tally`] takes what
+//! came out.
 //!
 //! # Invariants
 //! - One line of the manifest is in memory at a time, and a line is at most [`LONGEST_LINE`].
@@ -29,7 +30,8 @@ use super::digest::Digest;
 use super::line::{self, Line, Parser};
 use super::name::shown;
 
-/// A longer line names a file that no system could open. It is a bad line, and does not fill the memory.
+/// A longer line names a file that no system could open. It is a bad line, and does not fill the
+/// memory.
 pub const LONGEST_LINE: usize = 64 * 1024;
 
 /// The listed files of a manifest, read as they are asked for.
@@ -59,7 +61,8 @@ pub enum Listed {
 impl<R: BufRead> Checklist<R> {
     /// Reads a manifest from `reader`.
     ///
-    /// If that is standard input, a line that asks to check standard input cannot be obeyed, and is bad.
+    /// If that is standard input, a line that asks to check standard input cannot be obeyed, and is
+    /// bad.
     pub fn new(reader: R, is_stdin: bool) -> Checklist<R> {
         Checklist { reader, parser: Parser::default(), line: Vec::new(), number: 0, is_stdin }
     }
@@ -134,7 +137,8 @@ impl Verdict {
             Verdict::Differs => b": FAILED\n",
             Verdict::Unreadable => b": FAILED open or read\n",
         };
-        // Only a newline is a danger to a report that nobody reads back, so only then is the name escaped.
+        // Only a newline is a danger to a report that nobody reads back, so only then is the name
+        // escaped.
         let name = name.as_bytes();
         Some(match name.contains(&b'\n') {
             true => [b"\\", &*line::escape(name), words].concat(),

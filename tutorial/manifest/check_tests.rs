@@ -1,4 +1,5 @@
-//! The check against the real `sha256sum`, where it is installed, and against what it is known to say.
+//! The check against the real `sha256sum`, where it is installed, and against what it is known to
+//! say.
 
 use std::path::Path;
 

@@ -6,8 +6,8 @@
 //!            an error     -------------> told; the manifest ends here
 //! ```
 //!
-//! A listed file is looked at once before it gets a place in a portion: small neighbours share a job, a large
-//! file must not. Where each file has a job of its own anyway, nobody looks.
+//! A listed file is looked at once before it gets a place in a portion: small neighbours share a
+//! job, a large file must not. Where each file has a job of its own anyway, nobody looks.
 //!
 //! # Invariants
 //! - A manifest that comes line by line, through a pipe, is checked line by line.

@@ -1,4 +1,5 @@
-//! The conductor: the one task that keeps three things going, and then waits for whatever happens next.
+//! The conductor: the one task that keeps three things going, and then waits for whatever happens
+//! next.
 //!
 //! ```text
 //!        +--> 1. read ahead     is there room in the window, and nobody reading?   a job reads the source
@@ -7,8 +8,8 @@
 //!        +--- 4. wait           for the next event
 //! ```
 //!
-//! Whoever does one of these things tells the conductor when it is done, by an event in a queue. So all that
-//! is known about the run is in one place, is changed in one place, and needs no lock.
+//! Whoever does one of these things tells the conductor when it is done, by an event in a queue. So
+//! all that is known about the run is in one place, is changed in one place, and needs no lock.
 //!
 //! # Invariants
 //! - At most one job reads the source. Only the writer's thread touches the sink.
@@ -288,7 +289,8 @@ pub(crate) fn tell<T>(events: &Queue<T>, event: T) {
     debug_assert!(told.is_ok(), "the queue has no limit and is never closed");
 }
 
-/// The answer of a helper. Helpers run our own code, so they fail only by a bug or for want of threads.
+/// The answer of a helper. Helpers run our own code, so they fail only by a bug or for want of
+/// threads.
 pub(crate) async fn answer<T>(job: Result<Job<T>, PoolError>) -> Result<T, Stopped> {
     let broken = |why: &dyn ToString| Stopped::Broken(why.to_string());
     let job = job.map_err(|refusal| broken(&refusal))?;

@@ -1,7 +1,7 @@
 //! A SHA-256 digest: 32 bytes, which people read as 64 hexadecimal digits.
 //!
-//! Computing one is the business of `hash.rs`; here is only the value, so that the lines of a manifest
-//! can speak of digests without knowing how files are read.
+//! Computing one is the business of `hash.rs`; here is only the value, so that the lines of a
+//! manifest can speak of digests without knowing how files are read.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `manifest.rs`. After this: `name.rs`.
 

@@ -10,7 +10,8 @@
 //! Making a manifest and checking one differ in their ends only; what is between them is the same.
 //!
 //! # Invariants
-//! - Neither end knows the loop. Each lives in a thread while it is used, and may take its time there.
+//! - Neither end knows the loop. Each lives in a thread while it is used, and may take its time
+//!   there.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `window.rs`. After this: `conductor.rs`.
 

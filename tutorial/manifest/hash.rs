@@ -5,17 +5,21 @@
 //! ```
 //!
 //! Reading and hashing happen in one job, on one thread: the bytes that were read are still in the
-//! processor's cache when they are hashed. Handing chunks from a reading thread to a hashing thread would
-//! carry every byte through memory twice.
+//! processor's cache when they are hashed. Handing chunks from a reading thread to a hashing thread
+//! would carry every byte through memory twice.
 //!
-//! Opening is the dangerous step. The walk saw a file, but by now a fifo may lie there, and opening a fifo
-//! waits for somebody to write to it, perhaps for ever. So a file is opened with `O_NONBLOCK`, which waits
-//! for nobody, and the *opened* thing is asked what it is, which nobody can change any more.
+//! Opening is the dangerous step. The walk saw a file, but by now a fifo may lie there, and opening
+//! a fifo waits for somebody to write to it, perhaps for ever. So a file is opened with
+//! `O_NONBLOCK`, which waits for nobody, and the *opened* thing is asked what it is, which nobody
+//! can change any more.
 //!
 //! # Invariants
-//! - Memory for one job is one chunk, whatever the size of the file; a thread keeps its chunk for its next job.
-//! - Between two chunks the job looks whether it should stop: that is all a thread can offer to a timeout.
-//! - Bytes of an attempt that failed are taken back from the count, so a retry does not count them twice.
+//! - Memory for one job is one chunk, whatever the size of the file; a thread keeps its chunk for
+//!   its next job.
+//! - Between two chunks the job looks whether it should stop: that is all a thread can offer to a
+//!   timeout.
+//! - Bytes of an attempt that failed are taken back from the count, so a retry does not count them
+//!   twice.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `walk.rs`. After this: `hash_error.rs`.
 
@@ -35,14 +39,16 @@ use super::digest::Digest;
 use super::hash_error::{During, HashError};
 use super::kind::FileKind;
 
-/// How much is read at once. From 32 KiB to 1 MiB the time is the same within 2 %: hashing dominates.
+/// How much is read at once. From 32 KiB to 1 MiB the time is the same within 2 %: hashing
+/// dominates.
 pub const CHUNK: usize = 128 * 1024;
 
 /// The memory for one chunk, which begins where a page begins.
 ///
-/// A plain `Vec` of this size does not: the allocator puts 16 bytes of its own before it. The pages that
-/// the kernel copies from begin at a multiple of 4096, and on the processor we measured, copying to
-/// exactly 16 bytes past one is four times as slow: the whole command took 1.5 times as long.
+/// A plain `Vec` of this size does not: the allocator puts 16 bytes of its own before it. The pages
+/// that the kernel copies from begin at a multiple of 4096, and on the processor we measured,
+/// copying to exactly 16 bytes past one is four times as slow: the whole command took 1.5 times as
+/// long.
 #[repr(align(4096))]
 struct Chunk([u8; CHUNK]);
 
@@ -109,8 +115,9 @@ pub fn hash_file(path: &Path, watch: &Watch) -> Result<Hashed, HashError> {
 
 /// As [`hash_file`], for a name that nobody has looked at: one from a manifest that is checked.
 ///
-/// Opening a device may *do* something (rewind a tape, arm a watchdog), and a manifest may name any path.
-/// So the path is asked before it is opened. Files that come from the walk have been asked already.
+/// Opening a device may *do* something (rewind a tape, arm a watchdog), and a manifest may name any
+/// path. So the path is asked before it is opened. Files that come from the walk have been asked
+/// already.
 pub fn hash_listed_file(path: &Path, watch: &Watch) -> Result<Hashed, HashError> {
     match path.metadata() {
         Ok(meta) if meta.is_file() => hash_file(path, watch),

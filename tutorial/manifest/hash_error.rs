@@ -1,14 +1,15 @@
 //! Why a file has no digest, and whether trying again may help.
 //!
-//! The error is plain data, because it may have happened in another process and have come here as bytes: so
-//! it holds the system's error *number*, not an [`io::Error`].
+//! The error is plain data, because it may have happened in another process and have come here as
+//! bytes: so it holds the system's error *number*, not an [`io::Error`].
 //!
 //! ```text
 //!   may pass      too many open files, out of memory, busy, stale handle, device or network trouble
 //!   will not      no such file, permission denied, not a file, name too long ... and anything unknown
 //! ```
 //!
-//! Trying again where it cannot help only makes the user wait; so only errors known to pass are retried.
+//! Trying again where it cannot help only makes the user wait; so only errors known to pass are
+//! retried.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `hash.rs`. After this: `retry.rs`.
 
@@ -73,8 +74,8 @@ impl HashError {
 
 /// Errors of a moment: of this machine's resources, of a lock, of a network file system.
 ///
-/// `EAGAIN` is what `O_NONBLOCK` answers where another process holds a lease on the file; `EIO` is a disk's
-/// last word as often as a network's passing one, and an attempt more does not hurt.
+/// `EAGAIN` is what `O_NONBLOCK` answers where another process holds a lease on the file; `EIO` is
+/// a disk's last word as often as a network's passing one, and an attempt more does not hurt.
 const PASSING: [Errno; 17] = [
     Errno::AGAIN,
     Errno::INTR,

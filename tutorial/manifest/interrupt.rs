@@ -1,8 +1,8 @@
 //! Ctrl-C and its relatives: from the system's signal to a future that a task awaits.
 //!
 //! A signal may arrive between any two instructions, so almost nothing may be done in its handler.
-//! `signal-hook` does the one thing that is safe, a byte into a pipe, and a thread of ours reads that pipe.
-//! From there on everything is ordinary code:
+//! `signal-hook` does the one thing that is safe, a byte into a pipe, and a thread of ours reads
+//! that pipe. From there on everything is ordinary code:
 //!
 //! ```text
 //!   kernel --> handler --> pipe --> our thread --1st--> the waker of whoever awaits `first()`
@@ -10,14 +10,15 @@
 //!                                        +-------2nd--> remove the temporary file, leave at once
 //! ```
 //!
-//! The thread needs no event loop. So a signal is not lost when it comes before the loop runs, and the
-//! second one works when the loop is stuck. And it knows none: [`First`] is a future of std's kind, and what
-//! it leaves with the thread is a [`Waker`], which may be woken from anywhere.
+//! The thread needs no event loop. So a signal is not lost when it comes before the loop runs, and
+//! the second one works when the loop is stuck. And it knows none: [`First`] is a future of std's
+//! kind, and what it leaves with the thread is a [`Waker`], which may be woken from anywhere.
 //!
 //! # Invariants
 //! - The first signal only asks. What is done about it is decided on the loop, between two steps.
 //! - The second one asks nobody.
-//! - A signal that was ignored when we started (`nohup`, a background job of a script) stays ignored.
+//! - A signal that was ignored when we started (`nohup`, a background job of a script) stays
+//!   ignored.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `options.rs`. After this: `status.rs`.
 

@@ -1,8 +1,9 @@
 //! What a path turned out to name: a file with content, a directory, or one of the special things.
 //!
-//! The walk asks before it hands a path on, and the reader asks again after opening it, because the world
-//! may change in between. Only [`FileKind::File`] has content to hash. Reading the others is useless or
-//! worse: a fifo makes its reader wait for a writer, and a device may act on being opened.
+//! The walk asks before it hands a path on, and the reader asks again after opening it, because the
+//! world may change in between. Only [`FileKind::File`] has content to hash. Reading the others is
+//! useless or worse: a fifo makes its reader wait for a writer, and a device may act on being
+//! opened.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `line.rs`. After this: `roots.rs`.
 

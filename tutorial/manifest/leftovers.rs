@@ -1,8 +1,8 @@
 //! Files that must not be left behind, whichever way the program ends.
 //!
-//! A temporary file removes itself when it is dropped. But nothing is dropped when the program leaves at
-//! once: after a second Ctrl-C, or while a thread hangs in the system with the file in its hands. So the
-//! paths of such files are noted here too, where another thread can find them.
+//! A temporary file removes itself when it is dropped. But nothing is dropped when the program
+//! leaves at once: after a second Ctrl-C, or while a thread hangs in the system with the file in
+//! its hands. So the paths of such files are noted here too, where another thread can find them.
 //!
 //! ```text
 //!   output.rs:     create the file + note its path      one step, under the lock
@@ -51,7 +51,8 @@ impl Leftovers {
         Ok(file)
     }
 
-    /// Removes every file that was noted and still exists under its name. From now on, none is made.
+    /// Removes every file that was noted and still exists under its name. From now on, none is
+    /// made.
     pub fn remove(&self) {
         let mut notes = self.lock();
         notes.leaving = true;

@@ -7,10 +7,10 @@
 //!   SHA256 (notes.txt) = e3b0c442...   the BSD style (`sha256sum --tag`), read but never written
 //! ```
 //!
-//! A name ends where its line ends, so a name that *contains* a line break would tear the manifest. Three
-//! bytes are therefore escaped, as coreutils does since 9.0: backslash, newline, carriage return; and only
-//! where one of them occurs, so that ordinary lines stay ordinary. All other bytes, UTF-8 or not, stand for
-//! themselves.
+//! A name ends where its line ends, so a name that *contains* a line break would tear the manifest.
+//! Three bytes are therefore escaped, as coreutils does since 9.0: backslash, newline, carriage
+//! return; and only where one of them occurs, so that ordinary lines stay ordinary. All other
+//! bytes, UTF-8 or not, stand for themselves.
 //!
 //! # Invariants
 //! - `parse(write(digest, name))` gives back digest and name, for every name without a zero byte.
@@ -80,9 +80,9 @@ pub enum Line {
 
 /// Reads lines, and remembers which of two look-alike styles the file is in.
 ///
-/// BSD's `sha256 -r` writes *one* space after the digest. There a name may begin with a space, which would
-/// be the marker in the ordinary style. As coreutils does, the first line decides, and lines of the other
-/// style are bad: so nobody can smuggle in a file by the way its line is spaced.
+/// BSD's `sha256 -r` writes *one* space after the digest. There a name may begin with a space,
+/// which would be the marker in the ordinary style. As coreutils does, the first line decides, and
+/// lines of the other style are bad: so nobody can smuggle in a file by the way its line is spaced.
 #[derive(Debug, Default)]
 pub struct Parser {
     spacing: Option<Spacing>,
@@ -148,7 +148,8 @@ impl Parser {
     }
 }
 
-/// What follows `SHA256`: ` (name) = digest`. The name may hold parentheses, so the last one ends it.
+/// What follows `SHA256`: ` (name) = digest`. The name may hold parentheses, so the last one ends
+/// it.
 fn split_tagged(rest: &[u8]) -> Option<(&[u8], Digest)> {
     let rest = rest.strip_prefix(b" ").unwrap_or(rest).strip_prefix(b"(")?;
     let end = rest.iter().rposition(|&byte| byte == b')')?;

@@ -1,8 +1,8 @@
 //! One directory, read at once and sorted: what the walk keeps for each level of the tree.
 //!
-//! A directory of a million files is a million names, and they must all be here before the first can be
-//! given out, or they would not be sorted. So a name costs its bytes and a slot of 16 bytes, instead of an
-//! allocation each: all names lie end to end in one buffer.
+//! A directory of a million files is a million names, and they must all be here before the first
+//! can be given out, or they would not be sorted. So a name costs its bytes and a slot of 16 bytes,
+//! instead of an allocation each: all names lie end to end in one buffer.
 //!
 //! ```text
 //!   names   [a.txt|lib/|link|zoo]        a directory's name ends in a slash

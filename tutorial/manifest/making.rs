@@ -8,7 +8,8 @@
 //!
 //! # Invariants
 //! - What fails is told once: with its reason, in its place in the order.
-//! - FILE is put into its place by [`Manifest::finish`] only, so a run that was stopped leaves it as it was.
+//! - FILE is put into its place by [`Manifest::finish`] only, so a run that was stopped leaves it
+//!   as it was.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `pipeline.rs`. After this: `checking.rs`.
 
@@ -26,7 +27,8 @@ use super::walk::{Entry, Walk, WalkOptions};
 use super::window::{Finished, Item};
 use super::workers::{Manner, Target};
 
-/// A walk that begins when it is first read: making one looks at every root, which may take its time.
+/// A walk that begins when it is first read: making one looks at every root, which may take its
+/// time.
 pub(crate) enum Walking {
     Prepared { paths: Vec<PathBuf>, options: WalkOptions },
     Begun(Walk),

@@ -1,9 +1,9 @@
 //! A file's name is bytes, not text: how such a name is shown to people.
 //!
-//! Unix lets a name hold any byte but `/` and zero: a line break, a colour code for the terminal, half a
-//! letter. Manifests keep names byte for byte (`line.rs`). Messages must not: one name must not look like
-//! two messages, or repaint the reader's terminal. So a message shows a plain name as it is, and any other
-//! name in quotes with its odd bytes spelled out.
+//! Unix lets a name hold any byte but `/` and zero: a line break, a colour code for the terminal,
+//! half a letter. Manifests keep names byte for byte (`line.rs`). Messages must not: one name must
+//! not look like two messages, or repaint the reader's terminal. So a message shows a plain name as
+//! it is, and any other name in quotes with its odd bytes spelled out.
 //!
 //! ```text
 //!   notes.txt                      notes.txt
@@ -48,7 +48,8 @@ impl fmt::Display for Shown<'_> {
 
 /// Letters of any script and the marks that need no quotes.
 ///
-/// `escape_debug` knows which characters a terminal would obey or leave invisible; it escapes those.
+/// `escape_debug` knows which characters a terminal would obey or leave invisible; it escapes
+/// those.
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric()
         || "/._-+,:=@%~#^&*?!()[]{}<>|;$".contains(c)

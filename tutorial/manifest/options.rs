@@ -1,8 +1,9 @@
 //! What the user can ask of `roundelay manifest`, and the promises that `--help` makes.
 //!
-//! Everything decided anywhere in this folder that a user may stumble over is written here for them: what
-//! happens to links, to special files, to names that are not text; how much memory is used; what the exit
-//! status means. Arguments are checked here, so that the rest of the program never meets a time of zero.
+//! Everything decided anywhere in this folder that a user may stumble over is written here for
+//! them: what happens to links, to special files, to names that are not text; how much memory is
+//! used; what the exit status means. Arguments are checked here, so that the rest of the program
+//! never meets a time of zero.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `check.rs`. After this: `interrupt.rs`.
 
@@ -26,7 +27,8 @@ pub struct ManifestOptions {
     #[arg(value_name = "PATH", default_value = ".")]
     pub paths: Vec<PathBuf>,
 
-    /// Write the manifest to FILE instead of standard output: all of it in one step at the end, or nothing
+    /// Write the manifest to FILE instead of standard output: all of it in one step at the end, or
+    /// nothing
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -46,7 +48,8 @@ pub struct ManifestOptions {
     #[arg(short, long, value_name = "N", value_parser = jobs, allow_negative_numbers = true)]
     pub jobs: Option<usize>,
 
-    /// Give a file up after this time; fractions are allowed. (Small files then cost more: none shares a job)
+    /// Give a file up after this time; fractions are allowed. (Small files then cost more: none
+    /// shares a job)
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 
@@ -70,7 +73,8 @@ pub struct ManifestOptions {
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Name everything that is left out or tried again; show progress in lines where there is no terminal
+    /// Name everything that is left out or tried again; show progress in lines where there is no
+    /// terminal
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -80,7 +84,8 @@ pub struct ManifestOptions {
 pub enum PoolKind {
     /// In threads of this process: the fastest
     Threads,
-    /// In worker processes: a timeout really ends the work, and one that dies costs nothing but a message
+    /// In worker processes: a timeout really ends the work, and one that dies costs nothing but a
+    /// message
     Processes,
 }
 

@@ -1,19 +1,23 @@
-//! Where the manifest goes: standard output, or a file that is either the old one or the whole new one.
+//! Where the manifest goes: standard output, or a file that is either the old one or the whole new
+//! one.
 //!
-//! Somebody may read FILE at any moment, and the run may end at any moment. So FILE is never written to.
-//! The manifest grows in a temporary file beside it, and takes its place in one step at the very end:
+//! Somebody may read FILE at any moment, and the run may end at any moment. So FILE is never
+//! written to. The manifest grows in a temporary file beside it, and takes its place in one step at
+//! the very end:
 //!
 //! ```text
 //!   create dir/.roundelay-XXXXXX.tmp   ->  write  ->  fsync  ->  rename to dir/FILE  ->  fsync dir
 //!        dropped anywhere on the way: the temporary file is removed, FILE is as it was
 //! ```
 //!
-//! Beside it and not in `/tmp`, because renaming is one step only within one file system; fsync before the
-//! rename, because otherwise a power cut may leave the new name with none of the content.
+//! Beside it and not in `/tmp`, because renaming is one step only within one file system; fsync
+//! before the rename, because otherwise a power cut may leave the new name with none of the
+//! content.
 //!
 //! - FILE that exists keeps its permissions; a new one gets what the umask allows, as any new file.
 //! - FILE that is a symbolic link: what it leads to is replaced, the link stays.
-//! - FILE that is a device or a fifo (`/dev/null`) is written to directly: it must not be *replaced*.
+//! - FILE that is a device or a fifo (`/dev/null`) is written to directly: it must not be
+//!   *replaced*.
 //! - FILE that is a directory is refused before any work is done.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `leftovers.rs`. After this: `progress.rs`.
@@ -81,7 +85,8 @@ impl Output {
                 let target = fs::canonicalize(path).map_err(create)?;
                 let temporary = temporary_beside(&target, meta.permissions().mode(), leftovers)
                     .map_err(create)?;
-                // The mode at creation was cut down by the umask; the old file's was chosen by somebody.
+                // The mode at creation was cut down by the umask; the old file's was chosen by
+                // somebody.
                 let mode = Permissions::from_mode(meta.permissions().mode() & 0o777);
                 temporary.as_file().set_permissions(mode).map_err(create)?;
                 Sink::Atomic { temporary, target }
@@ -119,7 +124,8 @@ impl Output {
         }
     }
 
-    /// The file that stays as it was unless the manifest is finished; `None` for what is written directly.
+    /// The file that stays as it was unless the manifest is finished; `None` for what is written
+    /// directly.
     pub fn target(&self) -> Option<&Path> {
         match self.sink.get_ref() {
             Sink::Atomic { target, .. } => Some(target),
@@ -174,7 +180,8 @@ impl Output {
     }
 }
 
-/// The name says whose it is, should a power cut leave it behind, and fits however long FILE's name is.
+/// The name says whose it is, should a power cut leave it behind, and fits however long FILE's name
+/// is.
 fn temporary_beside(path: &Path, mode: u32, leftovers: &Leftovers) -> io::Result<NamedTempFile> {
     leftovers.create(|| {
         tempfile::Builder::new()

@@ -1,4 +1,5 @@
-//! What an output promises: the old file or the whole new one, nothing left behind, and the right refusals.
+//! What an output promises: the old file or the whole new one, nothing left behind, and the right
+//! refusals.
 
 use std::os::unix::fs::{FileTypeExt, symlink};
 

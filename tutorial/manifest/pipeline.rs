@@ -1,4 +1,5 @@
-//! The pipeline: many files at once, one order, bounded memory, and an end that leaves nothing behind.
+//! The pipeline: many files at once, one order, bounded memory, and an end that leaves nothing
+//! behind.
 //!
 //! ```text
 //!                                      a task group
@@ -9,12 +10,13 @@
 //!   source --256 at a time--> [ window: 2048 slots ] --what is finished in front--> sink
 //! ```
 //!
-//! All tasks are children of one group. Whatever ends the run early (a signal, the deadline, an output that
-//! takes no more, a broken pool) is *a child that fails*: then the group cancels the others, waits until each
-//! has unwound, and gives the reason. Nothing here has to remember whom to stop.
+//! All tasks are children of one group. Whatever ends the run early (a signal, the deadline, an
+//! output that takes no more, a broken pool) is *a child that fails*: then the group cancels the
+//! others, waits until each has unwound, and gives the reason. Nothing here has to remember whom to
+//! stop.
 //!
-//! A full pipe or a dead network disk may stop a thread. It must not stop the loop, which is the one who hears
-//! Ctrl-C: so all reading, hashing and writing is done by jobs.
+//! A full pipe or a dead network disk may stop a thread. It must not stop the loop, which is the
+//! one who hears Ctrl-C: so all reading, hashing and writing is done by jobs.
 //!
 //! # Invariants
 //! - When [`run`] returns, no task of the run exists; jobs that were dropped are on their way out.

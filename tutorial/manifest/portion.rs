@@ -1,8 +1,8 @@
 //! A portion: some files that are hashed in one job, and what is done when that goes wrong.
 //!
-//! Handing a job to another thread and its answer back costs as much as hashing some ten kilobytes; to a
-//! process, several times that. So small neighbours share a job. What goes wrong concerns one file, though,
-//! and a portion falls apart into its files where it must:
+//! Handing a job to another thread and its answer back costs as much as hashing some ten kilobytes;
+//! to a process, several times that. So small neighbours share a job. What goes wrong concerns one
+//! file, though, and a portion falls apart into its files where it must:
 //!
 //! ```text
 //!   [a b c d] --> job --> a, c, d done

@@ -8,12 +8,14 @@
 //!       roundelay: 812 of 2000 files, 84.1 MiB of 200.0 MiB, 1.2 GiB/s                  plain lines
 //! ```
 //!
-//! "Time left" needs to know how much there is. So where progress is shown, and only there, a second walk
-//! runs ahead and counts; until it is done, the bar shows what has been done and no end.
+//! "Time left" needs to know how much there is. So where progress is shown, and only there, a
+//! second walk runs ahead and counts; until it is done, the bar shows what has been done and no
+//! end.
 //!
-//! Whoever drives the work calls [`Progress::show`] from a timer, several times a second. A bar is drawn each
-//! time; plain lines come ever more rarely, after 1 s, 2 s, 4 s and so on up to one a minute. This file has no
-//! thread and asks no clock of its own (the bar's estimate of the time left does, inside indicatif).
+//! Whoever drives the work calls [`Progress::show`] from a timer, several times a second. A bar is
+//! drawn each time; plain lines come ever more rarely, after 1 s, 2 s, 4 s and so on up to one a
+//! minute. This file has no thread and asks no clock of its own (the bar's estimate of the time
+//! left does, inside indicatif).
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `output.rs`. After this: `check.rs`.
 
@@ -50,8 +52,8 @@ pub enum Style {
 }
 
 impl Style {
-    /// Chooses a style. `watched`: standard error is a terminal. `beside_lines`: the manifest goes to a
-    /// terminal too; its lines are progress enough, and a bar would be torn apart by them.
+    /// Chooses a style. `watched`: standard error is a terminal. `beside_lines`: the manifest goes
+    /// to a terminal too; its lines are progress enough, and a bar would be torn apart by them.
     pub fn choose(verbosity: Verbosity, watched: bool, beside_lines: bool) -> Style {
         match verbosity {
             Verbosity::Quiet => Style::Nothing,
@@ -85,8 +87,8 @@ impl Amount {
     }
 }
 
-/// Shows progress on standard error, and keeps messages and the bar from tearing each other. Clones share
-/// one bar.
+/// Shows progress on standard error, and keeps messages and the bar from tearing each other. Clones
+/// share one bar.
 #[derive(Clone, Debug)]
 pub struct Progress {
     style: Style,

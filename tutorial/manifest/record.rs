@@ -1,8 +1,8 @@
 //! What a manifest says, in its two forms: lines for `sha256sum --check`, and JSON for programs.
 //!
-//! The text form holds files only: anything else would be a bad line to `sha256sum`. The JSON form holds
-//! everything that happened, one object a line, so it can be written and read as a stream of any length, and
-//! what was written before an interruption is still readable:
+//! The text form holds files only: anything else would be a bad line to `sha256sum`. The JSON form
+//! holds everything that happened, one object a line, so it can be written and read as a stream of
+//! any length, and what was written before an interruption is still readable:
 //!
 //! ```text
 //!   {"type":"file","path":"src/a","size":5,"sha256":"185f8db3..."}
@@ -12,8 +12,9 @@
 //!   {"type":"summary","files":2,"bytes":5,"failed":1,"skipped":1,"complete":true}      always the last
 //! ```
 //!
-//! JSON text is Unicode, and a file's name need not be. Such a name has `path_hex`, its bytes in hexadecimal,
-//! beside a `path` for people in which every odd byte became U+FFFD. Where `path_hex` is, it counts.
+//! JSON text is Unicode, and a file's name need not be. Such a name has `path_hex`, its bytes in
+//! hexadecimal, beside a `path` for people in which every odd byte became U+FFFD. Where `path_hex`
+//! is, it counts.
 //!
 //! Nothing here depends on time, on threads or on chance: the same tree gives the same bytes.
 //!

@@ -1,16 +1,16 @@
 //! How long to wait between attempts: longer each time, and never in step with others.
 //!
-//! An error that may pass ("too many open files") is best met by waiting; if it does not pass soon, by
-//! waiting longer. And if a hundred files failed for the same reason, they should not all come back at the
-//! same moment: each pause is a little longer or shorter, by chance.
+//! An error that may pass ("too many open files") is best met by waiting; if it does not pass soon,
+//! by waiting longer. And if a hundred files failed for the same reason, they should not all come
+//! back at the same moment: each pause is a little longer or shorter, by chance.
 //!
 //! ```text
 //!   pause before attempt n+1  =  base * 2^(n-1), at most cap,  then -10 % .. +10 %
 //!   base 50 ms, cap 2 s:         50   100   200   400   800  1600  2000  2000 ...   (each +-10 %)
 //! ```
 //!
-//! This is arithmetic only. Whoever retries takes the next pause from here and sleeps on the loop's clock,
-//! so a test of it waits for nothing.
+//! This is arithmetic only. Whoever retries takes the next pause from here and sleeps on the loop's
+//! clock, so a test of it waits for nothing.
 //!
 //! # Invariants
 //! - A [`Backoff`] gives as many pauses as there are retries, then ends.
@@ -49,9 +49,11 @@ pub const CAP: Duration = Duration::from_secs(2);
 pub const JITTER: f64 = 0.1;
 
 impl Backoff {
-    /// Pauses for `retries` attempts after the first: `base`, then twice as long each time up to `cap`.
+    /// Pauses for `retries` attempts after the first: `base`, then twice as long each time up to
+    /// `cap`.
     ///
-    /// `seed` decides what chance does: a number for each file, for instance, so that no two go in step.
+    /// `seed` decides what chance does: a number for each file, for instance, so that no two go in
+    /// step.
     pub fn new(base: Duration, cap: Duration, retries: u32, seed: u64) -> Backoff {
         let chance = fastrand::Rng::with_seed(seed);
         Backoff { next: base.min(cap), cap, left: retries, chance }
@@ -65,7 +67,8 @@ impl Iterator for Backoff {
         self.left = self.left.checked_sub(1)?;
         let pause = self.next;
         self.next = pause.saturating_mul(2).min(self.cap);
-        // Chance comes after the cap: at the cap it is needed most, because there everybody waits alike.
+        // Chance comes after the cap: at the cap it is needed most, because there everybody waits
+        // alike.
         let chance = 1.0 + JITTER * (2.0 * self.chance.f64() - 1.0);
         Some(Duration::try_from_secs_f64(pause.as_secs_f64() * chance).unwrap_or(pause))
     }

@@ -7,11 +7,11 @@
 //!   a     a    a/b    a/b     (empty)  as the manifest spells it: `.` puts nothing before its names
 //! ```
 //!
-//! `..` stays where it is: where `a` is a symbolic link, `a/../b` is not `b`. And a file called `-` at the
-//! top is spelled `./-`, because `sha256sum --check` takes a bare `-` for standard input.
+//! `..` stays where it is: where `a` is a symbolic link, `a/../b` is not `b`. And a file called `-`
+//! at the top is spelled `./-`, because `sha256sum --check` takes a bare `-` for standard input.
 //!
-//! Each root has a *key*: its path, with a slash behind it if it is a directory. Keys are what the walk
-//! sorts by, and `walk.rs` tells why the slash makes that right.
+//! Each root has a *key*: its path, with a slash behind it if it is a directory. Keys are what the
+//! walk sorts by, and `walk.rs` tells why the slash makes that right.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `kind.rs`. After this: `listing.rs`.
 
@@ -30,8 +30,8 @@ pub(crate) struct Roots {
 impl Roots {
     /// Normalises, sorts and deduplicates `paths`.
     ///
-    /// Looks at each path, through symbolic links, to see whether it is a directory. A path that cannot be
-    /// looked at is kept as a file, so that the walk tells of it when its turn comes.
+    /// Looks at each path, through symbolic links, to see whether it is a directory. A path that
+    /// cannot be looked at is kept as a file, so that the walk tells of it when its turn comes.
     pub(crate) fn new<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Roots {
         let mut keys: Vec<_> =
             paths.into_iter().map(|path| key(normalise(path.as_ref()))).collect();
@@ -56,7 +56,8 @@ impl Roots {
     }
 }
 
-/// The path of a key: without the slash that marks a directory, and `.` for the directory we are in.
+/// The path of a key: without the slash that marks a directory, and `.` for the directory we are
+/// in.
 pub(crate) fn path_of(key: &[u8]) -> PathBuf {
     let path = match key {
         b"" => b".",

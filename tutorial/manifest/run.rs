@@ -1,4 +1,5 @@
-//! `roundelay manifest` from its arguments to its exit status: everything is set up here, and taken down.
+//! `roundelay manifest` from its arguments to its exit status: everything is set up here, and taken
+//! down.
 //!
 //! ```text
 //!   signals --> output --> pools --> loop { pipeline } --+-- to its end --> finish: FILE is put into place
@@ -8,8 +9,8 @@
 //!   then the workers leave, and the status says how it went
 //! ```
 //!
-//! The two ends have something in common: nobody is waited for in vain. A thread that hangs in a full pipe or
-//! a dead disk has a second to come back; then the program ends without it.
+//! The two ends have something in common: nobody is waited for in vain. A thread that hangs in a
+//! full pipe or a dead disk has a second to come back; then the program ends without it.
 //!
 //! # Invariants
 //! - Signals are watched before anything is made that would have to be removed.

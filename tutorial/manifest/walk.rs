@@ -1,17 +1,18 @@
 //! The walk: every file below the roots, in order of their full paths, one at a time.
 //!
-//! Sorting all paths would be simple, and would need memory for all paths. Walking depth-first needs only
-//! the directories on the way down, but is its order the sorted one? Not if a directory is sorted by its
-//! bare name:
+//! Sorting all paths would be simple, and would need memory for all paths. Walking depth-first
+//! needs only the directories on the way down, but is its order the sorted one? Not if a directory
+//! is sorted by its bare name:
 //!
 //! ```text
 //!   by bare name:  lib  lib.rs          walked: lib/a  lib.rs     but sorted: lib.rs  lib/a
 //!   by key:        lib.rs  lib/         walked: lib.rs  lib/a     as sorted          ('.' is before '/')
 //! ```
 //!
-//! All paths below a directory begin with its name *and a slash*. So a directory is compared as `name/`, its
-//! *key*. Of two entries neither key begins with the other (no name holds a slash), so they differ at some
-//! byte, and everything below them differs at that byte, in that same way: depth-first order is sorted order.
+//! All paths below a directory begin with its name *and a slash*. So a directory is compared as
+//! `name/`, its *key*. Of two entries neither key begins with the other (no name holds a slash), so
+//! they differ at some byte, and everything below them differs at that byte, in that same way:
+//! depth-first order is sorted order.
 //!
 //! Several roots are one more sorted list, merged in while walking:
 //!
@@ -22,12 +23,13 @@
 //!                                               root larger    the walk goes on
 //! ```
 //!
-//! So overlapping roots give each file once, in its place; and a root that the walk never meets (it does not
-//! exist, or it lies behind a link that is not followed) still gets its turn.
+//! So overlapping roots give each file once, in its place; and a root that the walk never meets (it
+//! does not exist, or it lies behind a link that is not followed) still gets its turn.
 //!
 //! # Invariants
 //! - Paths come in strictly increasing byte order, unless the tree is changed meanwhile.
-//! - Memory is that of the directories from a root to the current one, whatever the size of the tree.
+//! - Memory is that of the directories from a root to the current one, whatever the size of the
+//!   tree.
 //! - No file is opened, and no directory is open between two steps.
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `listing.rs`. After this: `hash.rs`.
@@ -84,8 +86,8 @@ pub enum Skip {
 impl Skip {
     /// Must the user hear of this even without `--verbose`?
     ///
-    /// Links and special files are everywhere. A loop is worth a look, and so is a missing line for the
-    /// manifest itself.
+    /// Links and special files are everywhere. A loop is worth a look, and so is a missing line for
+    /// the manifest itself.
     pub fn is_unusual(self) -> bool {
         !matches!(self, Skip::Kind(_) | Skip::OwnTemporary)
     }
@@ -230,8 +232,8 @@ impl Walk {
         }
     }
 
-    /// Is the directory one of those around us? Only up to the root: a root that lies, by another spelling,
-    /// inside a directory being walked is no loop.
+    /// Is the directory one of those around us? Only up to the root: a root that lies, by another
+    /// spelling, inside a directory being walked is no loop.
     fn is_inside(&self, identity: Option<Identity>) -> bool {
         let root = self.levels.iter().rposition(|level| level.is_root).unwrap_or(0);
         self.levels[root..].iter().any(|level| level.identity == identity)
@@ -260,8 +262,9 @@ impl Walk {
         })
     }
 
-    /// The same inode is not enough: another hard link to it keeps its content when the manifest is renamed
-    /// into place. The same resolved path is, and it is asked for only where the inode matches.
+    /// The same inode is not enough: another hard link to it keeps its content when the manifest is
+    /// renamed into place. The same resolved path is, and it is asked for only where the inode
+    /// matches.
     fn own(&self, path: &Path, meta: &Metadata) -> Option<&OwnFile> {
         self.own.iter().find(|own| {
             own.identity == identity_of(meta)

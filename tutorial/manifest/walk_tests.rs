@@ -1,6 +1,7 @@
 //! What the walk promises: order, each file once, bounded memory, and an answer to everything odd.
 //!
-//! The heart is one property: any small tree, any set of roots, against collecting all paths and sorting.
+//! The heart is one property: any small tree, any set of roots, against collecting all paths and
+//! sorting.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -28,7 +29,8 @@ fn tree(names: &[&str]) -> TempDir {
     dir
 }
 
-/// Walks roots given relative to `dir` and tells, entry by entry and relative to `dir`, what was found.
+/// Walks roots given relative to `dir` and tells, entry by entry and relative to `dir`, what was
+/// found.
 fn story(dir: &TempDir, roots: &[&str], options: WalkOptions) -> Vec<String> {
     let roots = roots.iter().map(|root| dir.path().join(root));
     let tell = |entry: Entry| {
@@ -59,7 +61,8 @@ fn collect(path: &Path, found: &mut BTreeSet<OsString>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Names around the slash ('.' and '-' sort before it, '0' and 'a' after) are where orders differ.
+    /// Names around the slash ('.' and '-' sort before it, '0' and 'a' after) are where orders
+    /// differ.
     #[test]
     fn walking_is_the_same_as_collecting_everything_and_sorting(
         paths in prop::collection::vec("[-.0a]{1,2}(/[-.0a]{1,2}){0,3}", 1..12),

@@ -1,9 +1,9 @@
 //! The window: what has been found and not yet written, in the order of the manifest.
 //!
-//! Files end in any order; lines are written in one. Between the two lies this line of slots. It has an end
-//! at both sides: the walk adds at the back while there is room, the writer takes what is finished from the
-//! front. So one slow file holds up the writing and, when the window is full, the walk; memory is that of the
-//! window, whatever the size of the tree.
+//! Files end in any order; lines are written in one. Between the two lies this line of slots. It
+//! has an end at both sides: the walk adds at the back while there is room, the writer takes what
+//! is finished from the front. So one slow file holds up the writing and, when the window is full,
+//! the walk; memory is that of the window, whatever the size of the tree.
 //!
 //! ```text
 //!             first                       next                      capacity
@@ -25,7 +25,8 @@ use super::workers::Target;
 
 /// Something that gets a place in the window.
 pub(crate) trait Item: Send + 'static {
-    /// The file that is to be hashed for it, and its size where that is known; `None` if there is none.
+    /// The file that is to be hashed for it, and its size where that is known; `None` if there is
+    /// none.
     fn work(&self) -> Option<(Target, Option<u64>)>;
 }
 
@@ -102,8 +103,8 @@ impl<T: Item> Window<T> {
         self.slots.push_back(Slot { item, state });
     }
 
-    /// Hands out the next files: neighbours, up to `most`, but one at least. A file of unknown size goes by
-    /// itself.
+    /// Hands out the next files: neighbours, up to `most`, but one at least. A file of unknown size
+    /// goes by itself.
     pub(crate) fn hand_out(&mut self, most: PortionSize) -> Option<Vec<Piece>> {
         let mut pieces = Vec::new();
         let mut bytes = 0u64;
@@ -203,8 +204,8 @@ mod tests {
     const SIZE: PortionSize = PortionSize { files: 3, bytes: 100 };
 
     proptest! {
-        /// Whatever is pushed and in whatever order it ends, it comes out once and in order; no portion is
-        /// larger than it may be.
+        /// Whatever is pushed and in whatever order it ends, it comes out once and in order; no
+        /// portion is larger than it may be.
         #[test]
         fn everything_leaves_once_and_in_order(
             things in prop::collection::vec(prop::option::of(0..100u64), 0..60),

@@ -8,13 +8,13 @@
 //!                                                       and bring the permit back when it has
 //! ```
 //!
-//! Giving up is dropping the future, as everywhere in asynchronous Rust: by the time limit, by Ctrl-C, by the
-//! deadline. What then happens to the *job* differs. A thread can only be asked, and answers at its next
-//! chunk; a process is killed. In both cases the worker is busy until it really ends, so the permit stays
-//! out that long: two jobs never mean three threads at work.
+//! Giving up is dropping the future, as everywhere in asynchronous Rust: by the time limit, by
+//! Ctrl-C, by the deadline. What then happens to the *job* differs. A thread can only be asked, and
+//! answers at its next chunk; a process is killed. In both cases the worker is busy until it really
+//! ends, so the permit stays out that long: two jobs never mean three threads at work.
 //!
-//! A thread that hangs inside the system does not answer. Its permit stays out, and the others go on. When
-//! *all* hang, nobody can go on; whoever waits for a permit is told so.
+//! A thread that hangs inside the system does not answer. Its permit stays out, and the others go
+//! on. When *all* hang, nobody can go on; whoever waits for a permit is told so.
 //!
 //! # Invariants
 //! - Jobs that run are never more than the permits that are out.
@@ -221,8 +221,8 @@ impl Workers {
         job.map_err(|refusal| Failure::Broken(refusal.to_string()))
     }
 
-    /// A process pool keeps the limit itself, from when the process has the job. The margin is for one that
-    /// does not even start.
+    /// A process pool keeps the limit itself, from when the process has the job. The margin is for
+    /// one that does not even start.
     fn patience(&self, limit: Duration, files: &[Target]) -> Duration {
         match self.pool {
             Pool::Processes(..) if can_travel(files) => limit.saturating_add(TO_START_A_PROCESS),

@@ -1,5 +1,5 @@
-//! What workers promise: no more of them than jobs, a stop that is obeyed, and a permit that comes back when
-//! the worker is free and not before.
+//! What workers promise: no more of them than jobs, a stop that is obeyed, and a permit that comes
+//! back when the worker is free and not before.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -99,7 +99,8 @@ fn when_every_thread_hangs_who_waits_is_told_and_when_one_comes_back_work_goes_o
     }
     let workers = Workers::with_hash(1, Some(SHORT), hangs);
     run(async {
-        // On a busy machine the time may be up before the thread has begun: that thread does not hang.
+        // On a busy machine the time may be up before the thread has begun: that thread does not
+        // hang.
         while !ENTERED.load(Ordering::SeqCst) {
             let first = workers.hash(&target("hangs"), || ()).await;
             assert_eq!(first, Err(Failure::TimedOut { limit: SHORT }));

@@ -1,5 +1,5 @@
-//! Thread pools: tokio's, smol's and roundelay's own; rayon, the crate `threadpool`, and threads on a
-//! channel, which know no tasks and answer through a one-shot.
+//! Thread pools: tokio's, smol's and roundelay's own; rayon, the crate `threadpool`, and threads on
+//! a channel, which know no tasks and answer through a one-shot.
 
 use std::convert::Infallible;
 use std::fmt::Debug;

@@ -18,8 +18,8 @@ pub fn echo<const CONNECTIONS: usize>(size: usize) -> Sample {
     serve(CONNECTIONS, size, echo_what_is_there::<PAGE>)
 }
 
-/// The same for messages of 16 KiB. (The load reads nothing before it has written all, so there must
-/// be room for an answer in the system's buffers, and there is.)
+/// The same for messages of 16 KiB. (The load reads nothing before it has written all, so there
+/// must be room for an answer in the system's buffers, and there is.)
 pub fn echo_16k<const CONNECTIONS: usize>(size: usize) -> Sample {
     serve(CONNECTIONS, size, echo_what_is_there::<LARGE_MESSAGE>)
 }

@@ -1,8 +1,8 @@
 //! The workloads: what one is, and who takes part.
 //!
-//! The tables are in `loops.rs`, `sockets.rs`, `pools.rs` and, for what is plotted against its size,
-//! `growth.rs`. A target is a ratio of medians to tokio in the same run, from the issue on speed; it
-//! is roundelay's to hold.
+//! The tables are in `loops.rs`, `sockets.rs`, `pools.rs` and, for what is plotted against its
+//! size, `growth.rs`. A target is a ratio of medians to tokio in the same run, from the issue on
+//! speed; it is roundelay's to hold.
 
 use crate::load::{self, Load};
 use crate::measure::Sample;
@@ -26,7 +26,8 @@ pub struct Workload {
     /// Python does so many times less, and is left out if there is no number. Figures are
     /// per item, so they can be compared all the same.
     pub python: Option<usize>,
-    /// Whether asyncio is one of those who take part in Python (with uvloop, where it is installed).
+    /// Whether asyncio is one of those who take part in Python (with uvloop, where it is
+    /// installed).
     pub asyncio: bool,
     /// Python's pools that take part without an event loop, with as many items.
     pub python_pools: &'static [&'static str],

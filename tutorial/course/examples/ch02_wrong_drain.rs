@@ -1,4 +1,5 @@
-//! The mistake: a loop of one's own that runs until its queue is empty. One callback keeps it for ever.
+//! The mistake: a loop of one's own that runs until its queue is empty. One callback keeps it for
+//! ever.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

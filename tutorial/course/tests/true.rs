@@ -104,7 +104,8 @@ impl Copy {
         told(&book::check(self.folder.path(), &self.programs).unwrap())
     }
 
-    /// Replaces the first `old` in `file` by `new`, checks, puts it back, and returns what was found.
+    /// Replaces the first `old` in `file` by `new`, checks, puts it back, and returns what was
+    /// found.
     fn broken(&self, file: &str, old: &str, new: &str) -> Vec<String> {
         let path = self.folder.path().join(file);
         let text = std::fs::read_to_string(&path).unwrap();

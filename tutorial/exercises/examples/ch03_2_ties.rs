@@ -1,7 +1,7 @@
 //! Find the bug: timers with equal deadlines leave in a strange order.
 //!
-//! Here is a heap of timers, the earliest on top. Those with equal deadlines should leave in the order in
-//! which they were set. They do not. Find out what decides between them, and repair it.
+//! Here is a heap of timers, the earliest on top. Those with equal deadlines should leave in the
+//! order in which they were set. They do not. Find out what decides between them, and repair it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,7 +1,7 @@
 //! Write: a future that gives way once.
 //!
-//! When it is awaited, the others that are ready run, and then the task goes on. So it is pending at its
-//! first poll and ready at its second. And somebody has to say that there is a second.
+//! When it is awaited, the others that are ready run, and then the task goes on. So it is pending
+//! at its first poll and ready at its second. And somebody has to say that there is a second.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -67,7 +67,8 @@ pub fn list(all: &[About], progress: &Progress) -> String {
     said
 }
 
-/// Runs an exercise as a program of its own, and gives its exit status. It prints its verdict itself.
+/// Runs an exercise as a program of its own, and gives its exit status. It prints its verdict
+/// itself.
 ///
 /// # Errors
 /// A sentence: cargo cannot be started.

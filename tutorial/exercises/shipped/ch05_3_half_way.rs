@@ -1,7 +1,8 @@
 //! Repair: a change that is lost half way.
 //!
-//! `transfer` takes 30 from one account, asks the bank, and puts 30 into the other. Asking is a stop, and a
-//! future may be dropped there. Then 30 are missing. Make sure that all of the change happens, or nothing.
+//! `transfer` takes 30 from one account, asks the bank, and puts 30 into the other. Asking is a
+//! stop, and a future may be dropped there. Then 30 are missing. Make sure that all of the change
+//! happens, or nothing.
 
 use roundelay_exercises::Verdict;
 use roundelay_exercises::checks::ch05::{self, Accounts};

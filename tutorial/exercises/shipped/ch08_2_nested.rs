@@ -1,7 +1,8 @@
 //! Repair: a run inside a run.
 //!
-//! `price` runs a loop of its own, so that its callers need not know about loops. Here it is called from a
-//! task, and is refused. The total of both prices should be 7, and both waits belong on this loop.
+//! `price` runs a loop of its own, so that its callers need not know about loops. Here it is called
+//! from a task, and is refused. The total of both prices should be 7, and both waits belong on this
+//! loop.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Repair: a server that is asked to stop, and drops what it has begun.
 //!
-//! `door.next()` gives the next request, or `None` when somebody asks the server to stop. Requests are
-//! handled side by side. When the server ends, the last of them is still under way, and is lost.
+//! `door.next()` gives the next request, or `None` when somebody asks the server to stop. Requests
+//! are handled side by side. When the server ends, the last of them is still under way, and is
+//! lost.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Find the bug: timers with equal deadlines leave in a strange order.
 //!
-//! Here is a heap of timers, the earliest on top. Those with equal deadlines should leave in the order in
-//! which they were set. They do not. Find out what decides between them, and repair it.
+//! Here is a heap of timers, the earliest on top. Those with equal deadlines should leave in the
+//! order in which they were set. They do not. Find out what decides between them, and repair it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,7 +9,8 @@ use std::collections::BinaryHeap;
 use roundelay_exercises::Verdict;
 use roundelay_exercises::checks::ch03::{self, TinyTimers};
 
-/// A deadline, a number and a name. The heap puts the greatest on top, and `Reverse` turns that round.
+/// A deadline, a number and a name. The heap puts the greatest on top, and `Reverse` turns that
+/// round.
 #[derive(Default)]
 struct Timers {
     heap: BinaryHeap<Reverse<(u64, u64, &'static str)>>,

@@ -1,6 +1,7 @@
 //! Predict: how often is each of four futures polled?
 //!
-//! `counted` awaits a future, and says how often it was polled. Write your four guesses into `GUESS`.
+//! `counted` awaits a future, and says how often it was polled. Write your four guesses into
+//! `GUESS`.
 
 use std::time::Duration;
 

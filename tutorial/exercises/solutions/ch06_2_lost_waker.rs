@@ -1,7 +1,7 @@
 //! Find the bug: the bell rings, and the one who listens is not woken.
 //!
-//! A task looks at the bell once, and leaves. Then another task listens. The bell rings, and nobody hears
-//! it. Find out whose waker the bell has, and repair it.
+//! A task looks at the bell once, and leaves. Then another task listens. The bell rings, and nobody
+//! hears it. Find out whose waker the bell has, and repair it.
 
 use std::cell::RefCell;
 use std::future::Future;

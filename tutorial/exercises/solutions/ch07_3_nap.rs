@@ -1,7 +1,8 @@
 //! Write: a wait, from a timer and a waker.
 //!
-//! `Nap` knows the moment at which it is over. Set a timer with `call_at` that wakes the task. Set one timer
-//! only, though the nap may be polled more often than it needs to be. It must not end early.
+//! `Nap` knows the moment at which it is over. Set a timer with `call_at` that wakes the task. Set
+//! one timer only, though the nap may be polled more often than it needs to be. It must not end
+//! early.
 
 use std::future::Future;
 use std::pin::Pin;

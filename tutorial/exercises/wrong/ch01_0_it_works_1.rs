@@ -1,7 +1,8 @@
 //! Exercise 0: it is solved already. It shows how the others work.
 //!
-//! Run `cargo learn check`. It says: passed. Then change the word in `say`, and check again. The check
-//! says what it expected, what happened instead, and at which step of the run. Bring the word back.
+//! Run `cargo learn check`. It says: passed. Then change the word in `say`, and check again. The
+//! check says what it expected, what happened instead, and at which step of the run. Bring the word
+//! back.
 
 use std::time::Duration;
 

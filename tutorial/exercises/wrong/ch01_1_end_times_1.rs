@@ -1,7 +1,7 @@
 //! Predict: when are two waits over?
 //!
-//! The program has four parts. Each part has two pieces of work, and says how long both took together.
-//! Read it, and write your four guesses into `GUESS`, in seconds. Then check.
+//! The program has four parts. Each part has two pieces of work, and says how long both took
+//! together. Read it, and write your four guesses into `GUESS`, in seconds. Then check.
 
 use std::time::Duration;
 

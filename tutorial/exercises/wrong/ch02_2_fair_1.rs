@@ -1,7 +1,8 @@
 //! Repair: a callback that keeps everybody waiting.
 //!
-//! `work` carries all parcels in one call. Meanwhile somebody knocks in every turn, and is not heard. Let
-//! each turn carry one parcel. All parcels have to arrive, in order, and each of them once.
+//! `work` carries all parcels in one call. Meanwhile somebody knocks in every turn, and is not
+//! heard. Let each turn carry one parcel. All parcels have to arrive, in order, and each of them
+//! once.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! Write: an event loop that is a queue and no more.
 //!
-//! `call_soon` puts a callback at the back. `turn` calls those that wait when it begins, the first one
-//! first. What they ask for has to wait for the next turn.
+//! `call_soon` puts a callback at the back. `turn` calls those that wait when it begins, the first
+//! one first. What they ask for has to wait for the next turn.
 
 use std::collections::VecDeque;
 

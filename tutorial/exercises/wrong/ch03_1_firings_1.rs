@@ -1,6 +1,7 @@
 //! Predict: when are six timers called, and in which order?
 //!
-//! Write six lines into `GUESS`, such as "10 b": the time in milliseconds, and the letter. Then check.
+//! Write six lines into `GUESS`, such as "10 b": the time in milliseconds, and the letter. Then
+//! check.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Write: a beat at every full 100 milliseconds, without drift.
 //!
-//! `work(n)` is the work of beat n. It usually takes 5 ms, and once it takes 130. Beat n belongs at n times
-//! 100 ms after the start. A beat that is late comes as soon as it can, and the next one is on time again.
+//! `work(n)` is the work of beat n. It usually takes 5 ms, and once it takes 130. Beat n belongs at
+//! n times 100 ms after the start. A beat that is late comes as soon as it can, and the next one is
+//! on time again.
 
 use std::time::Duration;
 

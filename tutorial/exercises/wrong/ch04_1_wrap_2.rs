@@ -1,7 +1,7 @@
 //! Write: a function that asks through a callback, made into one that can be awaited.
 //!
-//! `ask(number, then)` asks for the double of a number, and calls `then` with it, later. Nobody knows the
-//! double of 0: then `then` is dropped, and never called. Give back `None` in that case.
+//! `ask(number, then)` asks for the double of a number, and calls `then` with it, later. Nobody
+//! knows the double of 0: then `then` is dropped, and never called. Give back `None` in that case.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,7 +1,8 @@
 //! Find the bug: somebody who asks late is never told.
 //!
-//! Here is a box that is filled once, and tells everybody who has left a callback. It has a bug. Find out
-//! who is never told, and repair it. Nobody may be called at once: all are called through the ready queue.
+//! Here is a box that is filled once, and tells everybody who has left a callback. It has a bug.
+//! Find out who is never told, and repair it. Nobody may be called at once: all are called through
+//! the ready queue.
 
 use std::cell::RefCell;
 use std::rc::Rc;

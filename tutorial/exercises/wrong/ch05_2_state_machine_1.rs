@@ -1,7 +1,8 @@
 //! Write: a function with two stops, as a state machine.
 //!
-//! `Stop` is a future with a number. `product` is to wait for `first`, then for `second`, and to give the
-//! product of both. Write down in which places it can be, what it keeps there, and what a poll does.
+//! `Stop` is a future with a number. `product` is to wait for `first`, then for `second`, and to
+//! give the product of both. Write down in which places it can be, what it keeps there, and what a
+//! poll does.
 
 use std::future::Future;
 use std::pin::Pin;

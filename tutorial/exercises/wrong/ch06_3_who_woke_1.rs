@@ -1,7 +1,7 @@
 //! Explain three lines of a trace: who woke the task `reader`?
 //!
-//! The trace has three lines that say "task reader is woken". Read the program, and write for each of them
-//! who it was: "itself", "a task" or "a timer".
+//! The trace has three lines that say "task reader is woken". Read the program, and write for each
+//! of them who it was: "itself", "a task" or "a timer".
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Repair: a reader that waits for news which was told already.
 //!
-//! A pipe tells once that something new is there. `try_read` gives one byte, or `None` when the other end is
-//! closed, or `WouldBlock` when nothing is there now. This reader takes one byte for each piece of news.
+//! A pipe tells once that something new is there. `try_read` gives one byte, or `None` when the
+//! other end is closed, or `WouldBlock` when nothing is there now. This reader takes one byte for
+//! each piece of news.
 
 use roundelay::yield_now;
 use roundelay_exercises::Verdict;

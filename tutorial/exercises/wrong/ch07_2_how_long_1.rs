@@ -1,7 +1,7 @@
 //! Write: how long may the loop sleep in its one blocking call?
 //!
-//! The loop knows how many entries are ready, the earliest deadline (if a timer is set), and the time. All
-//! times are counted from the start. `None` means: until something comes from outside.
+//! The loop knows how many entries are ready, the earliest deadline (if a timer is set), and the
+//! time. All times are counted from the start. `None` means: until something comes from outside.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! All answers that the authors keep, as modules of one binary: as shipped, solved, and wrong.
 //!
-//! A line is a kind, a name and a path. `no_answer_is_forgotten` compares the list with the folders.
+//! A line is a kind, a name and a path. `no_answer_is_forgotten` compares the list with the
+//! folders.
 
 use roundelay_exercises::Verdict;
 
