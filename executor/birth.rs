@@ -8,7 +8,7 @@
 //! - A task is in the table before anybody is told of it.
 //! - A closed table takes nobody in: what is spawned there is dropped.
 //!
-//! Tutorial: chapter 6. Before this: `task_table.rs`. After this: `requests.rs`.
+//! Tutorial: chapter 6. Before this: `waiter.rs`. After this: `requests.rs`.
 
 use std::panic::Location;
 use std::rc::Rc;
@@ -33,8 +33,13 @@ impl Birth {
     #[inline]
     fn extras(self) -> Option<Box<Extras>> {
         let has_any = self.name.is_some() || !self.values.is_empty();
-        has_any
-            .then(|| Box::new(Extras { name: self.name, values: self.values, ..Extras::default() }))
+        has_any.then(|| self.put_together())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_together(self) -> Box<Extras> {
+        Box::new(Extras { name: self.name, values: self.values, ..Extras::default() })
     }
 }
 
@@ -65,6 +70,7 @@ impl Tasks {
         key
     }
 
+    #[inline(always)]
     fn add(&self, stage: Stage, body: Option<BoxedBody>, birth: Birth) -> Key {
         let id = self.next_number();
         let at = birth.at;
@@ -83,7 +89,7 @@ impl Tasks {
             (slot.polls, slot.woken_by) = (0, 0);
             slot.parent = own_step::generation();
             (slot.born, slot.spawned_at) = (now, at);
-            slot.extras = birth.extras();
+            slot.put_extras(birth.extras());
             Key::new(index, slot.generation())
         };
         self.live.set(self.live.get() + 1);

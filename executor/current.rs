@@ -3,12 +3,16 @@
 //! An executor is a table of tasks, and the thread pool that its tasks hand blocking work
 //! to. While it runs, a note on its thread lets `spawn` and the like find it.
 //!
+//! The note is asked for at nearly every wait. One that has a destructor is first asked whether the
+//! thread has run it; this one has none: [`Entered`] clears it, as it has written it.
+//!
 //! # Invariants
 //! - The note is there exactly while the loop runs or is being closed.
 //!
 //! Tutorial: chapter 8. Before this: `shutdown.rs`. After this: `task_info.rs`.
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::task::Context;
 
@@ -18,20 +22,26 @@ use crate::own_step::{self, OwnStep};
 use crate::task_table::{Tasks, Waiter};
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Tasks>>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Note> = const { Cell::new(None) };
 }
+
+/// Whoever takes it for good drops it.
+type Note = Option<ManuallyDrop<Rc<Tasks>>>;
 
 /// The tasks of the executor that runs here.
+#[inline]
 pub(crate) fn current_tasks() -> Option<Rc<Tasks>> {
-    with_current(|tasks| Some(Rc::clone(tasks)))
+    CURRENT.with(|current| {
+        let note = current.take();
+        let tasks = note.as_deref().cloned();
+        current.set(note);
+        tasks
+    })
 }
 
-/// `look` must not call user code: the note is borrowed.
-#[inline]
-fn with_current<R>(look: impl FnOnce(&Rc<Tasks>) -> Option<R>) -> Option<R> {
-    let looked = CURRENT.try_with(|current| look(current.borrow().as_ref()?));
-    // A thread that is being taken down has no executor any more.
-    looked.ok().flatten()
+/// Exchanges the note.
+fn exchange(tasks: Option<Rc<Tasks>>) -> Option<Rc<Tasks>> {
+    CURRENT.replace(tasks.map(ManuallyDrop::new)).map(ManuallyDrop::into_inner)
 }
 
 /// As [`current_tasks`], for what makes no sense without one.
@@ -49,10 +59,10 @@ pub(crate) fn expect_tasks(what: &str) -> Rc<Tasks> {
 /// runner may be closed in a step of another runner's task. That step is none of the tasks that
 /// are closed.)
 pub(crate) fn enter(tasks: &Rc<Tasks>) -> Entered {
-    let earlier = CURRENT.try_with(|current| current.borrow_mut().replace(Rc::clone(tasks)));
+    let earlier = exchange(Some(Rc::clone(tasks)));
     let step = own_step::read();
     own_step::put(OwnStep::NONE);
-    Entered { earlier: earlier.ok().flatten(), step }
+    Entered { earlier, step }
 }
 
 /// Puts the earlier note back when dropped.
@@ -63,10 +73,7 @@ pub(crate) struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let earlier = self.earlier.take();
-        let ended =
-            CURRENT.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), earlier));
-        drop(ended);
+        drop(exchange(self.earlier.take()));
         own_step::put(self.step);
     }
 }
@@ -87,7 +94,7 @@ impl Waiter {
     #[inline(always)]
     pub(crate) fn task_that_polls(cx: &Context<'_>) -> Option<(Rc<Tasks>, Key)> {
         let key = own_step::owner_of(cx.waker())?;
-        let tasks = with_current(|tasks| Some(Rc::clone(tasks)))?;
+        let tasks = current_tasks()?;
         own_step::count_wake(1);
         Some((tasks, key))
     }

@@ -8,7 +8,7 @@
 //! # Invariants
 //! - Nothing is changed, and no user code runs.
 //!
-//! Tutorial: chapter 6. Before this: `step.rs`. After this: `drop_now.rs`.
+//! Tutorial: chapter 6. Before this: `end.rs`. After this: `drop_now.rs`.
 
 use std::hint::black_box;
 

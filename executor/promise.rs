@@ -18,6 +18,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
+use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -27,6 +28,7 @@ use roundelay_runtime::{Awaited, Event, observe_here};
 use crate::own_step::Wait;
 use crate::task_table::Waiter;
 use crate::told::{Number, awaits};
+use crate::waiter::OneWaiter;
 
 /// A pair: the promise to set, and the future that waits for it. Both stay on one thread.
 ///
@@ -44,17 +46,19 @@ use crate::told::{Number, awaits};
 pub fn promise<T>() -> (Promise<T>, PromiseFuture<T>) {
     // `Rc::default` fills the allocation in its place. With `Rc::new` the meeting is first made on
     // the stack, in pieces, and copied in larger ones, for which the processor has to wait.
-    let meeting = Rc::<Meeting<T>>::default();
+    let meeting = Rc::<ManuallyDrop<Meeting<T>>>::default();
     (Promise { meeting: Rc::clone(&meeting) }, PromiseFuture { meeting })
 }
 
 /// Where the two halves meet. Each part lies in a cell of its own and is taken out of it before
 /// anything is done with it, so nothing is ever borrowed. (One enum in a `RefCell` was shorter,
 /// and moved the value about three times more.)
+///
+/// The half that goes last leaves nothing in here, so the [`ManuallyDrop`] around it spares asking.
 struct Meeting<T> {
     state: Cell<State>,
     value: Cell<Option<T>>,
-    waiter: Cell<Option<Waiter>>,
+    waiter: OneWaiter,
     /// Given when an observer first hears that somebody waits.
     number: Number,
 }
@@ -79,7 +83,7 @@ impl<T> Default for Meeting<T> {
         Meeting {
             state: Cell::new(State::Open),
             value: Cell::new(None),
-            waiter: Cell::new(None),
+            waiter: OneWaiter::default(),
             number: Number::default(),
         }
     }
@@ -93,11 +97,27 @@ impl<T> Meeting<T> {
     fn settle(&self, state: State) {
         let awaited = self.state.replace(state) == State::Awaited;
         if self.number.is_given() {
-            let resolved = state == State::Resolved;
-            observe_here(|| Event::PromiseSettled { promise: self.number.get(), resolved });
+            self.tell_settled(state);
         }
-        if awaited && let Some(waiter) = self.waiter.take() {
-            waiter.wake();
+        if awaited {
+            self.waiter.wake();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_settled(&self, state: State) {
+        let resolved = state == State::Resolved;
+        observe_here(|| Event::PromiseSettled { promise: self.number.get(), resolved });
+    }
+
+    /// Drops what lies here for or from a future that nobody polls any more.
+    #[cold]
+    #[inline(never)]
+    fn forget(&self, state: State) {
+        match state {
+            State::Awaited => drop(self.waiter.take()),
+            _ => drop(self.value.take()),
         }
     }
 }
@@ -118,7 +138,7 @@ impl<T> Meeting<T> {
 /// ```
 #[must_use = "dropping a promise abandons whoever waits for it"]
 pub struct Promise<T> {
-    meeting: Rc<Meeting<T>>,
+    meeting: Rc<ManuallyDrop<Meeting<T>>>,
 }
 
 impl<T> Promise<T> {
@@ -139,7 +159,7 @@ impl<T> Promise<T> {
         }
         let earlier = self.meeting.value.replace(Some(value));
         // An open promise has no value, so there is nothing to drop, nor to ask whether there is.
-        std::mem::forget(earlier);
+        mem::forget(earlier);
         self.meeting.settle(State::Resolved);
         Ok(())
     }
@@ -213,7 +233,7 @@ impl<T> fmt::Debug for Promise<T> {
 /// ```
 #[must_use = "a future does nothing unless awaited"]
 pub struct PromiseFuture<T> {
-    meeting: Rc<Meeting<T>>,
+    meeting: Rc<ManuallyDrop<Meeting<T>>>,
 }
 
 impl<T> PromiseFuture<T> {
@@ -255,23 +275,22 @@ impl<T> PromiseFuture<T> {
     }
 
     /// Wakes `waiter` when there is an answer.
+    #[cold]
     pub(crate) fn wake_when_settled(&self, waiter: Waiter) {
-        match self.meeting.is_open() {
-            true => self.note_waiter(waiter),
-            false => drop(waiter),
+        if !self.meeting.is_open() {
+            return drop(waiter);
         }
+        self.meeting.state.set(State::Awaited);
+        self.meeting.waiter.note(waiter);
     }
 
-    /// The same while there is no answer.
-    #[inline(always)]
-    fn note_waiter(&self, waiter: Waiter) {
-        if self.meeting.state.replace(State::Awaited) == State::Open {
-            // There is none before the first, so there is nothing to look at and to drop.
-            std::mem::forget(self.meeting.waiter.replace(Some(waiter)));
-        } else {
-            // Dropping a waker may be foreign code: the new one is noted by then.
-            drop(self.meeting.waiter.replace(Some(waiter)));
-        }
+    /// Notes a waker that is nobody's of ours.
+    #[cold]
+    #[inline(never)]
+    fn note_stranger(&self, cx: &Context<'_>) -> Option<Result<T, Abandoned>> {
+        self.wake_when_settled(Waiter::of_stranger(cx));
+        // Cloning a waker may be foreign code, and has resolved this very promise.
+        self.take_answer()
     }
 }
 
@@ -283,11 +302,12 @@ impl<T> Future for PromiseFuture<T> {
             return Poll::Ready(answer);
         }
         match Waiter::task_that_polls(cx) {
-            Some((tasks, key)) => self.note_waiter(Waiter::Task(tasks, key)),
+            Some(task) => {
+                self.meeting.state.set(State::Awaited);
+                self.meeting.waiter.note_task(task);
+            }
             None => {
-                self.wake_when_settled(Waiter::of_stranger(cx));
-                // Cloning a waker may be foreign code, and has resolved this very promise.
-                if let Some(answer) = self.take_answer() {
+                if let Some(answer) = self.note_stranger(cx) {
                     return Poll::Ready(answer);
                 }
             }
@@ -301,10 +321,8 @@ impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
         // Taken before it is dropped: dropping is foreign code, and may panic.
         let state = self.meeting.state.replace(State::Unwanted);
-        if state == State::Awaited {
-            drop(self.meeting.waiter.take());
-        } else if state == State::Resolved {
-            drop(self.meeting.value.take());
+        if matches!(state, State::Awaited | State::Resolved) {
+            self.meeting.forget(state);
         }
     }
 }

@@ -34,19 +34,20 @@ impl Tasks {
         slot.woken_by = own_step::generation();
         let (task, is_main) = (slot.id, slot.stage == Stage::Main);
         drop(slots);
-        if self.loop_ref.is_interesting(Interest::WAKES) {
-            self.tell_woken(task);
+        if is_main | self.loop_ref.is_interesting(Interest::WAKES) {
+            return self.tell_and_queue(key, task, is_main);
         }
+        self.loop_ref.run_soon(key);
+    }
+
+    /// Out of line: for the few, what all go through would have to save its registers.
+    #[inline(never)]
+    fn tell_and_queue(&self, key: Key, task: u64, is_main: bool) {
+        self.loop_ref.observe(|| Event::TaskWoken { task });
         match is_main {
             true => self.loop_ref.call_main_soon(),
             false => self.loop_ref.run_soon(key),
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn tell_woken(&self, task: u64) {
-        self.loop_ref.observe(|| Event::TaskWoken { task });
     }
 
     /// Asks for a task's end. `false` if it has ended already.
@@ -239,6 +240,16 @@ impl Tasks {
 }
 
 impl Slot {
+    /// Takes out who waits for its end, if that is a task of ours: in two words, see
+    /// [`Waiter::wake`]. Anybody else stays.
+    #[inline(always)]
+    pub(crate) fn take_joining_task(&mut self) -> Option<(Rc<Tasks>, Key)> {
+        let Some(Waiter::Task(tasks, key)) = &self.joiner else { return None };
+        let task = (Rc::clone(tasks), *key);
+        self.joiner = None;
+        Some(task)
+    }
+
     /// Takes the outcome, if there is one.
     pub(crate) fn take_outcome(&mut self) -> Option<Outcome> {
         let Stage::Ended(how) = self.stage else { return None };

@@ -88,6 +88,8 @@ impl Tasks {
 
     /// Drops a future, and those that its destructor spawns, one after the other and not
     /// one inside the other.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn bury(&self, body: BoxedBody) {
         self.graveyard.borrow_mut().push(body);
         if self.burying.replace(true) {

@@ -1,9 +1,8 @@
-//! One step of a task, and its end.
+//! One step of a task.
 //!
 //! ```text
 //!   step:  out of its slot --> polled --> pending: back into its slot
-//!                 |               \-----> ready:   its outcome goes into the slot
-//!                 |                \----> panic:   so does the panic
+//!                 |               \-----> ready, or a panic: its end (`end.rs`)
 //!                 \-- cancel was requested: dropped instead
 //! ```
 //!
@@ -11,26 +10,20 @@
 //! - A future is polled in one place: [`Tasks::poll`].
 //! - While a future is polled or dropped, it is out of its slot and nothing is borrowed: it
 //!   may spawn, cancel and wake whom it likes.
-//! - Whoever waits for a task's end is woken only after its future has been dropped.
-//! - A panic that nobody can take is reported when that becomes certain.
 //! - A future is polled and dropped with the task's own context variables in force.
 //!
-//! Tutorial: chapters 6 and 10. Before this: `requests.rs`. After this: `fetch_ahead.rs`.
+//! Tutorial: chapters 6 and 10. Before this: `requests.rs`. After this: `end.rs`.
 
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{
-    ContextValues, Event, Failure, FailureKind, Interest, Key, Stuck, Target, TaskEnd, contain,
-};
+use roundelay_runtime::{ContextValues, Event, Interest, Key, Stuck, Target, TaskEnd};
 
-use crate::done_callbacks::{DoneCallbacks, TaskEnded};
-use crate::error::TaskPanic;
 use crate::own_step::{self, Wait};
 use crate::stage::{BoxedBody, Stage};
-use crate::task_table::{Begun, Slot, Tasks, Waiter};
+use crate::task_table::{Begun, Tasks};
 use crate::waker::LentWaker;
 
 /// What a poll gave, or the payload of its panic.
@@ -298,98 +291,6 @@ impl Tasks {
     #[cold]
     fn exchange_values(&self, key: Key) {
         self.with(key, |slot| slot.extras.get_or_insert_default().values.swap());
-    }
-
-    /// Drops a cancelled task's future, then ends the task.
-    #[cold]
-    pub(crate) fn unwind(&self, key: Key, body: BoxedBody) {
-        self.drop_contained(key, body);
-        self.end(key, TaskEnd::Cancelled, None);
-    }
-
-    #[cold]
-    fn end_by_panic(&self, key: Key, body: BoxedBody, payload: Box<dyn Any + Send>) {
-        self.drop_contained(key, body);
-        let panic = TaskPanic::new(payload);
-        self.with(key, |slot| slot.set_panic(panic));
-        self.end(key, TaskEnd::Panicked, None);
-    }
-
-    /// Notes how a task ended, and tells who waits for it. `output` is the body that holds it.
-    fn end(&self, key: Key, how: TaskEnd, mut output: Option<BoxedBody>) {
-        let ended = self.with(key, |slot| {
-            // The value of a task that was cancelled while it took its last step is lost, as in
-            // asyncio: whoever cancelled it was told that it would not finish.
-            if how == TaskEnd::Finished && slot.cancel_requested {
-                return None;
-            }
-            slot.stage = Stage::Ended(how);
-            slot.order = self.ended.get();
-            slot.put_body(output.take());
-            let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
-            Some((slot.id, slot.detached, slot.joiner.take(), slot.waker.take(), done))
-        });
-        let Some(ended) = ended else { return };
-        let Some((task, detached, joiner, waker, done)) = ended else {
-            return output.into_iter().for_each(|body| self.unwind(key, body));
-        };
-        drop(waker);
-        self.ended.set(self.ended.get().wrapping_add(1));
-        self.live.set(self.live.get() - 1);
-        self.loop_ref.observe(|| {
-            let wakes_ours = matches!(joiner, None | Some(Waiter::Task(..)));
-            if how == TaskEnd::Finished && wakes_ours && !detached && done.is_none() {
-                self.loop_ref.call_ends_with(Interest::TASKS);
-            }
-            Event::TaskEnded { task, how }
-        });
-        if let Some(done) = done {
-            return self.end_with_callbacks(key, how, detached, joiner, *done);
-        }
-        if detached {
-            self.forget(key);
-        }
-        if let Some(joiner) = joiner {
-            joiner.wake();
-        }
-    }
-
-    /// The rest of a task's end, if callbacks are to be queued.
-    #[cold]
-    fn end_with_callbacks(
-        &self,
-        key: Key,
-        how: TaskEnd,
-        detached: bool,
-        joiner: Option<Waiter>,
-        done: DoneCallbacks,
-    ) {
-        let ended = self.with(key, |slot| TaskEnded::new(slot.id, slot.display_name(), how));
-        if detached {
-            self.forget(key);
-        }
-        let Some(ended) = ended else { return };
-        let (before, behind) = done.split();
-        before.into_iter().for_each(|callback| self.queue_done_callback(callback, &ended));
-        if let Some(joiner) = joiner {
-            joiner.wake();
-        }
-        behind.into_iter().for_each(|callback| self.queue_done_callback(callback, &ended));
-    }
-
-    fn drop_contained(&self, key: Key, body: BoxedBody) {
-        let mut values = self.with(key, Slot::take_values).unwrap_or_default();
-        let dropped = contain(|| values.run(|| drop(body)));
-        if !values.is_empty() {
-            self.with(key, |slot| {
-                slot.extras.get_or_insert_default().values = mem::take(&mut values)
-            });
-        }
-        let Err(message) = dropped else { return };
-        let known = self.with(key, |slot| (slot.who(), slot.spawned_at));
-        let Some((who, at)) = known else { return };
-        self.loop_ref
-            .report(Failure::new(FailureKind::DestructorPanicked, who, message).origin(at));
     }
 }
 

@@ -383,9 +383,9 @@ where
     }
 
     fn take_output(self: Pin<&mut Self>, into: &mut dyn Any) {
-        let into = into.downcast_mut::<Option<F::Output>>();
-        if let (Some(into), TaskBodyProjection::Done { output }) = (into, self.project()) {
-            *into = output.take();
+        let TaskBodyProjection::Done { output } = self.project() else { return };
+        if let (Some(into), Some(output)) = (into.downcast_mut(), output.take()) {
+            *into = Some(output);
         }
     }
 

@@ -17,7 +17,7 @@
 //! - A task is in the ready queue at most once: its `scheduled` flag says whether it is.
 //! - A slot is freed when its task has ended *and* nobody can take the outcome any more.
 //!
-//! Tutorial: chapter 6. Before this: `stage.rs`. After this: `birth.rs`.
+//! Tutorial: chapter 6. Before this: `stage.rs`. After this: `waiter.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::mem;
@@ -25,9 +25,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
-use roundelay_runtime::{
-    ContextValues, Event, Failure, FailureKind, Key, LoopRef, Moment, contain, report_here,
-};
+use roundelay_runtime::{ContextValues, Event, Key, LoopRef, Moment};
 
 use crate::blocking::BlockingPool;
 use crate::done_callbacks::DoneCallbacks;
@@ -154,12 +152,16 @@ impl Slots {
     }
 
     /// A free slot, to be filled at once, and its index.
+    #[inline]
     pub(crate) fn take_free(&mut self) -> (u32, &mut Slot) {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.all.push(Slot::free());
-            u32::try_from(self.all.len() - 1).expect("a loop holds fewer than 2^32 tasks")
-        });
+        let index = self.free.pop().unwrap_or_else(|| self.add_one());
         (index, &mut self.all[index as usize])
+    }
+
+    #[inline(never)]
+    fn add_one(&mut self) -> u32 {
+        self.all.push(Slot::free());
+        u32::try_from(self.all.len() - 1).expect("a loop holds fewer than 2^32 tasks")
     }
 
     /// Frees a slot in use, and gives what was left in it.
@@ -255,6 +257,13 @@ impl Slot {
         mem::forget(mem::replace(&mut self.body, body));
     }
 
+    /// Fills them in a slot that was free.
+    #[inline]
+    pub(crate) fn put_extras(&mut self, extras: Option<Box<Extras>>) {
+        // There are none, so there is nothing to look at and to drop.
+        mem::forget(mem::replace(&mut self.extras, extras));
+    }
+
     pub(crate) fn set_panic(&mut self, panic: TaskPanic) {
         self.extras.get_or_insert_default().panic = Some(panic);
     }
@@ -322,34 +331,6 @@ pub(crate) enum Waiter {
 /// Who waits for the ends of several tasks, and wants to know which one it was.
 pub(crate) trait Listener {
     fn hear(&self);
-}
-
-impl Waiter {
-    /// Wakes it. A foreign waker is foreign code: its panic is reported, and is no business
-    /// of whoever wakes.
-    #[inline(always)]
-    pub(crate) fn wake(self) {
-        match self {
-            Waiter::Task(tasks, key) => tasks.wake(key),
-            other => other.wake_another(),
-        }
-    }
-
-    #[cold]
-    fn wake_another(self) {
-        match self {
-            Waiter::Task(tasks, key) => tasks.wake(key),
-            Waiter::Listener(listener) => listener.hear(),
-            Waiter::Other(waker) => wake_foreign(waker),
-        }
-    }
-}
-
-fn wake_foreign(waker: Waker) {
-    if let Err(message) = contain(|| waker.wake()) {
-        let kind = FailureKind::CallbackPanicked;
-        report_here(Failure::new(kind, "a foreign waker", message));
-    }
 }
 
 impl Tasks {

@@ -242,14 +242,14 @@ impl<T> Receiver<T> {
             return Poll::Ready(received);
         }
         match Waiter::task_that_polls(cx) {
-            Some((tasks, key)) => self.pipe.note_receiver(Waiter::Task(tasks, key)),
+            Some(task) => self.pipe.note_receiver(task),
             None => {
                 let stranger = Waiter::of_stranger(cx);
                 // Cloning a foreign waker is foreign code: look once more after it.
                 if let Poll::Ready(received) = self.look() {
                     return Poll::Ready(received);
                 }
-                self.pipe.note_receiver(stranger);
+                self.pipe.note_stranger(stranger);
             }
         }
         Poll::Pending

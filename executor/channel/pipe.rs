@@ -18,12 +18,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::mem;
+use std::rc::Rc;
 
-use roundelay_runtime::SyncDeed;
+use roundelay_runtime::{Key, SyncDeed};
 
 use crate::sync::wait_queue::WaitQueue;
-use crate::task_table::Waiter;
+use crate::task_table::{Tasks, Waiter};
+use crate::waiter::OneWaiter;
 
 /// What the two ends of a channel share.
 pub(crate) struct Pipe<T> {
@@ -32,7 +33,7 @@ pub(crate) struct Pipe<T> {
     /// Places that are neither taken nor promised.
     free: Cell<usize>,
     /// Whom to wake when there is something to hear.
-    receiver: Cell<Option<Waiter>>,
+    receiver: OneWaiter,
     /// Senders that wait for room.
     pub(crate) waiting: WaitQueue<Room>,
     senders: Cell<usize>,
@@ -50,7 +51,7 @@ impl<T> Pipe<T> {
             capacity,
             values: RefCell::default(),
             free: Cell::new(capacity),
-            receiver: Cell::new(None),
+            receiver: OneWaiter::default(),
             waiting: WaitQueue::new("channel"),
             senders: Cell::new(1),
             closed: Cell::new(false),
@@ -100,11 +101,14 @@ impl<T> Pipe<T> {
     /// Notes whom to wake. Letting the earlier one go may be foreign code, which may send: the
     /// new one is noted by then.
     #[inline(always)]
-    pub(crate) fn note_receiver(&self, receiver: Waiter) {
-        let earlier = self.receiver.take();
-        // Now there is none, so there is nothing to look at and to drop.
-        mem::forget(self.receiver.replace(Some(receiver)));
-        drop(earlier);
+    pub(crate) fn note_receiver(&self, task: (Rc<Tasks>, Key)) {
+        self.receiver.note_task(task);
+        self.waiting.tell_awaited();
+    }
+
+    /// The same for somebody who is no task of ours.
+    pub(crate) fn note_stranger(&self, stranger: Waiter) {
+        self.receiver.note(stranger);
         self.waiting.tell_awaited();
     }
 
@@ -119,9 +123,7 @@ impl<T> Pipe<T> {
     }
 
     fn wake_receiver(&self) {
-        if let Some(receiver) = self.take_receiver() {
-            receiver.wake();
-        }
+        self.receiver.wake();
     }
 
     pub(crate) fn senders(&self) -> usize {
