@@ -34,7 +34,7 @@ impl Tasks {
         slot.woken_by = own_step::generation();
         let (task, is_main) = (slot.id, slot.stage == Stage::Main);
         drop(slots);
-        if is_main | self.loop_ref.is_interesting(Interest::WAKES) {
+        if is_main || self.loop_ref.is_interesting(Interest::WAKES) {
             return self.tell_and_queue(key, task, is_main);
         }
         self.loop_ref.run_soon(key);

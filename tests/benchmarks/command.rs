@@ -36,7 +36,7 @@ usage: benchmarks [OPTION...] [--only WORKLOAD | --pools]...      the quick form
        benchmarks plot RESULTS.json FOLDER     cost against size, as SVG
        benchmarks page RESULTS.json            table and plots of the book's page on speed
 
-options: --rounds N        how often each peer runs each workload
+options: --rounds N        how often each peer runs each workload, at least: short ones are repeated
          --python PROGRAM  an interpreter other than python3 (of one that has uvloop, for instance)
          --no-python       leave asyncio and Python's pools out
 
@@ -176,7 +176,8 @@ fn run_suite(arguments: &[&str]) -> Result<(), String> {
         for results in compile::run(rounds.min(3))? {
             all.push(run.add(results)?);
         }
-        let manifest = manifest::Options::usual(rounds, plan.python.clone());
+        // It is short, and so the noise of others is a large part of it.
+        let manifest = manifest::Options::usual(rounds.max(11), plan.python.clone());
         all.push(run.add(manifest::run(&manifest)?)?);
         let plan = Plan { rounds: rounds.min(3), ..plan };
         sizes::run(&sizes::Options::all(plan), |growth| run.add_growth(growth))?;

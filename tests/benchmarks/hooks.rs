@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use crate::count;
 use crate::python::script;
 use crate::report::{Outcome, Results};
-use crate::suite;
+use crate::suite::{self, Rounds};
 use crate::workloads::{self, OURS, Target, UNOBSERVED, USUAL, WITHOUT_HOOKS, Workload};
 
 const MOST: f64 = 1.03;
@@ -102,7 +102,7 @@ pub fn run(rounds: usize) -> Result<Vec<Results>, String> {
     for (name, renamed, size, is_counted) in WORKLOADS {
         let workload = workloads::find(name).ok_or_else(|| format!("there is no {name}"))?;
         let mut outcomes = programs.each_ref().map(|(peer, _)| Outcome::new(peer));
-        for round in 0..rounds {
+        for round in Rounds::at_least(rounds) {
             for turn in 0..programs.len() {
                 let which = (round + turn) % programs.len();
                 let sample = suite::run_observed(&programs[which].1, workload, UNOBSERVED, *size)?;

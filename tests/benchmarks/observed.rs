@@ -9,7 +9,7 @@
 //! ```
 
 use crate::report::{Outcome, Results};
-use crate::suite;
+use crate::suite::{self, Rounds};
 use crate::workloads::{self, Target, UNOBSERVED, USUAL, Workload};
 
 /// The variable that says what a child of roundelay's is observed with.
@@ -70,7 +70,7 @@ pub fn run(rounds: usize) -> Result<Vec<Results>, String> {
     for (name, observed, size) in WORKLOADS {
         let workload = workloads::find(name).ok_or_else(|| format!("there is no {name}"))?;
         let mut outcomes: Vec<_> = OBSERVERS.into_iter().map(Outcome::new).collect();
-        for round in 0..rounds {
+        for round in Rounds::at_least(rounds) {
             for turn in 0..OBSERVERS.len() {
                 let which = (round + turn) % OBSERVERS.len();
                 let sample = suite::run_observed(&program, workload, OBSERVERS[which], *size)?;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::child::{Line, figures, on_one_cpu, parse};
 use crate::measure::Sample;
@@ -30,7 +30,7 @@ use crate::workloads::{OURS, PYTHON, UVLOOP, Workload};
 pub struct Plan {
     /// The large sizes instead of the small ones.
     pub full: bool,
-    /// How many times each peer runs each workload.
+    /// How many times each peer runs each workload, at least.
     pub rounds: usize,
     /// Python, if it takes part.
     pub python: Option<Python>,
@@ -42,11 +42,55 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Python is slow, and far behind: its figures need not be so sure.
 const PYTHON_ROUNDS: usize = 3;
 
+/// The rounds of one workload: those that were asked for, and where they are short as many more as
+/// there is time for. Whoever shares the machine's processors is noisy for seconds at a time, and a
+/// median of three short rounds may be one of the noise.
+#[derive(Debug)]
+pub struct Rounds {
+    next: usize,
+    asked: usize,
+    /// When those that were asked for had been done.
+    since: Option<Instant>,
+}
+
+/// No more rounds than that.
+const MOST_ROUNDS: usize = 15;
+
+/// How long rounds go on that nobody has asked for.
+const FOR_MORE: Duration = Duration::from_secs(10);
+
+impl Rounds {
+    /// At least so many.
+    #[must_use]
+    pub fn at_least(asked: usize) -> Rounds {
+        Rounds { next: 0, asked, since: None }
+    }
+}
+
+impl Iterator for Rounds {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let more = match self.next < self.asked {
+            true => Duration::ZERO,
+            false => self.since.get_or_insert_with(Instant::now).elapsed(),
+        };
+        let round = another(self.next, self.asked, more)?;
+        self.next += 1;
+        Some(round)
+    }
+}
+
+/// Whether there is a round with this number, where those that nobody asked for have taken `more`.
+fn another(round: usize, asked: usize, more: Duration) -> Option<usize> {
+    (round < asked || (round < MOST_ROUNDS && more < FOR_MORE)).then_some(round)
+}
+
 /// Runs one workload with everybody.
 #[must_use]
 pub fn run(workload: &'static Workload, plan: &Plan) -> Results {
     let size = workload.sizes[usize::from(plan.full)];
-    run_sized(workload, size, plan)
+    run_sized(workload, size, plan, Rounds::at_least(plan.rounds))
 }
 
 /// Runs a workload in one of its sizes, with everybody who can.
@@ -56,13 +100,18 @@ pub fn run_growth(growth: &'static Growth, size: usize, plan: &Plan) -> Results 
     if size > growth.python_up_to {
         plan.python = None;
     }
-    run_sized(&growth.workload, size, &plan)
+    run_sized(&growth.workload, size, &plan, 0..plan.rounds)
 }
 
-fn run_sized(workload: &'static Workload, size: usize, plan: &Plan) -> Results {
+fn run_sized(
+    workload: &'static Workload,
+    size: usize,
+    plan: &Plan,
+    rounds: impl Iterator<Item = usize>,
+) -> Results {
     let names = workload.peers.iter().map(|(name, _)| *name).chain(in_python(workload, plan));
     let mut outcomes: Vec<Outcome> = names.map(Outcome::new).collect();
-    for round in 0..plan.rounds {
+    for round in rounds {
         for turn in 0..outcomes.len() {
             let which = (round + turn) % outcomes.len();
             let outcome = &mut outcomes[which];
@@ -201,4 +250,17 @@ fn attend(child: &mut Child, workload: &Workload, size: usize) -> Result<Sample,
         Some(times) => sample.with_percentiles("", times),
         None => sample,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_rounds_are_repeated_and_never_fewer_than_were_asked_for() {
+        assert!(Rounds::at_least(3).eq(0..MOST_ROUNDS));
+        assert!(Rounds::at_least(40).eq(0..40));
+        assert_eq!(another(2, 3, FOR_MORE), Some(2));
+        assert_eq!(another(3, 3, FOR_MORE), None);
+    }
 }
