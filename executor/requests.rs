@@ -40,7 +40,8 @@ impl Tasks {
         self.loop_ref.run_soon(key);
     }
 
-    /// Out of line: for the few, what all go through would have to save its registers.
+    /// The main task, and all of them where somebody wants to hear of wakes. Out of line, so that the
+    /// usual way need not save registers for it.
     #[inline(never)]
     fn tell_and_queue(&self, key: Key, task: u64, is_main: bool) {
         self.loop_ref.observe(|| Event::TaskWoken { task });

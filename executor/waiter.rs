@@ -74,10 +74,10 @@ impl OneWaiter {
     /// Notes a task of ours, in the place of whoever was here.
     #[inline(always)]
     pub(crate) fn note_task(&self, (home, task): (Rc<Tasks>, Key)) {
-        let earlier = (self.home.replace(Some(home)), self.other.take());
+        let (earlier, other) = (self.home.replace(Some(home)), self.other.take());
         self.task.set(task);
-        if let (Some(_), _) | (_, Some(_)) = earlier {
-            drop_earlier(earlier.0, earlier.1);
+        if earlier.is_some() || other.is_some() {
+            drop_earlier(earlier, other);
         }
     }
 
@@ -92,6 +92,7 @@ impl OneWaiter {
         }
     }
 
+    /// Takes whoever is here.
     pub(crate) fn take(&self) -> Option<Waiter> {
         match (self.home.take(), self.other.take()) {
             (Some(home), _) => Some(Waiter::Task(home, self.task.get())),
