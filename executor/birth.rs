@@ -15,45 +15,46 @@ use std::rc::Rc;
 
 use roundelay_runtime::{ContextValues, Event, Interest, Key};
 
-use crate::own_step::{self, Wait};
-use crate::stage::{BoxedBody, Stage};
+use crate::body::BoxedBody;
+use crate::own_step::{self, NOBODY, Wait};
+use crate::stage::Stage;
 use crate::task_table::{Extras, Tasks};
 
-/// What is known of a task besides its future.
-pub(crate) struct Birth {
-    pub(crate) name: Option<Rc<str>>,
-    pub(crate) at: &'static Location<'static>,
-    pub(crate) values: ContextValues,
-    /// Its first step is taken at once.
-    pub(crate) eager: bool,
-}
-
-impl Birth {
+impl Extras {
     /// What few tasks have, if this one does.
     #[inline]
-    fn extras(self) -> Option<Box<Extras>> {
-        let has_any = self.name.is_some() || !self.values.is_empty();
-        has_any.then(|| self.put_together())
+    pub(crate) fn of_new(name: Option<Rc<str>>, values: ContextValues) -> Option<Box<Extras>> {
+        let has_any = name.is_some() || !values.is_empty();
+        has_any.then(|| Extras::put_together(name, values))
     }
 
     #[cold]
     #[inline(never)]
-    fn put_together(self) -> Box<Extras> {
-        Box::new(Extras { name: self.name, values: self.values, ..Extras::default() })
+    fn put_together(name: Option<Rc<str>>, values: ContextValues) -> Box<Extras> {
+        Box::new(Extras { name, values, ..Extras::default() })
     }
 }
 
 impl Tasks {
-    /// Adds a task and schedules its first step. The table owns it from now on.
+    /// Adds a task and schedules its first step; an `eager` one takes it at once. The table owns it
+    /// from now on.
     ///
     /// A closed table drops the body and gives a key that leads nowhere.
-    pub(crate) fn spawn(&self, body: BoxedBody, birth: Birth) -> Key {
+    ///
+    /// (What is handed over fits into registers. As one struct it was written by words, copied by
+    /// pairs of words, and the processor waited for them to meet.)
+    pub(crate) fn spawn(
+        &self,
+        body: BoxedBody,
+        at: &'static Location<'static>,
+        extras: Option<Box<Extras>>,
+        eager: bool,
+    ) -> Key {
         if self.closed.get() {
             self.bury(body);
             return Key::new(u32::MAX, u32::MAX);
         }
-        let eager = birth.eager;
-        let key = self.add(Stage::Waiting, Some(body), birth);
+        let key = self.add(Stage::Waiting, Some(body), at, extras);
         match eager {
             true => self.first_step(key),
             false => self.loop_ref.run_soon(key),
@@ -64,16 +65,21 @@ impl Tasks {
     /// Adds the main task, whose future somebody else holds and polls through
     /// [`Tasks::step_main`] when the loop's main callback is called.
     pub(crate) fn spawn_main(&self, at: &'static Location<'static>, values: ContextValues) -> Key {
-        let birth = Birth { name: Some("main".into()), at, values, eager: false };
-        let key = self.add(Stage::Main, None, birth);
+        let extras = Extras::of_new(Some("main".into()), values);
+        let key = self.add(Stage::Main, None, at, extras);
         self.loop_ref.call_main_soon();
         key
     }
 
     #[inline(always)]
-    fn add(&self, stage: Stage, body: Option<BoxedBody>, birth: Birth) -> Key {
+    fn add(
+        &self,
+        stage: Stage,
+        body: Option<BoxedBody>,
+        at: &'static Location<'static>,
+        extras: Option<Box<Extras>>,
+    ) -> Key {
         let id = self.next_number();
-        let at = birth.at;
         let cleanup = self.is_born_of_cleanup();
         let now = self.loop_ref.latest();
         let key = {
@@ -84,12 +90,13 @@ impl Tasks {
             (slot.cancel_requested, slot.detached, slot.cleanup) = (false, false, cleanup);
             slot.stage = stage;
             (slot.waits_alone, slot.told_stuck) = (false, false);
+            slot.joiner = NOBODY;
             slot.put_body(body);
             (slot.wait, slot.since) = (Wait::Unknown, now);
             (slot.polls, slot.woken_by) = (0, 0);
             slot.parent = own_step::generation();
             (slot.born, slot.spawned_at) = (now, at);
-            slot.put_extras(birth.extras());
+            slot.put_extras(extras);
             Key::new(index, slot.generation())
         };
         self.live.set(self.live.get() + 1);

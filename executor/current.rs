@@ -39,6 +39,17 @@ pub(crate) fn current_tasks() -> Option<Rc<Tasks>> {
     })
 }
 
+/// Whether it is these that run here.
+#[inline]
+fn is_current(tasks: &Rc<Tasks>) -> bool {
+    CURRENT.with(|current| {
+        let note = current.take();
+        let is_current = note.as_ref().is_some_and(|current| Rc::ptr_eq(current, tasks));
+        current.set(note);
+        is_current
+    })
+}
+
 /// Exchanges the note.
 fn exchange(tasks: Option<Rc<Tasks>>) -> Option<Rc<Tasks>> {
     CURRENT.replace(tasks.map(ManuallyDrop::new)).map(ManuallyDrop::into_inner)
@@ -97,6 +108,12 @@ impl Waiter {
         let tasks = current_tasks()?;
         own_step::count_wake(1);
         Some((tasks, key))
+    }
+
+    /// The task that polls with `cx`, if it is one of these. Nothing is cloned, nor counted.
+    #[inline(always)]
+    pub(crate) fn task_among(tasks: &Rc<Tasks>, cx: &Context<'_>) -> Option<Key> {
+        own_step::owner_of(cx.waker()).filter(|_| is_current(tasks))
     }
 
     /// A foreign combinator has a waker of its own, and may stand for several.

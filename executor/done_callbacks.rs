@@ -12,7 +12,7 @@
 //! - A callback is never called here: it goes to the back of the ready queue.
 //! - Order of registration is order of calling.
 //!
-//! Tutorial: chapter 6. Before this: `told.rs`. After this: `stage.rs`.
+//! Tutorial: chapter 6. Before this: `told.rs`. After this: `body.rs`.
 
 use roundelay_runtime::TaskEnd;
 

@@ -20,13 +20,10 @@ impl Tasks {
     /// Frees the slot of a task that has ended and whose outcome nobody can take.
     #[inline]
     pub(crate) fn forget(&self, key: Key) {
-        let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(key) else { return };
-        if slot.holds_nothing_of_users() {
-            return slots.free(key);
+        let freed = self.slots.borrow_mut().free_if_bare(key);
+        if !freed {
+            self.drop_remains(key);
         }
-        drop(slots);
-        self.drop_remains(key);
     }
 
     /// There is something to drop in it: mostly the output of a task that nobody waited for.

@@ -15,14 +15,15 @@
 
 use std::any::Any;
 use std::mem;
-use std::rc::Rc;
 
 use roundelay_runtime::{Event, Failure, FailureKind, Interest, Key, TaskEnd, contain};
 
+use crate::body::BoxedBody;
 use crate::done_callbacks::TaskEnded;
 use crate::error::TaskPanic;
-use crate::stage::{BoxedBody, Stage};
-use crate::task_table::{Slot, Tasks, Waiter};
+use crate::own_step::NOBODY;
+use crate::stage::Stage;
+use crate::task_table::{Slot, Tasks};
 
 impl Tasks {
     /// Drops a cancelled task's future, then ends the task.
@@ -41,78 +42,68 @@ impl Tasks {
     }
 
     /// Notes how a task ended, and tells who waits for it. `output` is the body that holds it.
-    pub(crate) fn end(&self, key: Key, how: TaskEnd, mut output: Option<BoxedBody>) {
-        let ended = self.with(key, |slot| {
-            // The value of a task that was cancelled while it took its last step is lost, as in
-            // asyncio: whoever cancelled it was told that it would not finish.
-            if how == TaskEnd::Finished && slot.cancel_requested {
-                return None;
-            }
-            slot.stage = Stage::Ended(how);
-            slot.order = self.ended.get();
-            slot.put_body(output.take());
-            let has_done = slot.extras.as_ref().is_some_and(|extras| extras.done.is_some());
-            let joiner = slot.take_joining_task();
-            let others = (slot.joiner.is_some(), has_done);
-            Some((slot.id, slot.detached, joiner, others, slot.waker.take()))
-        });
-        let Some(ended) = ended else { return };
-        let Some((task, detached, joiner, (has_listener, has_done), waker)) = ended else {
-            return output.into_iter().for_each(|body| self.unwind(key, body));
+    pub(crate) fn end(&self, key: Key, how: TaskEnd, output: Option<BoxedBody>) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(key) else {
+            drop(slots);
+            return drop(output);
         };
-        drop(waker);
+        // The value of a task that was cancelled while it took its last step is lost, as in
+        // asyncio: whoever cancelled it was told that it would not finish.
+        if how == TaskEnd::Finished && slot.cancel_requested {
+            drop(slots);
+            return output.into_iter().for_each(|body| self.unwind(key, body));
+        }
+        slot.stage = Stage::Ended(how);
+        slot.order = self.ended.get();
+        slot.put_body(output);
+        let joiner = mem::replace(&mut slot.joiner, NOBODY);
+        let is_all = !slot.detached
+            && slot.listener.is_none()
+            && slot.waker.is_none()
+            && slot.extras.is_none()
+            && !self.loop_ref.is_observed();
+        drop(slots);
         self.ended.set(self.ended.get().wrapping_add(1));
         self.live.set(self.live.get() - 1);
+        match is_all {
+            false => self.end_and_tell(key, how, joiner),
+            true if joiner != NOBODY => self.wake(joiner),
+            true => {}
+        }
+    }
+
+    /// The rest of a task's end, where there is more than a task of ours that waits for it.
+    #[inline(never)]
+    fn end_and_tell(&self, key: Key, how: TaskEnd, joiner: Key) {
+        let ended = self.with(key, |slot| {
+            let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
+            let done = done.map(|done| (TaskEnded::new(slot.id, slot.display_name(), how), done));
+            (slot.id, slot.detached, slot.waker.take(), slot.listener.take(), done)
+        });
+        let Some((task, detached, waker, listener, done)) = ended else { return };
+        drop(waker);
         self.loop_ref.observe(|| {
-            if how == TaskEnd::Finished && !(has_listener || detached || has_done) {
+            if how == TaskEnd::Finished && !(listener.is_some() || detached || done.is_some()) {
                 self.loop_ref.call_ends_with(Interest::TASKS);
             }
             Event::TaskEnded { task, how }
         });
-        if has_done {
-            return self.end_with_callbacks(key, how, detached, joiner);
-        }
         if detached {
             self.forget(key);
         }
-        match joiner {
-            Some((tasks, joiner)) => tasks.wake(joiner),
-            None if has_listener => self.wake_listener(key),
-            None => {}
-        }
-    }
-
-    #[inline(never)]
-    fn wake_listener(&self, key: Key) {
-        if let Some(Some(joiner)) = self.with(key, |slot| slot.joiner.take()) {
-            joiner.wake();
-        }
-    }
-
-    /// The rest of a task's end, if callbacks are to be queued.
-    #[cold]
-    fn end_with_callbacks(
-        &self,
-        key: Key,
-        how: TaskEnd,
-        detached: bool,
-        task: Option<(Rc<Tasks>, Key)>,
-    ) {
-        let ended = self.with(key, |slot| {
-            let done = slot.extras.as_mut().and_then(|extras| extras.done.take());
-            let ended = TaskEnded::new(slot.id, slot.display_name(), how);
-            (ended, slot.joiner.take(), done.map(|done| done.split()))
-        });
-        if detached {
-            self.forget(key);
-        }
-        let Some((ended, other, done)) = ended else { return };
-        let (before, behind) = done.unwrap_or_default();
+        let wake = || {
+            if joiner != NOBODY {
+                self.wake(joiner);
+            }
+            if let Some(listener) = listener {
+                listener.hear();
+            }
+        };
+        let Some((ended, done)) = done else { return wake() };
+        let (before, behind) = done.split();
         before.into_iter().for_each(|callback| self.queue_done_callback(callback, &ended));
-        let task = task.map(|(tasks, key)| Waiter::Task(tasks, key));
-        if let Some(joiner) = task.or(other) {
-            joiner.wake();
-        }
+        wake();
         behind.into_iter().for_each(|callback| self.queue_done_callback(callback, &ended));
     }
 

@@ -30,7 +30,7 @@ impl Tasks {
 
 /// Reads something in each of the cache lines that a slot takes.
 fn touch(slot: &Slot) -> u64 {
-    let joined = slot.joiner.is_some() || slot.waker.is_some();
+    let joined = slot.listener.is_some() || slot.waker.is_some();
     let waited = slot.since > slot.born;
     slot.id ^ u64::from(joined) ^ u64::from(waited)
 }

@@ -39,6 +39,7 @@ mod own_step;
 mod waker;
 mod told;
 mod done_callbacks;
+mod body;
 mod stage;
 mod task_table;
 mod waiter;

@@ -57,7 +57,7 @@ pub(crate) enum Wait {
 }
 
 /// The key of no task: no task has the generation zero.
-const NOBODY: Key = Key::new(u32::MAX, 0);
+pub(crate) const NOBODY: Key = Key::new(u32::MAX, 0);
 
 /// Its address is the data of no waker. (Null is that of [`Waker::noop`].)
 static NO_WAKER: u8 = 0;

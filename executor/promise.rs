@@ -266,7 +266,7 @@ impl<T> PromiseFuture<T> {
     /// Tells an observer that the task that is being polled waits for this.
     #[inline]
     fn tell_awaited(&self) {
-        awaits(Wait::Promise, || Awaited::Promise(self.number()));
+        awaits(Wait::Promise, move || Awaited::Promise(self.number()));
     }
 
     /// How observers know it.

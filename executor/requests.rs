@@ -10,6 +10,7 @@
 //!
 //! Tutorial: chapter 6. Before this: `birth.rs`. After this: `step.rs`.
 
+use std::cell::Cell;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -17,9 +18,9 @@ use roundelay_runtime::{ContextValues, Event, Interest, Key, TaskEnd};
 
 use crate::done_callbacks::{DoneCallback, NO_CALLBACK, TaskEnded};
 use crate::error::TaskError;
-use crate::own_step;
+use crate::own_step::{self, NOBODY};
 use crate::stage::{Outcome, Stage};
-use crate::task_table::{Slot, Tasks, Waiter};
+use crate::task_table::{Listener, Slot, Tasks, Waiter};
 
 impl Tasks {
     /// Puts a task into the ready queue, unless it is there or has ended.
@@ -83,11 +84,25 @@ impl Tasks {
     /// # Panics
     /// If it was taken before.
     pub(crate) fn take_outcome<T: 'static>(&self, key: Key) -> Option<Result<T, TaskError>> {
+        self.take_outcome_or(key, |_| ())
+    }
+
+    /// The same, with something to be done to the slot of a task that has not ended. It must not
+    /// call user code.
+    #[inline]
+    pub(crate) fn take_outcome_or<T: 'static>(
+        &self,
+        key: Key,
+        if_not_ended: impl FnOnce(&mut Slot),
+    ) -> Option<Result<T, TaskError>> {
         let mut slots = self.slots.borrow_mut();
         // A task that was spawned after its loop was closed never had a slot.
         let Some(slot) = slots.get_mut(key) else { return Some(Err(TaskError::Cancelled)) };
         match slot.stage {
-            Stage::Waiting | Stage::Out | Stage::Main => None,
+            Stage::Waiting | Stage::Out | Stage::Main => {
+                if_not_ended(slot);
+                None
+            }
             Stage::Ended(TaskEnd::Finished) => {
                 slot.stage = Stage::Taken(TaskEnd::Finished);
                 let body = slot.body.take();
@@ -96,16 +111,19 @@ impl Tasks {
                 body?.as_mut().take_output(&mut output);
                 Some(Ok(output.expect("a finished task holds its output until it is taken")))
             }
-            Stage::Ended(_) => {
-                let outcome = slot.take_outcome();
+            Stage::Ended(_) | Stage::Taken(_) => {
                 drop(slots);
-                let Some(Outcome::Failed(error)) = outcome else { return None };
-                Some(Err(error))
+                Some(Err(self.take_failure(key)?))
             }
-            Stage::Taken(_) => {
-                drop(slots);
-                self.refuse_second_taking(key)
-            }
+        }
+    }
+
+    #[inline(never)]
+    fn take_failure(&self, key: Key) -> Option<TaskError> {
+        match self.with(key, Slot::take_outcome)? {
+            Some(Outcome::Failed(error)) => Some(error),
+            Some(Outcome::Finished(_)) => None,
+            None => self.refuse_second_taking(key),
         }
     }
 
@@ -118,40 +136,42 @@ impl Tasks {
         )
     }
 
-    /// Wakes a task of ours when the task ends. One at a time: a task has one handle.
-    #[inline(always)]
-    pub(crate) fn set_joiner(&self, key: Key, (tasks, joiner): (Rc<Tasks>, Key)) {
-        let mut slots = self.slots.borrow_mut();
-        match slots.get_mut(key) {
-            Some(slot) if slot.joiner.is_none() && slot.extras.is_none() => {
-                slot.joiner = Some(Waiter::Task(tasks, joiner));
+    /// Wakes `waiter` when the task ends, or nobody any more. One at a time: a task has one handle.
+    pub(crate) fn replace_joiner(self: &Rc<Tasks>, key: Key, waiter: Option<Waiter>) {
+        let (joiner, mut listener) = match waiter {
+            None => (NOBODY, None),
+            Some(Waiter::Task(home, task)) if Rc::ptr_eq(&home, self) => (task, None),
+            Some(Waiter::Listener(listener)) => (NOBODY, Some(listener)),
+            Some(other) => {
+                let listener: Rc<dyn Listener> = Rc::new(Cell::new(Some(other)));
+                (NOBODY, Some(listener))
             }
-            _ => {
-                drop(slots);
-                self.replace_joiner(key, Some(Waiter::Task(tasks, joiner)));
-            }
-        }
-    }
-
-    /// Wakes `waiter` when the task ends, or nobody any more; also where somebody waits already, or
-    /// where there are done callbacks.
-    #[cold]
-    pub(crate) fn replace_joiner(&self, key: Key, mut waiter: Option<Waiter>) {
+        };
         self.with(key, |slot| {
-            std::mem::swap(&mut slot.joiner, &mut waiter);
+            slot.joiner = joiner;
+            std::mem::swap(&mut slot.listener, &mut listener);
+            let is_joined = slot.is_joined();
             if let Some(extras) = &mut slot.extras
                 && let Some(done) = &mut extras.done
-                && waiter.is_none()
+                && is_joined
             {
                 done.joiner_arrives();
             }
         });
         // The earlier one; or the new one, if the task is not known any more.
-        drop(waiter);
+        drop(listener);
     }
 
     /// Nobody will take the task's outcome.
     pub(crate) fn detach(&self, key: Key) {
+        let freed = self.slots.borrow_mut().free_if_bare(key);
+        if !freed {
+            self.detach_live(key);
+        }
+    }
+
+    #[inline(never)]
+    fn detach_live(&self, key: Key) {
         let mut slots = self.slots.borrow_mut();
         let Some(slot) = slots.get_mut(key) else { return };
         if slot.stage.has_ended() {
@@ -159,9 +179,10 @@ impl Tasks {
             return self.forget(key);
         }
         slot.detached = true;
-        let joiner = slot.joiner.take();
+        slot.joiner = NOBODY;
+        let listener = slot.listener.take();
         drop(slots);
-        drop(joiner);
+        drop(listener);
     }
 
     /// Registers a callback for the task's end. One that comes too late is queued at once.
@@ -172,7 +193,7 @@ impl Tasks {
             if let Some(how) = slot.stage.end() {
                 return Err(TaskEnded::new(slot.id, slot.display_name(), how));
             }
-            let joined = slot.joiner.is_some();
+            let joined = slot.is_joined();
             let done = slot.extras.get_or_insert_default().done.get_or_insert_default();
             Ok(callback.take().map(|callback| done.add(callback, joined)))
         });
@@ -241,14 +262,19 @@ impl Tasks {
 }
 
 impl Slot {
-    /// Takes out who waits for its end, if that is a task of ours: in two words, see
-    /// [`Waiter::wake`]. Anybody else stays.
-    #[inline(always)]
-    pub(crate) fn take_joining_task(&mut self) -> Option<(Rc<Tasks>, Key)> {
-        let Some(Waiter::Task(tasks, key)) = &self.joiner else { return None };
-        let task = (Rc::clone(tasks), *key);
-        self.joiner = None;
-        Some(task)
+    /// Whether somebody waits for its end.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.joiner != NOBODY || self.listener.is_some()
+    }
+
+    /// Notes a task of its table that waits for its end, where that is all there is to do.
+    #[inline]
+    pub(crate) fn note_joiner(&mut self, joiner: Key) -> bool {
+        let is_all = self.listener.is_none() && self.extras.is_none();
+        if is_all {
+            self.joiner = joiner;
+        }
+        is_all
     }
 
     /// Takes the outcome, if there is one.

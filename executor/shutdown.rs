@@ -19,8 +19,9 @@ use roundelay_runtime::{
     ContextValues, Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr,
 };
 
+use crate::body::BoxedBody;
 use crate::own_step;
-use crate::stage::{BoxedBody, Stage};
+use crate::stage::Stage;
 use crate::task_table::{Slot, Tasks};
 
 impl Tasks {

@@ -10,14 +10,11 @@
 //! one enum that held the future or the outcome: each step moved it out of the slot and back,
 //! and every assignment asked which of six things it had to drop.)
 //!
-//! Tutorial: chapter 6. Before this: `done_callbacks.rs`. After this: `task_table.rs`.
-
-use std::any::Any;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+//! Tutorial: chapter 6. Before this: `body.rs`. After this: `task_table.rs`.
 
 use roundelay_runtime::TaskEnd;
 
+use crate::body::BoxedBody;
 use crate::error::TaskError;
 
 /// How far a task is. What belongs to a stage (the future, the output) lies beside it in the
@@ -56,21 +53,3 @@ impl Stage {
         }
     }
 }
-
-/// A task's future, and later its output, in one allocation.
-pub(crate) trait Body {
-    /// Polls the future; when it is done, keeps the output in its place.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Moves the output into `into`, an `Option` of the output's type that is `None`.
-    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any);
-
-    /// Whether it holds the output.
-    fn is_done(&self) -> bool;
-
-    /// Exchanges the output with what `with` holds, an `Option` of the output's type. So an
-    /// output can be taken, and put back.
-    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any);
-}
-
-pub(crate) type BoxedBody = Pin<Box<dyn Body>>;

@@ -21,8 +21,9 @@ use std::task::{Context, Poll};
 
 use roundelay_runtime::{ContextValues, Event, Interest, Key, Stuck, Target, TaskEnd};
 
+use crate::body::BoxedBody;
 use crate::own_step::{self, Wait};
-use crate::stage::{BoxedBody, Stage};
+use crate::stage::Stage;
 use crate::task_table::{Begun, Tasks};
 use crate::waker::LentWaker;
 

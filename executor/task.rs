@@ -17,7 +17,6 @@
 //!
 //! Tutorial: chapter 6. Before this: `task_info.rs`. After this: `on_done.rs`.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -26,15 +25,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use pin_project_lite::pin_project;
 use roundelay_runtime::{Awaited, ContextValues, Failure, FailureKind, Key};
 
-use crate::birth::Birth;
+use crate::body::TaskBody;
 use crate::current::expect_tasks;
 use crate::error::{TaskError, lost_panic};
-use crate::own_step::Wait;
-use crate::stage::Body;
-use crate::task_table::{Tasks, Waiter};
+use crate::own_step::{self, Wait};
+use crate::task_table::{Extras, Tasks, Waiter};
 use crate::told::awaits_numbered;
 
 /// Starts a task: `future` is driven by the loop from its next turn on.
@@ -65,16 +62,23 @@ where
     F::Output: 'static,
 {
     let (at, values) = (Location::caller(), ContextValues::current());
-    start(expect_tasks("spawn"), future, Birth { name: None, at, values, eager: false })
+    start(expect_tasks("spawn"), future, at, Extras::of_new(None, values), false)
 }
 
 /// Starts a task on a certain loop.
-pub(crate) fn start<F>(tasks: Rc<Tasks>, future: F, birth: Birth) -> Task<F::Output>
+#[inline]
+pub(crate) fn start<F>(
+    tasks: Rc<Tasks>,
+    future: F,
+    at: &'static Location<'static>,
+    extras: Option<Box<Extras>>,
+    eager: bool,
+) -> Task<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let key = tasks.spawn(Box::pin(TaskBody::Running { future }), birth);
+    let key = tasks.spawn(Box::pin(TaskBody::new(future)), at, extras, eager);
     Task { tasks, key, output: PhantomData }
 }
 
@@ -162,8 +166,7 @@ impl TaskBuilder {
         F::Output: 'static,
     {
         let values = self.values.unwrap_or_else(ContextValues::current);
-        let birth = Birth { name: self.name, at, values, eager: self.eager };
-        start(expect_tasks("spawn"), future, birth)
+        start(expect_tasks("spawn"), future, at, Extras::of_new(self.name, values), self.eager)
     }
 }
 
@@ -325,14 +328,19 @@ impl<T: 'static> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.tasks.take_outcome(self.key) {
+        let mut noted = false;
+        let outcome = self.tasks.take_outcome_or(self.key, |slot| {
+            let joiner = Waiter::task_among(&self.tasks, cx);
+            noted = joiner.is_some_and(|joiner| slot.note_joiner(joiner));
+        });
+        match outcome {
             Some(outcome) => Poll::Ready(outcome),
             None => {
-                match Waiter::task_that_polls(cx) {
-                    Some(joiner) => self.tasks.set_joiner(self.key, joiner),
-                    None => self.wake_when_over(Waiter::of_stranger(cx)),
+                match noted {
+                    true => own_step::count_wake(1),
+                    false => self.wake_when_over(Waiter::of(cx)),
                 }
-                awaits_numbered(Wait::Task(self.key), || Awaited::Task(self.id()));
+                awaits_numbered(Wait::Task(self.key), move || Awaited::Task(self.id()));
                 Poll::Pending
             }
         }
@@ -351,48 +359,5 @@ impl<T> fmt::Debug for Task<T> {
             .field("name", &self.name())
             .field("finished", &self.is_finished())
             .finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// The future while it runs, its output afterwards: one allocation serves both.
-    #[project = TaskBodyProjection]
-    enum TaskBody<F: Future> {
-        Running { #[pin] future: F },
-        Done { output: Option<F::Output> },
-    }
-}
-
-impl<F> Body for TaskBody<F>
-where
-    F: Future,
-    F::Output: 'static,
-{
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let TaskBodyProjection::Running { future } = self.as_mut().project() else {
-            return Poll::Ready(());
-        };
-        let Poll::Ready(output) = future.poll(cx) else { return Poll::Pending };
-        // The future is dropped here, before anybody hears that the task has ended.
-        self.set(TaskBody::Done { output: Some(output) });
-        Poll::Ready(())
-    }
-
-    fn is_done(&self) -> bool {
-        matches!(self, TaskBody::Done { .. })
-    }
-
-    fn take_output(self: Pin<&mut Self>, into: &mut dyn Any) {
-        let TaskBodyProjection::Done { output } = self.project() else { return };
-        if let (Some(into), Some(output)) = (into.downcast_mut(), output.take()) {
-            *into = Some(output);
-        }
-    }
-
-    fn swap_output(self: Pin<&mut Self>, with: &mut dyn Any) {
-        let with = with.downcast_mut::<Option<F::Output>>();
-        if let (Some(with), TaskBodyProjection::Done { output }) = (with, self.project()) {
-            std::mem::swap(with, output);
-        }
     }
 }

@@ -28,10 +28,11 @@ use std::task::Waker;
 use roundelay_runtime::{ContextValues, Event, Key, LoopRef, Moment};
 
 use crate::blocking::BlockingPool;
+use crate::body::BoxedBody;
 use crate::done_callbacks::DoneCallbacks;
 use crate::error::TaskPanic;
-use crate::own_step::Wait;
-use crate::stage::{BoxedBody, Stage};
+use crate::own_step::{NOBODY, Wait};
+use crate::stage::Stage;
 use crate::waker::LentWaker;
 
 /// All tasks of one loop.
@@ -88,8 +89,10 @@ pub(crate) struct Slot {
     pub(crate) told_stuck: bool,
     /// Its future while it waits; its output when it has finished.
     pub(crate) body: Option<BoxedBody>,
-    /// Who waits for its end.
-    pub(crate) joiner: Option<Waiter>,
+    /// The task of this table that waits for its end, or [`NOBODY`].
+    pub(crate) joiner: Key,
+    /// Anybody else who does.
+    pub(crate) listener: Option<Rc<dyn Listener>>,
     pub(crate) waker: Option<Box<LentWaker>>,
     pub(crate) extras: Option<Box<Extras>>,
     /// What it came to wait for in its last step, and when; over once it is scheduled.
@@ -126,7 +129,7 @@ pub(crate) struct Remains {
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) body: Option<BoxedBody>,
     pub(crate) extras: Option<Box<Extras>>,
-    _wakers: (Option<Waiter>, Option<Box<LentWaker>>),
+    _wakers: (Option<Rc<dyn Listener>>, Option<Box<LentWaker>>),
 }
 
 /// The slots, those in use and those that are free.
@@ -166,18 +169,23 @@ impl Slots {
 
     /// Frees a slot in use, and gives what was left in it.
     pub(crate) fn remove(&mut self, key: Key) -> Option<Remains> {
-        let remains = self.get_mut(key)?.take_remains();
-        self.free(key);
+        let slot = self.get_mut(key)?;
+        let remains = slot.take_remains();
+        slot.id = 0;
+        self.free.push(key.index() as u32);
         Some(remains)
     }
 
-    /// Frees a slot in use that [holds nothing of users](Slot::holds_nothing_of_users).
+    /// Frees the slot of a task that has ended, if nothing is left in it that would have to be
+    /// dropped.
     #[inline]
-    pub(crate) fn free(&mut self, key: Key) {
-        if let Some(slot) = self.get_mut(key) {
-            slot.id = 0;
-            self.free.push(key.index() as u32);
-        }
+    pub(crate) fn free_if_bare(&mut self, key: Key) -> bool {
+        let slot =
+            self.all.get_mut(key.index()).filter(|slot| slot.generation() == key.generation());
+        let Some(slot) = slot.filter(|slot| slot.is_bare()) else { return false };
+        slot.id = 0;
+        self.free.push(key.index() as u32);
+        true
     }
 
     /// All in use, with their keys.
@@ -199,7 +207,8 @@ impl Slot {
             waits_alone: false,
             told_stuck: false,
             body: None,
-            joiner: None,
+            joiner: NOBODY,
+            listener: None,
             waker: None,
             extras: None,
             wait: Wait::Unknown,
@@ -268,12 +277,14 @@ impl Slot {
         self.extras.get_or_insert_default().panic = Some(panic);
     }
 
-    /// Whether dropping it can neither run a user's destructor nor hide a panic.
+    /// Whether its task has ended, and dropping what is left can neither run a user's destructor
+    /// nor hide a panic.
     #[inline]
-    pub(crate) fn holds_nothing_of_users(&self) -> bool {
-        self.body.is_none()
+    fn is_bare(&self) -> bool {
+        self.stage.has_ended()
+            && self.body.is_none()
             && self.extras.is_none()
-            && self.joiner.is_none()
+            && self.listener.is_none()
             && self.waker.is_none()
     }
 
@@ -284,7 +295,7 @@ impl Slot {
             spawned_at: self.spawned_at,
             body: self.body.take(),
             extras: self.extras.take(),
-            _wakers: (self.joiner.take(), self.waker.take()),
+            _wakers: (self.listener.take(), self.waker.take()),
         }
     }
 
@@ -328,7 +339,8 @@ pub(crate) enum Waiter {
     Listener(Rc<dyn Listener>),
 }
 
-/// Who waits for the ends of several tasks, and wants to know which one it was.
+/// Who is told in his own way: mostly he waits for the ends of several tasks, and wants to know
+/// which one it was.
 pub(crate) trait Listener {
     fn hear(&self);
 }

@@ -89,7 +89,7 @@ impl SyncName {
     /// Tells that the task that is being polled waits for it.
     #[inline]
     pub(crate) fn tell_awaited(&self, wait: Wait) {
-        awaits(wait, || Awaited::Sync(self.number()));
+        awaits(wait, move || Awaited::Sync(self.number()));
     }
 }
 
@@ -98,19 +98,19 @@ impl SyncName {
 #[track_caller]
 pub(crate) fn made(kind: &'static str) {
     let at = Location::caller();
-    observe_here_of(Interest::WAITS, || Event::WaitMade { kind, at });
+    observe_here_of(Interest::WAITS, move || Event::WaitMade { kind, at });
 }
 
 /// Notes what the task that is being polled waits for, and tells it.
 #[inline]
 pub(crate) fn awaits(wait: Wait, what: impl FnOnce() -> Awaited) {
     own_step::note(wait);
-    observe_here(|| Event::Awaits(what()));
+    observe_here(move || Event::Awaits(what()));
 }
 
 /// The same for what has a number anyway, and gets none when somebody first hears of it.
 #[inline]
 pub(crate) fn awaits_numbered(wait: Wait, what: impl FnOnce() -> Awaited) {
     own_step::note(wait);
-    observe_here_of(Interest::WAITS, || Event::Awaits(what()));
+    observe_here_of(Interest::WAITS, move || Event::Awaits(what()));
 }

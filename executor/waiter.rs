@@ -39,6 +39,15 @@ impl Waiter {
     }
 }
 
+/// Whoever is to be woken, as one who is told of a task's end.
+impl Listener for Cell<Option<Waiter>> {
+    fn hear(&self) {
+        if let Some(waiter) = self.take() {
+            waiter.wake();
+        }
+    }
+}
+
 #[inline(never)]
 fn hear(listener: Rc<dyn Listener>) {
     listener.hear();

@@ -297,6 +297,8 @@ impl EventLoopBuilder {
             is_attended,
             is_plain: Cell::new(!is_attended),
             turns_follow: Cell::new(false),
+            quiet_until: Cell::new(0),
+            limits_at: Cell::new(0),
             observer,
             script: self.script.map(RefCell::new),
             scheduler: self.scheduler,

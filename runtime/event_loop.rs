@@ -197,6 +197,7 @@ impl EventLoop {
     ) -> Result<(), RunError> {
         let core = &self.core;
         core.turns_follow.set(done.is_none() && !core.stopping.get());
+        core.quiet_until.set(0);
         let target = core.target.borrow().clone();
         let target = target.as_deref();
         let mut is_done = || done.as_mut().is_some_and(|done| done());

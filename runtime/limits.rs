@@ -80,6 +80,12 @@ impl Limits {
         self.alive > 0 && (self.since + 2 <= turn || self.limits.len() >= MANY)
     }
 
+    /// The turn in which it is to be read at the latest.
+    #[inline]
+    pub(crate) fn reading_wanted_in(&self) -> u64 {
+        if self.alive > 0 { self.since + 2 } else { u64::MAX }
+    }
+
     /// Hands out all of them in the order of setting, among them some that were cancelled.
     pub(crate) fn take(&mut self) -> Vec<Limit> {
         self.alive = 0;

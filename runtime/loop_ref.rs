@@ -69,6 +69,11 @@ pub(crate) struct Core {
     pub(crate) is_plain: Cell<bool>,
     /// After this turn there is another, and nobody wants to be asked in between.
     pub(crate) turns_follow: Cell<bool>,
+    /// A turn that begins at an earlier place has nothing to do but what is ready, if no other
+    /// thread has left a message and its number is smaller than the next one: see `short_turn.rs`.
+    pub(crate) quiet_until: Cell<u64>,
+    /// In this turn time limits that have not begun want the clock to be read.
+    pub(crate) limits_at: Cell<u64>,
     /// The last run is over: from now on a failure cannot stop anything, only be told.
     pub(crate) closing: Cell<bool>,
     /// The observer is being told of an event.
@@ -95,10 +100,17 @@ impl Core {
     #[inline]
     pub(crate) fn read_clock(&self) -> Moment {
         let now = self.clock.now();
+        // A timer may be due now.
+        self.quiet_until.set(0);
         if self.timers.borrow().has_limits() {
             self.timers.borrow_mut().begin_limits(now);
         }
         now
+    }
+
+    /// How many ready entries were taken up since the loop last looked outside.
+    pub(crate) fn since_look(&self) -> u64 {
+        self.ready.borrow().turn_end() - self.spans.looked_at.get()
     }
 
     /// Reads the clock if there are limits that wait for that.
@@ -228,6 +240,7 @@ impl LoopRef {
     pub fn stop(&self) {
         self.core.stopping.set(true);
         self.core.turns_follow.set(false);
+        self.core.quiet_until.set(0);
     }
 
     /// The loop's number: unique in this process, never used again.

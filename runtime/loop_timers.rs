@@ -42,7 +42,9 @@ impl LoopRef {
             return Err(LoopClosed);
         }
         let key = self.core.timers.borrow_mut().set(deadline, callback);
-        self.observe(|| Event::TimerSet { timer: key.number(), deadline });
+        // It may be due at once.
+        self.core.quiet_until.set(0);
+        self.observe(move || Event::TimerSet { timer: key.number(), deadline });
         Ok(key)
     }
 
@@ -77,6 +79,7 @@ impl LoopRef {
         let mut timers = self.core.timers.borrow_mut();
         let key = timers.set_limit(length, callback, turn);
         let many = timers.want_reading(turn);
+        self.core.limits_at.set(timers.reading_wanted_in());
         drop(timers);
         if many {
             self.core.read_clock();
@@ -113,7 +116,7 @@ impl LoopRef {
     pub fn cancel_timer(&self, key: TimerKey) -> bool {
         let callback = self.core.timers.borrow_mut().cancel(key);
         if callback.is_some() {
-            self.observe(|| Event::TimerCancelled { timer: key.number() });
+            self.observe(move || Event::TimerCancelled { timer: key.number() });
         }
         callback.is_some()
     }

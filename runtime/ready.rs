@@ -94,6 +94,18 @@ impl ReadyQueue {
         }
     }
 
+    /// The place behind the last entry of the turn that is running, or was the last.
+    #[inline]
+    pub(crate) fn turn_end(&self) -> u64 {
+        self.turn_end
+    }
+
+    /// The place that the next entry gets.
+    #[inline]
+    pub(crate) fn back(&self) -> u64 {
+        self.back
+    }
+
     /// Whether nothing of this turn is left.
     #[inline]
     pub(crate) fn is_turn_over(&self) -> bool {
@@ -117,12 +129,10 @@ impl ReadyQueue {
         Some(entry)
     }
 
-    /// The same for an entry that is a key to run.
+    /// The same for an entry that is a key to run, while the turn is not over.
     #[inline]
     pub(crate) fn pop_run(&mut self) -> Option<Key> {
-        if self.is_turn_over() {
-            return None;
-        }
+        debug_assert!(!self.is_turn_over(), "what comes next is the next turn's");
         let Entry::Run(key) = self.ring[self.index(self.front)] else { return None };
         self.front += 1;
         Some(key)

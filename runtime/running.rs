@@ -4,6 +4,10 @@
 //! it, lets a waker see whether it is at home, and refuses a second loop inside the first:
 //! the inner one would stop the outer one's dance without its dancers knowing why.
 //!
+//! The note is read at every wake from outside our own futures. One that has a destructor is first
+//! asked whether the thread has run it; this one has none: [`Entered`] clears it, as it has written
+//! it.
+//!
 //! # Invariants
 //! - At most one loop runs on a thread.
 //! - The note is there exactly while the loop runs or is being closed.
@@ -13,6 +17,7 @@
 //! Tutorial: chapter 8. Before this: `schedule.rs`. After this: `proxy.rs`.
 
 use std::cell::{Cell, RefCell};
+use std::mem::{self, ManuallyDrop};
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -26,11 +31,14 @@ use crate::observer::Event;
 use crate::observing::HOOKS;
 
 thread_local! {
-    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+    static RUNNING: RefCell<Note> = const { RefCell::new(None) };
     /// The events that somebody wants to hear of in the loop that runs here. Apart from the note,
     /// so that asking costs next to nothing.
     static INTEREST: Cell<Interest> = const { Cell::new(Interest::NONE) };
 }
+
+/// Whoever takes it for good drops it.
+type Note = Option<ManuallyDrop<Running>>;
 
 struct Running {
     loop_ref: LoopRef,
@@ -53,9 +61,7 @@ struct Running {
 #[doc(alias = "get_running_loop")]
 #[must_use]
 pub fn current_loop() -> Option<LoopRef> {
-    // A thread that is being taken down has no loop any more.
-    let current = RUNNING.try_with(|running| Some(running.borrow().as_ref()?.loop_ref.clone()));
-    current.ok().flatten()
+    RUNNING.with_borrow(|running| Some(running.as_ref()?.loop_ref.clone()))
 }
 
 /// The loop with this number, if it is the one that runs on this thread.
@@ -81,13 +87,10 @@ pub(crate) fn target_at_home(id: u64) -> Option<Option<Rc<dyn Target>>> {
 /// `look` must not call user code: the note is borrowed.
 #[inline]
 fn with_home<R>(id: u64, look: impl FnOnce(&LoopRef) -> R) -> Option<R> {
-    let looked = RUNNING.try_with(|running| {
-        let running = running.borrow();
+    RUNNING.with_borrow(|running| {
         let home = &running.as_ref()?.loop_ref;
         (home.id() == id).then(|| look(home))
-    });
-    // A thread that is being taken down has no loop any more.
-    looked.ok().flatten()
+    })
 }
 
 /// Where the loop that runs on this thread was started.
@@ -103,8 +106,7 @@ fn with_home<R>(id: u64, look: impl FnOnce(&LoopRef) -> R) -> Option<R> {
 /// ```
 #[must_use]
 pub fn running_since() -> Option<&'static Location<'static>> {
-    let since = RUNNING.try_with(|running| Some(running.borrow().as_ref()?.since));
-    since.ok().flatten()
+    RUNNING.with_borrow(|running| Some(running.as_ref()?.since))
 }
 
 /// Reports a failure that nobody can take: as the policy of the loop that runs here says, or
@@ -167,26 +169,26 @@ pub(crate) fn enter(
     loop_ref: &LoopRef,
     since: &'static Location<'static>,
 ) -> Result<Entered, RunError> {
-    let entered = RUNNING.try_with(|running| {
-        let mut running = running.borrow_mut();
-        if let Some(outer) = &*running {
-            return Err(RunError::Nested { outer: outer.since, inner: since });
-        }
-        *running = Some(Running { loop_ref: loop_ref.clone(), since });
-        INTEREST.set(loop_ref.core.interest);
-        Ok(Entered { earlier: None, outside: Some(take_leftovers()) })
-    });
-    // A thread that is being taken down cannot run a loop any more.
-    entered.unwrap_or(Err(RunError::Closed))
+    if let Some(outer) = running_since() {
+        return Err(RunError::Nested { outer, inner: since });
+    }
+    let earlier = exchange(Some(Running { loop_ref: loop_ref.clone(), since }));
+    INTEREST.set(loop_ref.core.interest);
+    Ok(Entered { earlier, outside: Some(take_leftovers()) })
+}
+
+fn exchange(running: Option<Running>) -> Option<Running> {
+    let note = RUNNING.with_borrow_mut(|note| mem::replace(note, running.map(ManuallyDrop::new)));
+    note.map(ManuallyDrop::into_inner)
 }
 
 /// Notes `loop_ref` for as long as it is being closed, even inside another loop: what is
 /// dropped then belongs to the one that closes.
-pub(crate) fn enter_to_close(loop_ref: &LoopRef) -> Option<Entered> {
+pub(crate) fn enter_to_close(loop_ref: &LoopRef) -> Entered {
     let closing = Running { loop_ref: loop_ref.clone(), since: Location::caller() };
-    let earlier = RUNNING.try_with(|running| running.borrow_mut().replace(closing));
+    let earlier = exchange(Some(closing));
     INTEREST.set(loop_ref.core.interest);
-    earlier.ok().map(|earlier| Entered { earlier, outside: None })
+    Entered { earlier, outside: None }
 }
 
 /// Takes the note away when dropped.
@@ -201,9 +203,7 @@ impl Drop for Entered {
         let earlier = self.earlier.take();
         let of = |running: &Running| running.loop_ref.core.interest;
         INTEREST.set(earlier.as_ref().map_or(Interest::NONE, of));
-        let ended =
-            RUNNING.try_with(|running| std::mem::replace(&mut *running.borrow_mut(), earlier));
-        let ended = ended.ok().flatten();
+        let ended = exchange(earlier);
         if let Some(mut values) = self.outside.take() {
             values.swap();
             // What is left is the run's: an observer or a failure handler may have set it.

@@ -57,7 +57,7 @@ impl LoopRef {
         let callback = self.core.reactor.borrow_mut().cancel_wait(wait);
         if callback.is_some() {
             let to_read = wait.direction == Direction::Read;
-            self.observe(|| Event::SourceLeft { source: wait.source, to_read });
+            self.observe(move || Event::SourceLeft { source: wait.source, to_read });
         }
         drop(callback);
     }
@@ -178,7 +178,7 @@ impl Source {
         match outcome {
             Ok(wait) => {
                 let to_read = direction == Direction::Read;
-                home.observe(|| Event::SourceAwaited { source: self.key, to_read });
+                home.observe(move || Event::SourceAwaited { source: self.key, to_read });
                 Some(wait)
             }
             Err(callback) => {

@@ -74,10 +74,10 @@ impl EventLoop {
     pub(crate) fn pause_span(&self) {
         let took = self.core.clock.peek().since(self.core.spans.began.get())
             + self.core.spans.before.get();
-        let called = self.core.spans.since_look.get().saturating_sub(self.core.spans.counted.get());
+        let called = self.core.since_look().saturating_sub(self.core.spans.counted.get());
         if self.is_slow(took) && called > 0 {
             self.tell_of_slow_span(took, called);
-            self.core.spans.counted.set(self.core.spans.since_look.get());
+            self.core.spans.counted.set(self.core.since_look());
             return self.core.spans.before.set(Duration::ZERO);
         }
         self.core.spans.before.set(took);
@@ -89,8 +89,8 @@ impl EventLoop {
         let now = self.core.read_clock();
         let began = self.core.spans.began.replace(now);
         let took = now.since(began) + self.core.spans.before.take();
-        let called =
-            self.core.spans.since_look.replace(0).saturating_sub(self.core.spans.counted.take());
+        let called = self.core.since_look().saturating_sub(self.core.spans.counted.take());
+        self.core.spans.looked_at.set(self.core.ready.borrow().turn_end());
         if self.is_slow(took) && called > 0 {
             self.tell_of_slow_span(took, called);
         }
@@ -131,7 +131,7 @@ impl EventLoop {
 
     #[cold]
     #[inline(never)]
-    fn tell_of_slow_span(&self, took: Duration, called: usize) {
+    fn tell_of_slow_span(&self, took: Duration, called: u64) {
         let spans = &self.core.spans;
         let news = spans.single_at.get() - 1;
         let calls = called.saturating_sub(news);
@@ -146,7 +146,7 @@ impl EventLoop {
             }
             // Nothing was called that could be slow: the machine was.
             (None, None) if calls == 0 => return,
-            (None, None) => SlowSpan { took, calls, who: None, at: None, measured },
+            (None, None) => SlowSpan { took, calls: calls as usize, who: None, at: None, measured },
         };
         spans.to_measure.set(CALLS_TO_MEASURE);
         self.watch(true);

@@ -29,22 +29,22 @@ pub(crate) const CALLS_TO_MEASURE: u32 = 1024;
 /// The notes on the span that is under way.
 pub(crate) struct Spans {
     pub(crate) limit: Duration,
-    /// Ready entries taken up since the loop last looked outside, that is, asked the
-    /// operating system: see `CALLBACKS_BETWEEN_LOOKS` in `waiting.rs`.
-    pub(crate) since_look: Cell<usize>,
+    /// The place in the line where the loop last looked outside, that is, asked the operating
+    /// system: see `CALLBACKS_BETWEEN_LOOKS` in `waiting.rs`.
+    pub(crate) looked_at: Cell<u64>,
     pub(crate) began: Cell<Moment>,
     /// So long it had taken before the last run ended.
     pub(crate) before: Cell<Duration>,
     /// Of the entries since the last look, so many belong to a span that is over.
-    pub(crate) counted: Cell<usize>,
+    pub(crate) counted: Cell<u64>,
     /// How many entries there are in a span of a single call: that one, and all the news.
-    pub(crate) single_at: Cell<usize>,
+    pub(crate) single_at: Cell<u64>,
     /// The first call, and so far the only one.
     pub(crate) single: Cell<Option<Work>>,
     /// So many calls are still to be measured.
     pub(crate) to_measure: Cell<u32>,
     /// How many were measured in this span, and the longest of them.
-    pub(crate) measured: Cell<usize>,
+    pub(crate) measured: Cell<u64>,
     pub(crate) longest: RefCell<Option<SlowSpan>>,
 }
 
@@ -60,7 +60,7 @@ impl Spans {
     pub(crate) fn new(limit: Duration) -> Spans {
         Spans {
             limit,
-            since_look: Cell::default(),
+            looked_at: Cell::default(),
             began: Cell::new(Moment::START),
             before: Cell::default(),
             counted: Cell::default(),

@@ -105,6 +105,12 @@ impl Timers {
         self.limits.want_reading(turn)
     }
 
+    /// The turn in which it is to be read at the latest.
+    #[inline]
+    pub(crate) fn reading_wanted_in(&self) -> u64 {
+        self.limits.reading_wanted_in()
+    }
+
     /// The clock has been read: the limits begin.
     pub(crate) fn begin_limits(&mut self, now: Moment) {
         let taken = self.limits.take();

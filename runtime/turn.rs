@@ -77,7 +77,7 @@ impl EventLoop {
     #[inline(always)]
     fn begin_if_short(&self) -> bool {
         let core = &self.core;
-        core.is_plain.get() && core.begin_short_turn(&mut core.ready.borrow_mut())
+        core.is_plain.get() && core.begin_short_turn(&mut core.ready.borrow_mut(), false)
     }
 
     fn begin_turn(&self) {
@@ -191,10 +191,8 @@ impl EventLoop {
         if core.scheduler.is_some() {
             self.arrange_ready(count);
         }
-        let called = core.spans.since_look.get() + count;
-        core.spans.since_look.set(called);
         // Only for the watch over who holds up the loop: see `span_watch.rs`.
-        if called == core.spans.single_at.get() {
+        if core.since_look() == core.spans.single_at.get() {
             self.note_single(count);
         }
     }

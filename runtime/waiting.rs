@@ -26,7 +26,7 @@ use crate::observer::Event;
 use crate::reactor::News;
 
 /// How many entries are called before a turn with work looks outside again.
-pub(crate) const CALLBACKS_BETWEEN_LOOKS: usize = 128;
+pub(crate) const CALLBACKS_BETWEEN_LOOKS: u64 = 128;
 
 /// How long the loop may sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl EventLoop {
         match sleep {
             Sleep::NotAtAll => {
                 // On the virtual clock every turn looks: there it counts that runs are alike.
-                let looks = self.core.spans.since_look.get() >= CALLBACKS_BETWEEN_LOOKS;
+                let looks = self.core.since_look() >= CALLBACKS_BETWEEN_LOOKS;
                 if looks || self.core.clock.is_virtual() { self.look() } else { Ok(()) }
             }
             Sleep::AtMost(remaining) => self.fall_asleep(Some(remaining)),

@@ -28,10 +28,9 @@ use std::time::Duration;
 
 use roundelay_runtime::{ContextValues, Failure, FailureKind};
 
-use crate::birth::Birth;
 use crate::current::expect_tasks;
 use crate::task::start;
-use crate::task_table::Tasks;
+use crate::task_table::{Extras, Tasks};
 use crate::time::timeout::timeout;
 
 /// Awaits `work`, then `cleanup`, and gives the work's output. If it is dropped in between,
@@ -250,9 +249,8 @@ fn spawn_cleanup(
         let _counted = counted;
         cleanup.await;
     };
-    let values = ContextValues::current();
-    let birth = Birth { name: Some("cleanup".into()), at, values, eager: false };
-    let task = start(Rc::clone(tasks), future, birth);
+    let extras = Extras::of_new(Some("cleanup".into()), ContextValues::current());
+    let task = start(Rc::clone(tasks), future, at, extras, false);
     tasks.mark_cleanup(task.key);
     task.detach();
 }

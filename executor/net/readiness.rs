@@ -132,7 +132,7 @@ impl<T: AsFd> Watched<T> {
             Direction::Read => Wait::ToRead(source),
             Direction::Write => Wait::ToWrite(source),
         };
-        awaits_numbered(wait, || Awaited::Source(source));
+        awaits_numbered(wait, move || Awaited::Source(source));
         Poll::Pending
     }
 

@@ -217,7 +217,7 @@ impl Future for Sleep {
                 let (deadline, timer) = until.set_timer(&home, cx);
                 // A loop that is being closed will not wake anybody any more.
                 let Ok(timer) = timer else { return Poll::Pending };
-                awaits_numbered(Wait::Until(deadline), || Awaited::Timer(timer.number()));
+                awaits_numbered(Wait::Until(deadline), move || Awaited::Timer(timer.number()));
                 self.stage = Stage::Waiting { timer: HomeTimer::new(&home, timer), deadline };
                 Poll::Pending
             }
@@ -226,7 +226,7 @@ impl Future for Sleep {
                 let key = timer.key();
                 if home.is_timer_set(key) {
                     home.replace_timer(key, Waiter::callback(cx));
-                    awaits_numbered(Wait::Until(*deadline), || Awaited::Timer(key.number()));
+                    awaits_numbered(Wait::Until(*deadline), move || Awaited::Timer(key.number()));
                     return Poll::Pending;
                 }
                 self.stage = Stage::Over;
