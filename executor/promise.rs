@@ -284,13 +284,20 @@ impl<T> PromiseFuture<T> {
         self.meeting.waiter.note(waiter);
     }
 
-    /// Notes a waker that is nobody's of ours.
-    #[cold]
+    /// Polled again while it waits, or with a waker that is nobody's of ours; or its promise is gone.
+    /// Out of line, so that the usual way need not save registers for it.
     #[inline(never)]
-    fn note_stranger(&self, cx: &Context<'_>) -> Option<Result<T, Abandoned>> {
-        self.wake_when_settled(Waiter::of_stranger(cx));
+    fn poll_otherwise(&self, cx: &Context<'_>) -> Poll<Result<T, Abandoned>> {
+        if let Some(answer) = self.take_answer() {
+            return Poll::Ready(answer);
+        }
+        self.wake_when_settled(Waiter::of(cx));
         // Cloning a waker may be foreign code, and has resolved this very promise.
-        self.take_answer()
+        if let Some(answer) = self.take_answer() {
+            return Poll::Ready(answer);
+        }
+        self.tell_awaited();
+        Poll::Pending
     }
 }
 
@@ -298,22 +305,25 @@ impl<T> Future for PromiseFuture<T> {
     type Output = Result<T, Abandoned>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(answer) = self.take_answer() {
-            return Poll::Ready(answer);
-        }
-        match Waiter::task_that_polls(cx) {
-            Some(task) => {
-                self.meeting.state.set(State::Awaited);
-                self.meeting.waiter.note_task(task);
-            }
-            None => {
-                if let Some(answer) = self.note_stranger(cx) {
-                    return Poll::Ready(answer);
+        let meeting = &*self.meeting;
+        match meeting.state.get() {
+            State::Open => {
+                if let Some(task) = Waiter::task_that_polls(cx) {
+                    meeting.state.set(State::Awaited);
+                    meeting.waiter.note_first(task);
+                    self.tell_awaited();
+                    return Poll::Pending;
                 }
             }
+            State::Resolved => {
+                if let Some(value) = meeting.value.take() {
+                    meeting.state.set(State::Abandoned);
+                    return Poll::Ready(Ok(value));
+                }
+            }
+            State::Awaited | State::Abandoned | State::Unwanted => {}
         }
-        self.tell_awaited();
-        Poll::Pending
+        self.poll_otherwise(cx)
     }
 }
 

@@ -15,7 +15,8 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use roundelay_runtime::{
-    Awaited, Event, Interest, SyncDeed, current_loop, observe_here, observe_here_of,
+    Awaited, Event, Interest, SyncDeed, current_loop, is_interesting_here, observe_here,
+    observe_here_of,
 };
 
 use crate::own_step::{self, Wait};
@@ -97,8 +98,15 @@ impl SyncName {
 #[inline]
 #[track_caller]
 pub(crate) fn made(kind: &'static str) {
-    let at = Location::caller();
-    observe_here_of(Interest::WAITS, move || Event::WaitMade { kind, at });
+    if is_interesting_here(Interest::WAITS) {
+        tell_made(kind, Location::caller());
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn tell_made(kind: &'static str, at: &'static Location<'static>) {
+    observe_here_of(Interest::WAITS, || Event::WaitMade { kind, at });
 }
 
 /// Notes what the task that is being polled waits for, and tells it.

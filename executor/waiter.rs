@@ -16,6 +16,7 @@
 //! Tutorial: chapter 6. Before this: `task_table.rs`. After this: `birth.rs`.
 
 use std::cell::Cell;
+use std::mem;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -88,6 +89,14 @@ impl OneWaiter {
         if earlier.is_some() || other.is_some() {
             drop_earlier(earlier, other);
         }
+    }
+
+    /// The same where nobody was here yet.
+    #[inline(always)]
+    pub(crate) fn note_first(&self, (home, task): (Rc<Tasks>, Key)) {
+        // There is nothing to look at and to drop.
+        mem::forget(self.home.replace(Some(home)));
+        self.task.set(task);
     }
 
     /// Notes anybody.

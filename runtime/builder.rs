@@ -299,6 +299,7 @@ impl EventLoopBuilder {
             turns_follow: Cell::new(false),
             quiet_until: Cell::new(0),
             limits_at: Cell::new(0),
+            limits_wait: Cell::new(!self.virtual_clock && !interest.includes(Interest::TIMERS)),
             observer,
             script: self.script.map(RefCell::new),
             scheduler: self.scheduler,

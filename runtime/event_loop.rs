@@ -278,6 +278,7 @@ impl Drop for EventLoop {
         self.begin_closing();
         self.core.closed.set(true);
         self.core.is_plain.set(false);
+        self.core.limits_wait.set(false);
         doors::strike_out(self.id());
         self.close_door();
         self.drop_everything();

@@ -105,7 +105,9 @@ pub use on_duty::{Call, OnDuty};
 pub use proxy::{ClockHold, LoopProxy};
 pub use reactor::{Direction, WaitKey};
 pub use readiness_script::ReadinessScript;
-pub use running::{current_loop, observe_here, observe_here_of, report_here, running_since};
+pub use running::{
+    current_loop, is_interesting_here, observe_here, observe_here_of, report_here, running_since,
+};
 pub use schedule::CallHandle;
 pub use scheduler::{ReadyEntry, Scheduler};
 pub use signal::Signal;

@@ -74,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) quiet_until: Cell<u64>,
     /// In this turn time limits that have not begun want the clock to be read.
     pub(crate) limits_at: Cell<u64>,
+    /// They may wait for that: the clock is real, nobody observes timers, and the loop is open.
+    pub(crate) limits_wait: Cell<bool>,
     /// The last run is over: from now on a failure cannot stop anything, only be told.
     pub(crate) closing: Cell<bool>,
     /// The observer is being told of an event.

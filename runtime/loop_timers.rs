@@ -13,7 +13,6 @@ use std::time::Duration;
 use crate::callback::Callback;
 use crate::clock::Moment;
 use crate::error::LoopClosed;
-use crate::interest::Interest;
 use crate::loop_ref::LoopRef;
 use crate::observer::Event;
 use crate::timer_table::TimerKey;
@@ -71,8 +70,7 @@ impl LoopRef {
     /// ```
     #[inline]
     pub fn set_limit(&self, length: Duration, callback: Callback) -> Result<TimerKey, LoopClosed> {
-        let told = self.is_interesting(Interest::TIMERS);
-        if self.has_virtual_clock() || told || self.is_closed() {
+        if !self.core.limits_wait.get() {
             return self.set_timer(self.now().after(length), callback);
         }
         let turn = self.core.turn.get();

@@ -145,9 +145,25 @@ pub fn observe_here(event: impl FnOnce() -> Event) {
 /// ```
 #[inline]
 pub fn observe_here_of(kind: Interest, event: impl FnOnce() -> Event) {
-    if HOOKS && INTEREST.get().includes(kind) {
+    if is_interesting_here(kind) {
         tell_here(event);
     }
+}
+
+/// Whether somebody observes the loop that runs on this thread who wants to hear of events of this
+/// kind.
+///
+/// For whoever has much to put together for an event: [`observe_here_of`] asks by itself.
+///
+/// ```
+/// use roundelay_runtime::{Interest, is_interesting_here};
+///
+/// assert!(!is_interesting_here(Interest::WAITS)); // no loop runs here
+/// ```
+#[inline]
+#[must_use]
+pub fn is_interesting_here(kind: Interest) -> bool {
+    HOOKS && INTEREST.get().includes(kind)
 }
 
 /// Out of line, so that the places that could tell stay small.
