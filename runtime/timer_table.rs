@@ -162,6 +162,13 @@ impl TimerTable {
         self.get(TimerKey { slot: node.slot, number: node.number }).is_some()
     }
 
+    /// Notes where a timer is now, unless its node is dead.
+    #[inline]
+    pub(crate) fn note_if_alive(&mut self, node: Node, at: At) -> bool {
+        let slot = self.get_mut(TimerKey { slot: node.slot, number: node.number });
+        slot.map(|slot| slot.at = at).is_some()
+    }
+
     /// Notes where the timer in this slot is now.
     #[inline]
     pub(crate) fn note(&mut self, slot: u32, at: At) {

@@ -134,9 +134,8 @@ impl Timers {
         match at {
             At::Limits => self.limits.forget_one(),
             At::Far(spot) => {
-                if let Some(moved) = self.far.remove(spot) {
-                    self.table.note(moved, At::Far(spot));
-                }
+                let table = &self.table;
+                self.far.forget_one(spot, |node| table.is_alive(node));
             }
             At::Near => {
                 let table = &self.table;
@@ -241,9 +240,9 @@ impl Timers {
 
     fn lay_out_next_pile(&mut self) -> Option<()> {
         let table = &mut self.table;
-        let mut note = |node: Node, at| table.note(node.slot, at);
-        let nodes = self.far.take_first(|node, spot| note(node, At::Far(spot)))?;
-        nodes.iter().for_each(|&node| note(node, At::Near));
+        let mut nodes =
+            self.far.take_first(|node, spot| table.note_if_alive(node, At::Far(spot)))?;
+        nodes.retain(|&node| table.note_if_alive(node, At::Near));
         self.near.lay_out(nodes);
         Some(())
     }
