@@ -304,6 +304,7 @@ impl<T> PromiseFuture<T> {
 impl<T> Future for PromiseFuture<T> {
     type Output = Result<T, Abandoned>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let meeting = &*self.meeting;
         match meeting.state.get() {
