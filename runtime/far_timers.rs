@@ -64,8 +64,14 @@ struct Pile {
     dead: usize,
 }
 
-/// Fewer dead nodes than this are never swept away.
-const FEW: usize = 64;
+/// Fewer dead nodes than this are never swept out.
+pub(crate) const FEW: usize = 64;
+
+/// Whether it is time to sweep the dead out: if they are more than half of all, and not few. Then
+/// fewer than two nodes are looked at for each that is swept out.
+pub(crate) fn are_mostly_dead(dead: usize, all: usize) -> bool {
+    dead >= FEW && dead * 2 > all
+}
 
 /// All far timers of one loop.
 pub(crate) struct FarTimers {
@@ -145,7 +151,7 @@ impl FarTimers {
             self.occupied[index / PILES] &= !bit(index);
             pile.nodes.clear();
             pile.dead = 0;
-        } else if pile.dead >= FEW && pile.dead * 2 > pile.nodes.len() {
+        } else if are_mostly_dead(pile.dead, pile.nodes.len()) {
             pile.nodes.retain(|&node| is_alive(node));
             pile.dead = 0;
         }

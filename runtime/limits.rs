@@ -77,7 +77,7 @@ impl Limits {
     /// before this one, or there are many.
     #[inline]
     pub(crate) fn want_reading(&self, turn: u64) -> bool {
-        self.alive > 0 && (self.since + 2 <= turn || self.limits.len() >= MANY)
+        self.reading_wanted_in() <= turn || (self.alive > 0 && self.limits.len() >= MANY)
     }
 
     /// The turn in which it is to be read at the latest.

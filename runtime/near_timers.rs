@@ -26,7 +26,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::clock::Moment;
-use crate::far_timers::Node;
+use crate::far_timers::{Node, are_mostly_dead};
 
 /// The near timers of one loop.
 #[derive(Default)]
@@ -38,9 +38,6 @@ pub(crate) struct NearTimers {
     /// How many nodes are dead.
     dead: usize,
 }
-
-/// Fewer dead nodes than this are never swept away.
-const FEW: usize = 64;
 
 /// From so many on, the timers of the next milliseconds share their wake-ups.
 const CROWD: usize = 64;
@@ -98,12 +95,11 @@ impl NearTimers {
     /// One was cancelled. Sweeps the dead nodes out if they are more than half.
     pub(crate) fn forget_one(&mut self, is_alive: impl Fn(Node) -> bool) {
         self.dead += 1;
-        if self.dead < FEW || self.dead * 2 <= self.row.len() + self.heap.len() {
-            return;
+        if are_mostly_dead(self.dead, self.row.len() + self.heap.len()) {
+            self.row.retain(|&node| is_alive(node));
+            self.heap.retain(|&Reverse(node)| is_alive(node));
+            self.dead = 0;
         }
-        self.row.retain(|&node| is_alive(node));
-        self.heap.retain(|&Reverse(node)| is_alive(node));
-        self.dead = 0;
     }
 
     /// When to wake up for `deadline`, the earliest there is. Where many deadlines follow close
@@ -122,6 +118,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::far_timers::FEW;
 
     fn node(nanoseconds: u64, number: u64) -> Node {
         let deadline = Moment::START.after(Duration::from_nanos(nanoseconds));

@@ -47,7 +47,7 @@ impl Core {
         let is_quiet = ready.front() < self.quiet_until.get() && next < self.limits_at.get();
         let is_short = !ready.is_empty()
             && !self.inbox.has_messages()
-            && (is_quiet || self.is_quiet(ready, begins_in_place));
+            && (is_quiet || self.finds_quiet(ready, begins_in_place));
         if is_short {
             self.turn.set(next);
             ready.begin_turn();
@@ -58,7 +58,7 @@ impl Core {
     /// Whether the turn that would begin now has nothing to do but what is ready. If so, it notes
     /// how long that is to be so.
     #[inline(never)]
-    fn is_quiet(&self, ready: &ReadyQueue, begins_in_place: bool) -> bool {
+    fn finds_quiet(&self, ready: &ReadyQueue, begins_in_place: bool) -> bool {
         if begins_in_place && !self.turns_follow.get() {
             return false;
         }

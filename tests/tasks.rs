@@ -55,6 +55,43 @@ fn a_first_step_comes_in_the_next_turn_and_the_parent_goes_on_in_the_one_after()
 }
 
 #[test]
+fn a_task_of_one_runner_wakes_the_task_of_another_that_awaits_it_and_nobody_with_the_same_key() {
+    let (one, other) = (virtual_runner(), virtual_runner());
+    let (letter, arrives) = promise();
+    let steps_here = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&steps_here);
+    // The first task of each runner: what waits in `other` has the key of the bystander in `one`.
+    let (bystander, task) = one
+        .run(async move {
+            let bystander = spawn(poll_fn(move |_| {
+                counted.set(counted.get() + 1);
+                Poll::<()>::Pending
+            }));
+            let task = spawn(arrives);
+            yield_now().await;
+            (bystander, task)
+        })
+        .unwrap();
+    let waiting = other
+        .run(async move {
+            let waiting = spawn(task);
+            yield_now().await;
+            waiting
+        })
+        .unwrap();
+    assert!(!waiting.is_finished());
+    one.run(async move {
+        letter.resolve("read").unwrap();
+        yield_now().await;
+        yield_now().await;
+    })
+    .unwrap();
+    assert_eq!(steps_here.get(), 1, "the bystander took its first step, and was never woken");
+    assert_eq!(other.run(waiting).unwrap().unwrap().unwrap(), Ok("read"));
+    drop(bystander);
+}
+
+#[test]
 fn awaiting_a_plain_future_or_a_finished_task_costs_no_turn() {
     run_virtual(async {
         let start = turn();
