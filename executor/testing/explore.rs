@@ -159,6 +159,18 @@ impl Explore {
 
     /// Jobs of `to_thread` go to real threads. Then their ends are not the schedule's choice, and
     /// two runs with one seed may differ.
+    ///
+    /// ```
+    /// use std::thread;
+    /// use roundelay_executor::{testing::Explore, to_thread};
+    ///
+    /// let here = thread::current().id();
+    /// let explored = Explore::new().real_jobs().check(0..3, async || {
+    ///     let there = to_thread(|| thread::current().id()).await.unwrap();
+    ///     assert_ne!(there, here); // a job in a script runs on the loop's own thread
+    /// });
+    /// assert_eq!(explored.unwrap().schedules(), 3);
+    /// ```
     pub fn real_jobs(mut self) -> Explore {
         self.scripted_jobs = false;
         self
@@ -356,6 +368,17 @@ impl Explored {
 
     /// How many of them were different from all before. If it is 1, the test leaves nothing to
     /// choose.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{gather_all, sleep, testing::Explore};
+    ///
+    /// let nap = || sleep(Duration::from_secs(1));
+    /// let two = Explore::new().check(0..20, async || drop(gather_all([nap(), nap()]).await));
+    /// assert!(two.unwrap().different() > 1); // either may wake up first
+    /// let one = Explore::new().check(0..20, nap);
+    /// assert_eq!(one.unwrap().different(), 1);
+    /// ```
     #[must_use]
     pub fn different(&self) -> usize {
         self.different

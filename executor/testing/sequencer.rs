@@ -167,14 +167,28 @@ impl fmt::Debug for Turn {
     }
 }
 
-/// An earlier turn was given up, so this one will never come.
+/// A turn was given up before it came, so this one will not come either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SequencerBroken {
     given_up: usize,
 }
 
 impl SequencerBroken {
-    /// The turn that was given up.
+    /// The turn that was given up; of several, the first that was.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{Runner, testing::Sequencer, timeout};
+    ///
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// runner.run(async {
+    ///     let order = Sequencer::new();
+    ///     let one = timeout(Duration::from_secs(1), order.turn(1)).await;
+    ///     assert!(one.is_err()); // nobody has taken turn 0
+    ///     assert_eq!(order.turn(2).await.unwrap_err().given_up(), 1);
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn given_up(&self) -> usize {
         self.given_up

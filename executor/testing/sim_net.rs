@@ -284,6 +284,14 @@ impl SimListener {
     }
 
     /// The host that it listens as.
+    ///
+    /// ```
+    /// use roundelay_executor::testing::{SimNet, SimWeather};
+    ///
+    /// let net = SimNet::new(SimWeather::calm());
+    /// let listeners = ["mail", "news"].map(|host| net.listen(host).unwrap());
+    /// assert_eq!(listeners.each_ref().map(|it| it.local_name()), ["mail", "news"]);
+    /// ```
     #[must_use]
     pub fn local_name(&self) -> &str {
         &self.host

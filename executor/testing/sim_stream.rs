@@ -73,6 +73,21 @@ impl SimStream {
     }
 
     /// The host at the other end.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, testing::{SimNet, SimWeather}};
+    ///
+    /// run(async {
+    ///     let net = SimNet::new(SimWeather::calm());
+    ///     let listener = net.listen("server")?;
+    ///     let client = net.connect("client", "server").await?;
+    ///     assert_eq!((client.local_name(), client.peer_name()), ("client", "server"));
+    ///     let (served, _) = listener.accept().await?;
+    ///     assert_eq!((served.local_name(), served.peer_name()), ("server", "client"));
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn peer_name(&self) -> &str {
         &self.peer

@@ -296,12 +296,36 @@ words! {
 
 impl TaskState {
     /// Whether it has not ended.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, spawn, trace::Recorder, yield_now};
+    ///
+    /// let recorder = Recorder::new("a child");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async {
+    ///     spawn(async {}).detach();
+    ///     yield_now().await;
+    /// })?;
+    /// let trace = recorder.finish();
+    /// let living = |n| trace.state_at(n).tasks.iter().filter(|task| task.1.is_alive()).count();
+    /// let most = trace.steps.iter().map(|step| living(step.n)).max();
+    /// assert_eq!((most, living(usize::MAX)), (Some(2), 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_alive(self) -> bool {
         matches!(self, TaskState::Idle | TaskState::Scheduled | TaskState::Running)
     }
 
     /// The shape that stands for it beside its word, so that no colour has to.
+    ///
+    /// ```
+    /// use roundelay_executor::trace::TaskState;
+    ///
+    /// let ends = [TaskState::Finished, TaskState::Cancelled, TaskState::Panicked];
+    /// let ends = ends.map(|state| format!("{} {}", state.shape(), state.word()));
+    /// assert_eq!(ends, ["✓ finished", "✕ cancelled", "! panicked"]);
+    /// ```
     #[must_use]
     pub fn shape(self) -> &'static str {
         match self {

@@ -12,12 +12,37 @@ use crate::trace::svg::escaped;
 
 impl Trace {
     /// The run as one HTML page that needs nothing else: no network, no script to be read.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{Recorder, say}};
+    ///
+    /// let recorder = Recorder::new("breakfast");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async { say("the tea is ready") })?;
+    /// let page = recorder.finish().to_html();
+    /// assert!(page.starts_with("<!DOCTYPE html>"));
+    /// assert!(page.contains("<title>breakfast") && page.contains("the tea is ready"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_html(&self) -> String {
         self.to_html_beside(None)
     }
 
     /// The same, with a second run to compare with.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{Recorder, say}};
+    ///
+    /// let [fast, slow] = ["fast", "slow"].map(|program| {
+    ///     let recorder = Recorder::new(program);
+    ///     let builder = Runner::builder().virtual_clock().observer(recorder.clone());
+    ///     builder.build().unwrap().run(async { say(format_args!("I am {program}")) }).unwrap();
+    ///     recorder.finish()
+    /// });
+    /// let page = fast.to_html_beside(Some(&slow));
+    /// assert!(page.contains("I am fast") && page.contains("I am slow"));
+    /// ```
     #[must_use]
     pub fn to_html_beside(&self, other: Option<&Trace>) -> String {
         let other = other.map(Trace::to_json);
@@ -25,7 +50,19 @@ impl Trace {
     }
 
     /// The run without script: what it is, the timeline, the output, and every step with its
-    /// sentence. All texts in it are escaped.
+    /// sentence. All texts in it are escaped. It is the part of [`to_html`](Trace::to_html) that
+    /// needs no script, to be put into a page of one's own.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{Recorder, say}};
+    ///
+    /// let recorder = Recorder::new("breakfast");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async { say("tea & toast") })?;
+    /// let html = recorder.finish().fallback();
+    /// assert!(html.contains("<td>The program prints: tea &amp; toast</td>"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn fallback(&self) -> String {
         let sentences = Sentences::english();

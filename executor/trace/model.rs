@@ -178,7 +178,23 @@ pub struct SyncThing {
 }
 
 impl SyncThing {
-    /// Whether one who gets it has it until it is given back.
+    /// Whether one who gets it has it until it is given back: a lock, a permit.
+    ///
+    /// ```
+    /// use roundelay_executor::{Event, Lock, Runner, spawn, trace::Recorder, yield_now};
+    ///
+    /// let recorder = Recorder::new("two kinds");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async {
+    ///     drop(Lock::new(()).lock().await);
+    ///     spawn(Event::new().wait()).detach(); // it gets nothing that it could give back
+    ///     yield_now().await;
+    /// })?;
+    /// let syncs = recorder.finish().things.syncs;
+    /// let held: Vec<_> = syncs.iter().map(|sync| (&*sync.kind, sync.is_held())).collect();
+    /// assert_eq!(held, [("lock", true), ("event", false)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_held(&self) -> bool {
         ["lock", "rwlock", "semaphore"].contains(&self.kind.as_str())

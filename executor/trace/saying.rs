@@ -25,6 +25,17 @@ pub fn say(line: impl Display) {
 }
 
 /// As [`say`], on standard error.
+///
+/// ```
+/// use roundelay_executor::{Runner, trace::{Recorder, say_err}};
+///
+/// let recorder = Recorder::new("no tea");
+/// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+/// runner.run(async { say_err("the kettle is empty") })?;
+/// let text = recorder.finish().to_text();
+/// assert!(text.contains("The program prints to standard error: the kettle is empty"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[track_caller]
 pub fn say_err(line: impl Display) {
     let at = Location::caller();
@@ -33,6 +44,19 @@ pub fn say_err(line: impl Display) {
 }
 
 /// Tells the observer something that is no output: a remark about the run.
+///
+/// Without a loop, or without an observer, it does nothing; the text is not even made.
+///
+/// ```
+/// use roundelay_executor::{Runner, trace::{Recorder, remark}};
+///
+/// let recorder = Recorder::new("tea");
+/// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+/// runner.run(async { remark("here the water should boil") })?;
+/// let text = recorder.finish().to_text();
+/// assert!(text.contains("The program remarks: here the water should boil"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[track_caller]
 pub fn remark(text: impl Display) {
     let at = Location::caller();

@@ -47,7 +47,8 @@ impl Sentences {
         table.expect("the table in the source is read by a test")
     }
 
-    /// A table in another language: JSON with the keys of the English one.
+    /// A table in another language: JSON with the keys of the English one. For a step that it
+    /// does not know it says what it has under `"?"`, or nothing.
     ///
     /// # Errors
     /// What is wrong with the JSON.
@@ -69,6 +70,19 @@ impl Sentences {
     }
 
     /// How the sentences call a thing: "timer 3".
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, TaskBuilder};
+    /// use roundelay_executor::trace::{Recorder, Sentences, Thing, ThingKind, TraceWork};
+    ///
+    /// let recorder = Recorder::new("breakfast");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async { TaskBuilder::new().name("tea").spawn(async {}).await })?.unwrap();
+    /// let (english, trace) = (Sentences::english(), recorder.finish());
+    /// assert_eq!(english.name_of(&trace, Thing(ThingKind::Task, 1)), "task tea");
+    /// assert_eq!(english.name_of_work(&trace, TraceWork::Task(1)), "a step of task tea");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name_of(&self, trace: &Trace, thing: Thing) -> String {
         self.thing(trace, thing.0.word(), thing.1)
@@ -176,6 +190,22 @@ impl Trace {
     }
 
     /// The same, in the language of a table.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{Recorder, Sentences}};
+    ///
+    /// let recorder = Recorder::new("nothing");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async {})?;
+    /// let trace = recorder.finish();
+    /// let steps = r#"{ "run.begin": "Der Lauf beginnt.", "?": "Etwas geschieht." }"#;
+    /// let german = format!(r#"{{ "steps": {steps}, "work": {{}}, "things": {{}} }}"#);
+    /// let german = Sentences::from_json(&german)?;
+    /// assert!(trace.line_of(&trace.steps[0], &german).ends_with("Der Lauf beginnt."));
+    /// let text = trace.to_text_in(&german);
+    /// assert_eq!(text.lines().next(), Some(&*trace.line_of(&trace.steps[0], &german)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_text_in(&self, sentences: &Sentences) -> String {
         let mut text = String::new();
@@ -186,7 +216,7 @@ impl Trace {
         text
     }
 
-    /// The line of one step.
+    /// The line of one step, as in [`to_text`](Trace::to_text), without a line break.
     #[must_use]
     pub fn line_of(&self, step: &Step, sentences: &Sentences) -> String {
         let (n, turn, t) = (step.n, step.turn, duration(step.t));

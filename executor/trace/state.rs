@@ -101,7 +101,25 @@ impl TraceState {
         }
     }
 
-    /// What one event at time `t` of turn `turn` changes.
+    /// What one event at time `t` (in nanoseconds) of turn `turn` changes. To be told of every
+    /// step, from the first on and in order.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, gather_all, trace::{Recorder, TraceState}, yield_now};
+    ///
+    /// let recorder = Recorder::new("a crowd");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async { gather_all([yield_now(), yield_now(), yield_now()]).await })?;
+    /// let trace = recorder.finish();
+    /// let (mut state, mut longest) = (TraceState::new(), 0);
+    /// for step in &trace.steps {
+    ///     state.apply(step.t, step.turn, &step.event, &trace.things);
+    ///     longest = longest.max(state.ready.len());
+    /// }
+    /// assert_eq!(longest, 3); // so many were ready at one time
+    /// assert_eq!(state, trace.state_at(usize::MAX));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn apply(&mut self, t: u64, turn: u64, event: &TraceEvent, kin: &dyn Kinship) {
         use TraceEvent as E;
         (self.t, self.turn) = (t, turn);

@@ -42,7 +42,22 @@ impl Trace {
         state
     }
 
-    /// The state after step `n` as SVG.
+    /// The state after step `n` as SVG; after the last one, if there are not so many.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{Runner, sleep, trace::{Recorder, TraceEvent}};
+    ///
+    /// let recorder = Recorder::new("nap");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(sleep(Duration::from_secs(1)))?;
+    /// let trace = recorder.finish();
+    /// let is_set = |event: &TraceEvent| matches!(event, TraceEvent::TimerSet { .. });
+    /// let set = trace.steps.iter().find(|step| is_set(&step.event)).unwrap();
+    /// assert!(trace.state_svg(set.n).contains("timer 1: in 1 s"));
+    /// assert!(!trace.state_svg(usize::MAX).contains("timer 1: in 1 s"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn state_svg(&self, n: usize) -> String {
         let state = self.state_at(n);

@@ -37,6 +37,18 @@ const LANE: f64 = 24.0;
 
 impl Trace {
     /// The timeline of the whole run as SVG.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, TaskBuilder, trace::Recorder};
+    ///
+    /// let recorder = Recorder::new("breakfast");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async { TaskBuilder::new().name("tea").spawn(async {}).await })?.unwrap();
+    /// let svg = recorder.finish().to_svg();
+    /// assert!(svg.starts_with("<svg ") && svg.contains("<title>breakfast"));
+    /// assert!(svg.contains(">tea</text>")); // a lane of its own
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_svg(&self) -> String {
         let mut lanes = Lanes::of(self);
