@@ -98,6 +98,16 @@ static SYSTEM: LazyLock<Resolver> = LazyLock::new(|| {
 
 impl Resolver {
     /// The system's own, with a deadline of 20 seconds. All of these share their threads.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{Resolver, run};
+    ///
+    /// let patient = Resolver::system().deadline(Duration::from_secs(60));
+    /// let found = run(patient.lookup("localhost:80"))?;
+    /// assert!(found.iter().all(|address| address.ip().is_loopback()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn system() -> Resolver {
         SYSTEM.clone()

@@ -166,7 +166,7 @@ impl Default for ServerBuilder {
 /// Serves connections until it is closed. Dropping it closes it and cancels its connections.
 ///
 /// ```
-/// # use std::{future::pending, io, time::Duration};
+/// # use std::{future::pending, io};
 /// # use roundelay_executor::{TcpListener, TcpStream, run, serve, yield_now};
 /// run(async {
 ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
@@ -174,7 +174,7 @@ impl Default for ServerBuilder {
 ///     let server = serve(listener, async |_, _| pending::<io::Result<()>>().await);
 ///     while server.connections() == 0 { yield_now().await }
 ///     assert_eq!(server.close(), 1); // it goes on
-///     assert_eq!(server.drain(Duration::from_millis(1)).await, 1); // it is cut off
+///     assert_eq!(server.abort_clients(), 1); // it is cut off
 ///     server.join().await
 /// })?;
 /// # Ok::<(), io::Error>(())

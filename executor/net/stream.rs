@@ -96,6 +96,29 @@ impl<S: AsFd> SocketStream<S> {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use roundelay_executor::{TcpListener, TcpStream, run, yield_now};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (served, _) = listener.accept().await?;
+    ///     served.set_reset_on_drop(true)?;
+    ///     drop(served);
+    ///     let error = loop {
+    ///         match client.take_error()? {
+    ///             Some(error) => break error,
+    ///             None => yield_now().await, // the reset is under way
+    ///         }
+    ///     };
+    ///     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    ///     assert!(client.take_error()?.is_none()); // it was taken
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         SockRef::from(&self.watched.file).take_error()
     }
@@ -105,11 +128,26 @@ impl<S: AsFd> SocketStream<S> {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixStream, run};
+    ///
+    /// run(async {
+    ///     let (here, _there) = UnixStream::pair()?;
+    ///     let (received, sent) = (here.recv_buffer_size()?, here.send_buffer_size()?);
+    ///     here.set_recv_buffer_size(received / 4)?;
+    ///     here.set_send_buffer_size(sent / 4)?;
+    ///     assert!(here.recv_buffer_size()? < received && here.send_buffer_size()? < sent);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn recv_buffer_size(&self) -> io::Result<usize> {
         SockRef::from(&self.watched.file).recv_buffer_size()
     }
 
-    /// Asks for another size in bytes; the system may give less.
+    /// Asks for another size in bytes. The system keeps it within its limits, and that is no
+    /// error.
     ///
     /// # Errors
     /// What the system says.
@@ -117,7 +155,8 @@ impl<S: AsFd> SocketStream<S> {
         SockRef::from(&self.watched.file).set_recv_buffer_size(bytes)
     }
 
-    /// How many bytes we may write before the other side takes them.
+    /// How many bytes we may write before the other side takes them, counted as in
+    /// [`recv_buffer_size`](SocketStream::recv_buffer_size), which has an example.
     ///
     /// # Errors
     /// What the system says.
@@ -126,7 +165,8 @@ impl<S: AsFd> SocketStream<S> {
         SockRef::from(&self.watched.file).send_buffer_size()
     }
 
-    /// Asks for another size in bytes; the system may give less.
+    /// Asks for another size in bytes. The system keeps it within its limits, and that is no
+    /// error.
     ///
     /// # Errors
     /// What the system says.

@@ -155,7 +155,9 @@ impl TcpStream {
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(interval))
     }
 
-    /// How long closing lingers over what is not sent yet.
+    /// How long closing lingers over what is not sent yet: whole seconds. `None`, as it is at
+    /// first, does not linger, and the system sends the rest; zero resets the connection, and the
+    /// rest is lost.
     ///
     /// # Errors
     /// What the system says.
@@ -180,7 +182,9 @@ impl TcpStream {
     ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
     ///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
     ///     let (served, _) = listener.accept().await?;
+    ///     assert_eq!(served.linger()?, None);
     ///     served.set_reset_on_drop(true)?;
+    ///     assert_eq!(served.linger()?, Some(std::time::Duration::ZERO));
     ///     drop(served);
     ///     let error = client.read(&mut [0]).await.unwrap_err(); // not the end, but an error
     ///     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
@@ -194,7 +198,7 @@ impl TcpStream {
         SockRef::from(self).set_linger(reset.then_some(Duration::ZERO))
     }
 
-    /// Over how many routers a packet may go.
+    /// Over how many routers a packet of IPv4 may go.
     ///
     /// # Errors
     /// What the system says.
@@ -202,10 +206,25 @@ impl TcpStream {
         self.watched.file.ttl()
     }
 
-    /// Limits over how many routers a packet may go.
+    /// Limits over how many routers a packet of IPv4 may go: 1 to 255. It says nothing of IPv6,
+    /// which has an option of its own.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; the number is not in that range.
+    ///
+    /// ```
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     stream.set_ttl(1)?; // it stays in our own network
+    ///     assert_eq!(stream.ttl()?, 1);
+    ///     assert!(stream.set_ttl(256).is_err());
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_ttl(&self, routers: u32) -> io::Result<()> {
         self.watched.file.set_ttl(routers)
     }

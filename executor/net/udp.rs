@@ -245,7 +245,7 @@ impl UdpSocket {
         self.watched.file.set_broadcast(broadcast)
     }
 
-    /// Over how many routers a datagram may go.
+    /// Over how many routers a datagram of IPv4 may go.
     ///
     /// # Errors
     /// What the system says.
@@ -253,10 +253,23 @@ impl UdpSocket {
         self.watched.file.ttl()
     }
 
-    /// Limits over how many routers a datagram may go.
+    /// Limits over how many routers a datagram of IPv4 may go: 1 to 255. It says nothing of IPv6,
+    /// or of datagrams to a group, which have options of their own.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; the number is not in that range.
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     socket.set_ttl(1)?; // it stays in our own network
+    ///     assert_eq!(socket.ttl()?, 1);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_ttl(&self, routers: u32) -> io::Result<()> {
         self.watched.file.set_ttl(routers)
     }
@@ -293,10 +306,24 @@ impl UdpSocket {
         self.watched.file.leave_multicast_v4(group, interface)
     }
 
-    /// Whether we hear what we send to a group that we are in.
+    /// Whether this machine hears what we send to a group that somebody on it is in. At first it
+    /// does.
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    /// use socket2::SockRef;
+    ///
+    /// run(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    ///     socket.set_multicast_loop_v4(false)?;
+    ///     assert!(!SockRef::from(&socket).multicast_loop_v4()?); // asked where we have no method
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_multicast_loop_v4(&self, hear_ourselves: bool) -> io::Result<()> {
         self.watched.file.set_multicast_loop_v4(hear_ourselves)
     }
@@ -306,6 +333,22 @@ impl UdpSocket {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let Ok(socket) = UdpSocket::bind("[::1]:0".parse().unwrap()) else {
+    ///         return Ok(()); // a machine without IPv6
+    ///     };
+    ///     let (group, loopback) = ("ff01::1234".parse().unwrap(), 1);
+    ///     socket.join_multicast_v6(&group, loopback)?;
+    ///     socket.leave_multicast_v6(&group, loopback)?;
+    ///     assert!(socket.leave_multicast_v6(&group, loopback).is_err()); // we are not in it
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.watched.file.join_multicast_v6(group, interface)
     }

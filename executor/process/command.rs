@@ -87,7 +87,17 @@ impl Command {
         self
     }
 
-    /// Takes a variable out of the child's environment.
+    /// Takes a variable out of the child's environment; ours stays as it is.
+    ///
+    /// ```
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// let mut lists = Command::new("/usr/bin/env");
+    /// lists.env_clear().env("PORT", "80").env("TOKEN", "secret");
+    /// let said = run(lists.env_remove("TOKEN").output())?;
+    /// assert_eq!(said.stdout, b"PORT=80\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn env_remove(&mut self, name: impl AsRef<OsStr>) -> &mut Command {
         self.inner.env_remove(name);
         self
