@@ -199,9 +199,7 @@ impl RunnerBuilder {
     /// turns it on as well.
     ///
     /// ```
-    /// use roundelay_executor::Runner;
-    ///
-    /// let runner = Runner::builder().debug(true).build()?;
+    /// let runner = roundelay_executor::Runner::builder().debug(true).build()?;
     /// assert!(runner.loop_ref().is_debug());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -220,10 +218,8 @@ impl RunnerBuilder {
     /// [`EventLoopBuilder::watchdog`].
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use roundelay_executor::Runner;
-    ///
-    /// let runner = Runner::builder().watchdog(Duration::from_secs(1)).build()?;
+    /// let limit = std::time::Duration::from_secs(1);
+    /// let runner = roundelay_executor::Runner::builder().watchdog(limit).build()?;
     /// assert_eq!(runner.run(async { 7 })?, 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -234,6 +230,18 @@ impl RunnerBuilder {
 
     /// The same with a handler, which is called on the watchdog's thread: see
     /// [`EventLoopBuilder::watchdog_with`].
+    ///
+    /// ```
+    /// use std::{sync::mpsc::channel, time::Duration};
+    /// use roundelay_executor::Runner;
+    ///
+    /// let (limit, (tell, told)) = (Duration::from_millis(1), channel());
+    /// let bark = move |held_up: &roundelay_runtime::Failure| drop(tell.send(held_up.kind));
+    /// let runner = Runner::builder().watchdog_with(limit, bark).build()?;
+    /// let kind = runner.run(async move { told.recv() })??; // blocks, until it is told so
+    /// assert_eq!(kind, roundelay_runtime::FailureKind::TooSlow);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn watchdog_with(
         mut self,
         limit: Duration,
@@ -248,8 +256,7 @@ impl RunnerBuilder {
     /// ready, and nothing is a deadlock.)
     ///
     /// ```
-    /// use roundelay_executor::Runner;
-    /// use roundelay_runtime::Signal;
+    /// use roundelay_executor::{Runner, Signal};
     ///
     /// let runner = Runner::builder().dump_on(Signal::USER_1).build()?;
     /// assert_eq!(runner.run(async { 7 })?, 7);
@@ -269,9 +276,7 @@ impl RunnerBuilder {
     /// blocks the loop.
     ///
     /// ```
-    /// use roundelay_executor::Runner;
-    ///
-    /// let runner = Runner::builder().inspectable().build()?;
+    /// let runner = roundelay_executor::Runner::builder().inspectable().build()?;
     /// assert_eq!(runner.run(async { 7 })?, 7); // meanwhile: `roundelay ps PID`
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -313,9 +318,7 @@ impl RunnerBuilder {
     /// outside may happen.)
     ///
     /// ```
-    /// use roundelay_executor::Runner;
-    ///
-    /// let runner = Runner::builder().ctrl_c(true).build()?;
+    /// let runner = roundelay_executor::Runner::builder().ctrl_c(true).build()?;
     /// assert_eq!(runner.run(async { "done" })?, "done");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -332,9 +335,8 @@ impl RunnerBuilder {
     ///
     /// let runner = Runner::builder().threads(1).build()?;
     /// let id = || std::thread::current().id();
-    /// let ids = runner.run(async { [to_thread(id).await, to_thread(id).await] })?;
-    /// let [one, other] = ids.map(Result::unwrap);
-    /// assert_eq!(one, other); // there is only one thread
+    /// let [one, other] = runner.run(async { [to_thread(id).await, to_thread(id).await] })?;
+    /// assert_eq!(one?, other?); // there is only one thread
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn threads(mut self, threads: usize) -> Self {
@@ -342,9 +344,8 @@ impl RunnerBuilder {
         self
     }
 
-    /// How long closing waits for jobs that still run in threads; five minutes by default.
-    /// A thread cannot be stopped: after that it is left behind, with a line on standard
-    /// error.
+    /// How long closing waits for jobs that still run in threads; five minutes by default. A
+    /// thread cannot be stopped: after that it is left behind, with a line on standard error.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

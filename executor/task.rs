@@ -235,7 +235,17 @@ impl<T> Task<T> {
         self.tasks.id(self.key).unwrap_or_default()
     }
 
-    /// The line that spawned the task.
+    /// The line that spawned the task. `None` only for a task that came too late: its loop was
+    /// closed.
+    ///
+    /// ```
+    /// use roundelay_executor::{run, spawn};
+    ///
+    /// run(async {
+    ///     let (task, line) = (spawn(async {}), line!());
+    ///     assert_eq!(task.spawned_at().unwrap().line(), line);
+    /// });
+    /// ```
     #[must_use]
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         self.tasks.spawned_at(self.key)

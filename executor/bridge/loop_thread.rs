@@ -182,7 +182,25 @@ impl LoopThreadBuilder {
     }
 
     /// How long a drop waits for the thread, and the loop for the jobs of its own pool; five
-    /// minutes by default.
+    /// minutes by default. With zero it waits for nothing.
+    ///
+    /// ```
+    /// use std::{sync::mpsc::channel, time::Duration};
+    /// use roundelay_executor::LoopThread;
+    ///
+    /// let background = LoopThread::builder().patience(Duration::ZERO).start()?;
+    /// let ((begins, begun), (hold, held)) = (channel(), channel::<()>());
+    /// let blocks = background.spawner().spawn(move || async move {
+    ///     begins.send(()).unwrap();
+    ///     held.recv().is_err()
+    /// });
+    /// begun.recv()?;
+    /// drop(background); // a task blocks the loop, so this would take five minutes
+    /// assert!(!blocks.is_finished());
+    /// drop(hold); // only now it goes on, and the thread ends
+    /// assert!(blocks.wait()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

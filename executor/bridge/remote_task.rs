@@ -175,6 +175,16 @@ impl<T> RemoteTask<T> {
     pub fn detach(self) {}
 
     /// The line that started the task.
+    ///
+    /// ```
+    /// use roundelay_executor::LoopThread;
+    ///
+    /// let background = LoopThread::start()?;
+    /// let (task, line) = (background.spawner().spawn(|| async {}), line!());
+    /// assert_eq!(task.spawned_at().line(), line);
+    /// task.detach();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.spawned_at

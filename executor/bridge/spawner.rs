@@ -146,6 +146,15 @@ impl Spawner {
     }
 
     /// As [`Spawner::spawn`], with a name for reports and traces.
+    ///
+    /// ```
+    /// use roundelay_executor::{LoopThread, current_task};
+    ///
+    /// let background = LoopThread::start()?;
+    /// let name = || async { current_task().unwrap().name };
+    /// assert_eq!(background.spawner().spawn_named("refresh", name).wait()?, "refresh");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn spawn_named<F, M>(&self, name: impl Into<String>, make: M) -> RemoteTask<F::Output>
     where

@@ -9,9 +9,8 @@
 //!
 //! A queue that closes by itself. Nobody sends a sentinel and nobody can forget to: when the
 //! senders have been dropped, on whatever way out, the receiver gets what is left and then hears
-//! the end; when the receiver has been dropped, senders hear that nobody wants more.
-//!
-//! (Several consumers share a [`Queue`](crate::Queue).)
+//! the end; when the receiver has been dropped, senders hear that nobody wants more. (Several
+//! consumers share a [`Queue`](crate::Queue).)
 //!
 //! # Invariants
 //! - A value leaves the channel only when it is handed to whoever receives.
@@ -73,15 +72,9 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// when the receiver is gone. Senders that are faster than the receiver fill the memory.
 ///
 /// ```
-/// use roundelay_executor::{run, unbounded_channel};
-///
-/// run(async {
-///     let (sender, mut receiver) = unbounded_channel();
-///     for n in 0..1000 {
-///         sender.try_send(n).unwrap();
-///     }
-///     assert_eq!(receiver.recv().await, Ok(0));
-/// });
+/// let (sender, mut receiver) = roundelay_executor::unbounded_channel();
+/// (0..1000).for_each(|n| sender.try_send(n).unwrap());
+/// assert_eq!((receiver.try_recv(), receiver.len()), (Ok(0), 999));
 /// ```
 #[doc(alias = "unbounded")]
 #[must_use]
@@ -120,6 +113,7 @@ impl<T> Sender<T> {
     ///
     /// let (sender, receiver) = channel(1);
     /// assert_eq!(sender.try_send("a"), Ok(()));
+    /// assert!(sender.is_full());
     /// assert_eq!(sender.try_send("b"), Err(TryPutError::Full("b")));
     /// drop(receiver);
     /// assert_eq!(sender.try_send("c"), Err(TryPutError::Closed("c")));
@@ -141,7 +135,7 @@ impl<T> Sender<T> {
         self.pipe.is_closed()
     }
 
-    /// Whether [`send`](Sender::send) would have to wait.
+    /// Whether there is no room: [`send`](Sender::send) waits then, unless nobody receives.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.pipe.is_full()
@@ -306,7 +300,13 @@ pub struct Sending<'a, T> {
 impl<T> Unpin for Sending<'_, T> {}
 
 impl<T> Sending<'_, T> {
-    /// Gives up, and gets the value back; `None` if it was sent.
+    /// Gives up, and gets the value back; `None` if the future has ended.
+    ///
+    /// ```
+    /// let (sender, _receiver) = roundelay_executor::channel(1);
+    /// sender.try_send("a").unwrap();
+    /// assert_eq!(sender.send("b").into_value(), Some("b")); // it was not sent
+    /// ```
     #[must_use]
     pub fn into_value(mut self) -> Option<T> {
         self.value.take()

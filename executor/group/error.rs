@@ -106,7 +106,23 @@ impl<E> GroupError<E> {
         })
     }
 
-    /// All failures that are not groups themselves, whatever group they happened in.
+    /// All failures that are not groups themselves, whatever group they happened in. What is in a
+    /// group comes in the group's place.
+    ///
+    /// ```
+    /// use roundelay_executor::{TaskBuilder, run, task_group};
+    ///
+    /// let failed = run(task_group(async |group| {
+    ///     group.spawn_group(TaskBuilder::new().name("outer"), async |inner| {
+    ///         inner.spawn_with(TaskBuilder::new().name("inner"), async { Err::<(), _>("no route") });
+    ///         Ok(())
+    ///     });
+    ///     Ok(())
+    /// }));
+    /// let failed = failed.unwrap_err();
+    /// let leaves: Vec<_> = failed.leaves().map(|failure| failure.to_string()).collect();
+    /// assert_eq!(leaves, ["inner: no route"]); // and not "outer"
+    /// ```
     pub fn leaves(&self) -> impl Iterator<Item = &GroupFailure<E>> {
         // What is still to be looked at, the next one last. A nested group is replaced by
         // what is in it.

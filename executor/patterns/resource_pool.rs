@@ -297,6 +297,17 @@ impl<C> Pooled<C> {
     }
 
     /// Drops the resource; its place is free for another.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use roundelay_executor::{ResourcePool, run};
+    ///
+    /// run(async {
+    ///     let pool = ResourcePool::new(NonZeroUsize::MIN, async || Ok::<_, ()>("a cup"));
+    ///     pool.get().await.unwrap().discard(); // it does not go back
+    ///     assert_eq!((pool.idle(), pool.available()), (0, 1));
+    /// });
+    /// ```
     pub fn discard(mut self) {
         self.is_broken = true;
     }

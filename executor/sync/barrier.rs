@@ -145,6 +145,17 @@ impl Barrier {
     }
 
     /// How many make a group.
+    ///
+    /// ```
+    /// use roundelay_executor::{Barrier, run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let barrier = Barrier::new(3);
+    ///     spawn(barrier.wait()).detach();
+    ///     yield_now().await;
+    ///     assert_eq!(barrier.parties() - barrier.waiting(), 2); // so many are missing
+    /// });
+    /// ```
     #[must_use]
     pub fn parties(&self) -> usize {
         self.shared.parties

@@ -174,6 +174,7 @@ impl CapacityLimiter {
     /// let limiter = CapacityLimiter::new(2);
     /// let token = limiter.try_acquire_on_behalf_of(&Borrower::new("anna")).unwrap();
     /// limiter.set_total(1); // she may keep hers; nobody else comes in
+    /// assert_eq!(limiter.total_tokens(), 1);
     /// assert!(limiter.try_acquire_on_behalf_of(&Borrower::new("bert")).is_err());
     /// drop(token);
     /// assert_eq!(limiter.available_tokens(), 1);

@@ -18,8 +18,7 @@
 //! - What is put comes out once, in the order of the queue's kind, or is handed back.
 //! - While an item is left, nobody hears [`Finished`].
 //!
-//! Tutorial: chapter 13. Before this: `queue_lines.rs`. After this:
-//! `../channel/pipe.rs`.
+//! Tutorial: chapter 13. Before this: `queue_lines.rs`. After this: `../channel/pipe.rs`.
 
 use std::fmt;
 use std::future::Future;
@@ -85,10 +84,14 @@ impl<T> Queue<T> {
     /// If `capacity` is zero.
     ///
     /// ```
-    /// let stack = roundelay_executor::Queue::bounded_lifo(2);
-    /// stack.try_put("below").unwrap();
-    /// stack.try_put("on top").unwrap();
-    /// assert_eq!(stack.try_get(), Ok("on top"));
+    /// use roundelay_executor::Queue;
+    ///
+    /// for stack in [Queue::bounded_lifo(2), Queue::unbounded_lifo()] {
+    ///     stack.try_put("below").unwrap();
+    ///     stack.try_put("on top").unwrap();
+    ///     assert_eq!(stack.is_full(), stack.capacity().is_some());
+    ///     assert_eq!(stack.try_get(), Ok("on top"));
+    /// }
     /// ```
     #[doc(alias = "LifoQueue")]
     #[must_use]
@@ -107,19 +110,21 @@ impl<T> Queue<T> {
     /// they were put in, so an item needs no number of its own. (Largest first:
     /// [`std::cmp::Reverse`].)
     ///
-    /// `Ord` is called in `put` and `try_put` only, and must not itself put into or take from
-    /// this queue: that panics. If it panics, the item goes down with the panic and the queue
-    /// is as it was.
+    /// `Ord` is called in `put` and `try_put` only, and must not put into or take from this
+    /// queue: that panics. If it panics, the item goes down with it and the queue is as it was.
     ///
     /// # Panics
     /// If `capacity` is zero.
     ///
     /// ```
-    /// let queue = roundelay_executor::Queue::bounded_priority(3);
-    /// for job in [(2, "sweep"), (1, "put out the fire"), (2, "dust")] {
-    ///     queue.try_put(job).unwrap();
+    /// use roundelay_executor::Queue;
+    ///
+    /// for queue in [Queue::bounded_priority(3), Queue::unbounded_priority()] {
+    ///     for job in [(2, "sweep"), (1, "put out the fire"), (2, "dust")] {
+    ///         queue.try_put(job).unwrap();
+    ///     }
+    ///     assert_eq!(queue.try_get(), Ok((1, "put out the fire")));
     /// }
-    /// assert_eq!(queue.try_get(), Ok((1, "put out the fire")));
     /// ```
     #[doc(alias = "PriorityQueue")]
     #[must_use]
@@ -168,8 +173,7 @@ impl<T> Queue<T> {
     ///     let queue = Queue::bounded(1);
     ///     queue.put("first").await.unwrap();
     ///     queue.close();
-    ///     let refused = queue.put("second").await.unwrap_err();
-    ///     assert_eq!(refused.0, "second"); // the item comes back
+    ///     assert_eq!(queue.put("second").await.unwrap_err().0, "second"); // it comes back
     /// });
     /// ```
     #[track_caller]
@@ -343,7 +347,7 @@ impl<T> Queue<T> {
         self.len() == 0
     }
 
-    /// Whether [`put`](Queue::put) would have to wait.
+    /// Whether there is no room: [`put`](Queue::put) waits then, unless the queue is closed.
     #[doc(alias = "full")]
     #[must_use]
     pub fn is_full(&self) -> bool {
