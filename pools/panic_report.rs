@@ -64,8 +64,27 @@ impl PanicReport {
         self.inner.location.as_deref()
     }
 
-    /// The stack of the panic, if `RUST_BACKTRACE` was set (process pool only; a thread's
-    /// backtrace is printed by the panic hook).
+    /// The stack of the panic, as text, if the worker process was to note it: `RUST_BACKTRACE` was
+    /// set there, and not to `0` (see [`Backtrace::capture`](std::backtrace::Backtrace::capture)).
+    /// `None` for a thread, whose backtrace is printed by the panic hook; and where there is no
+    /// [`location`](Self::location).
+    ///
+    /// ```
+    /// use roundelay_pools::{JobError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
+    /// fn fail() { panic!("no luck") }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let job = pool.submit(fail, ())?;
+    ///     let Err(JobError::Panicked(report)) = job.wait() else { unreachable!() };
+    ///     let asked = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
+    ///     assert_eq!(report.backtrace().is_some(), asked); // workers inherit the variable
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn backtrace(&self) -> Option<&str> {
         self.inner.backtrace.as_deref()
     }

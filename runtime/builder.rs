@@ -230,7 +230,22 @@ impl EventLoopBuilder {
 
     /// As [`watchdog`](EventLoopBuilder::watchdog), and tells this handler, **on the watchdog's
     /// own thread**: the loop's failure handler cannot be called, for the loop is blocked. It is
-    /// the only foreign code on that thread; if it blocks, the watchdog sees nothing meanwhile.
+    /// the only foreign code on that thread; if it blocks, the watchdog sees nothing meanwhile. If
+    /// it panics, standard error hears of that, and the watchdog goes on.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use roundelay_runtime::{EventLoop, Failure, FailurePolicy};
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let handler = move |warning: &Failure| drop(tell.send(warning.who.clone()));
+    /// let builder = EventLoop::builder().watchdog_with(Duration::from_millis(1), handler);
+    /// let event_loop = builder.failure_policy(FailurePolicy::Stop).build()?;
+    /// // It blocks the loop until the watchdog has spoken: without one, for ever.
+    /// event_loop.call_soon(move || assert_eq!(told.recv().unwrap(), "a callback"))?;
+    /// event_loop.run_once()?; // if the assertion failed, so would this
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn watchdog_with(
         mut self,
         limit: Duration,
@@ -259,7 +274,8 @@ impl EventLoopBuilder {
     /// Builds the loop.
     ///
     /// # Errors
-    /// What the operating system says when it has no descriptor left for the loop.
+    /// What the operating system says when it has no descriptor left for the loop, or no thread
+    /// for its watchdog.
     ///
     /// # Panics
     /// If somebody is to be told of events in a program that was built with

@@ -172,6 +172,7 @@ impl Reset {
 /// values.run(|| drop(USER.set("ada")));
 /// assert_eq!(USER.get(), None);
 /// assert_eq!(values.run(|| USER.get()), Some("ada"));
+/// assert!(values.run(ContextValues::any_here) && !ContextValues::any_here());
 /// ```
 #[derive(Clone, Default)]
 #[doc(alias = "Context")]

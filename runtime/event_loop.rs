@@ -131,10 +131,31 @@ impl EventLoop {
 
     /// Turns until somebody calls [`stop`](LoopRef::stop), with a callback that is lent and not
     /// given: `main` may borrow from whoever runs the loop. It is called once for each
-    /// [`LoopRef::call_main_soon`]. It must contain its own panics.
+    /// [`LoopRef::call_main_soon`]; calls for which the run is over too soon are cancelled.
+    ///
+    /// It must contain its own panics, and take back the [context variables](crate::ContextVar)
+    /// that it sets: the loop does so only for closures that it was given.
     ///
     /// # Errors
     /// [`RunError::Stopped`]; and as [`EventLoop::run_forever`].
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, RunError};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let mut steps = Vec::new(); // on this stack, and `main` borrows it
+    /// event_loop.call_main_soon();
+    /// let outcome = event_loop.run_with(&mut || {
+    ///     steps.push(event_loop.turn());
+    ///     match steps.len() {
+    ///         3 => event_loop.stop(),
+    ///         _ => event_loop.call_main_soon(), // in the next turn
+    ///     }
+    /// });
+    /// assert!(matches!(outcome, Err(RunError::Stopped)));
+    /// assert_eq!(steps, [1, 2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn run_with(&self, main: &mut dyn FnMut()) -> Result<(), RunError> {
         self.run_and_ask(main, None)
@@ -161,7 +182,20 @@ impl EventLoop {
     }
 
     /// From now on a failure cannot stop anything, so it is told on standard error even if
-    /// the policy is to stop. For whoever winds a loop up before dropping it.
+    /// the policy is to stop; one that was to stop the next run is told now. For whoever winds a
+    /// loop up before dropping it.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, FailurePolicy, RunError};
+    ///
+    /// let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
+    /// event_loop.call_soon(|| panic!("a callback fails"))?;
+    /// assert!(matches!(event_loop.run_once(), Err(RunError::Failed(_))));
+    /// event_loop.begin_closing();
+    /// event_loop.call_soon(|| panic!("a cleanup fails"))?;
+    /// assert!(event_loop.run_once().is_ok()); // standard error was told
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn begin_closing(&self) {
         self.core.closing.set(true);
         let kept = self.core.fatal.borrow_mut().take();
@@ -173,6 +207,23 @@ impl EventLoop {
     /// From now on nobody else can reach the loop: what other threads left is dropped, what
     /// they still send is refused. Whoever winds a loop up calls this before waiting for
     /// other threads, which may themselves be waiting for an answer of the loop.
+    ///
+    /// On its own thread the loop still schedules and runs.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use roundelay_runtime::{EventLoop, LoopClosed};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (proxy, (answer, answered)) = (event_loop.proxy(), mpsc::channel());
+    /// proxy.call_soon_threadsafe(move || answer.send(42).unwrap())?;
+    /// let asks = std::thread::spawn(move || answered.recv()); // it waits for the loop's answer
+    /// event_loop.close_door();
+    /// assert_eq!(proxy.call_soon_threadsafe(|| ()), Err(LoopClosed));
+    /// assert!(asks.join().unwrap().is_err()); // it has heard that none will come
+    /// assert!(event_loop.call_soon(|| ()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close_door(&self) {
         for message in self.core.inbox.close() {
             self.contain_drop(|| drop(message));

@@ -26,9 +26,10 @@ use crate::timer_table::TimerKey;
 /// let deadline = event_loop.now().after(Duration::from_secs(1));
 /// let key = event_loop.set_timer(deadline, Callback::new(|| panic!("not called")))?;
 /// let timer = HomeTimer::new(&event_loop, key);
+/// assert!(event_loop.is_timer_set(timer.key()));
 /// std::thread::spawn(move || timer.cancel()).join().unwrap();
 /// event_loop.run_once()?; // the message arrives
-/// assert!(!event_loop.is_timer_set(key));
+/// assert!(!event_loop.is_timer_set(timer.key()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

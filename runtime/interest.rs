@@ -90,6 +90,16 @@ impl Interest {
     pub const WORDS: Interest = Interest(1 << 10);
 
     /// Whether this has all of `other`.
+    ///
+    /// ```
+    /// use roundelay_runtime::Interest;
+    ///
+    /// let some = Interest::TASKS | Interest::JOBS;
+    /// assert!(some.includes(Interest::JOBS));
+    /// assert!(!some.includes(Interest::JOBS | Interest::TIMERS)); // not the timers
+    /// assert!(some.intersects(Interest::JOBS | Interest::TIMERS)); // but the jobs
+    /// assert!(some.includes(Interest::NONE) && !some.intersects(Interest::NONE));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn includes(self, other: Interest) -> bool {

@@ -160,9 +160,11 @@ impl LoopRef {
     /// use roundelay_runtime::EventLoop;
     ///
     /// let event_loop = EventLoop::builder().virtual_clock().build()?;
+    /// assert!(event_loop.has_virtual_clock());
     /// let start = event_loop.time();
     /// event_loop.block_for(Duration::from_secs(3)); // moves the virtual clock
     /// assert_eq!(event_loop.time() - start, Duration::from_secs(3));
+    /// assert_eq!(event_loop.time(), event_loop.instant(event_loop.now())); // two ways to count
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -177,6 +179,14 @@ impl LoopRef {
     }
 
     /// Whether a [script](crate::EventLoopBuilder::scripted_selector) says which sources are ready.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, ReadinessScript};
+    ///
+    /// let builder = EventLoop::builder().scripted_selector(ReadinessScript::new());
+    /// assert!(builder.build()?.has_scripted_selector());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_scripted_selector(&self) -> bool {
         self.core.script.is_some()
@@ -203,7 +213,7 @@ impl LoopRef {
         self.core.clock.moment(instant)
     }
 
-    /// `moment` as everybody else counts.
+    /// `moment` as everybody else counts. One that no `Instant` can hold becomes one that it can.
     #[must_use]
     pub fn instant(&self, moment: Moment) -> Instant {
         self.core.clock.instant(moment)
@@ -284,11 +294,16 @@ impl LoopRef {
     /// Reports a failure that nobody can take, as the loop's failure policy says.
     ///
     /// ```
-    /// use roundelay_runtime::{EventLoop, Failure, FailureKind, FailurePolicy, RunError};
+    /// use std::{cell::RefCell, rc::Rc};
+    /// use roundelay_runtime::{EventLoop, Failure, FailureKind, FailurePolicy};
     ///
-    /// let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
+    /// let log = Rc::new(RefCell::new(Vec::new()));
+    /// let told = log.clone();
+    /// let policy = FailurePolicy::Handler(Rc::new(move |news| told.borrow_mut().push(news.kind)));
+    /// let event_loop = EventLoop::builder().failure_policy(policy).build()?;
     /// event_loop.report(Failure::new(FailureKind::TaskFailed, "fetch", "no route"));
-    /// assert!(matches!(event_loop.run_forever(), Err(RunError::Failed(_))));
+    /// event_loop.warn(Failure::new(FailureKind::TooSlow, "save", "it took 5 s"));
+    /// assert_eq!(*log.borrow(), [FailureKind::TaskFailed, FailureKind::TooSlow]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn report(&self, failure: Failure) {
@@ -344,7 +359,7 @@ impl LoopRef {
     }
 
     /// Puts the main callback at the back of the ready queue: see
-    /// [`EventLoop::run_with`](crate::EventLoop::run_with).
+    /// [`EventLoop::run_with`](crate::EventLoop::run_with). In any other run nothing is called.
     #[inline]
     pub fn call_main_soon(&self) {
         self.push(Entry::Main);

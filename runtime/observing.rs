@@ -41,6 +41,38 @@ impl LoopRef {
 
     /// As [`LoopRef::observe`], where nobody else's code has run since an event of one of these
     /// kinds: so it happened at the same moment. To read the clock is most of what telling costs.
+    ///
+    /// A step of a task, as the table of tasks tells it:
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    /// use roundelay_runtime::{Event, EventLoop, Interest, Key, LoopRef, Moment, Target};
+    ///
+    /// struct Table(LoopRef);
+    ///
+    /// impl Target for Table {
+    ///     fn run(&self, _key: Key) {
+    ///         self.0.observe_after(Interest::CALLS, || Event::TaskPolled { task: 1 });
+    ///         // The task does what it does.
+    ///         self.0.observe(|| Event::TaskPending { task: 1 });
+    ///         self.0.call_ends_with(Interest::STEPS);
+    ///     }
+    ///     fn notify(&self, _key: Key) {}
+    /// }
+    ///
+    /// let times = Rc::new(RefCell::new(Vec::new()));
+    /// let log = times.clone();
+    /// let hears = move |now: Moment, _: &Event| log.borrow_mut().push(now);
+    /// let observer = (Interest::CALLS | Interest::STEPS).of(hears);
+    /// let event_loop = EventLoop::builder().observer(observer).build()?;
+    /// event_loop.set_target(Rc::new(Table(event_loop.loop_ref().clone())));
+    /// event_loop.run_soon(Key::new(0, 0));
+    /// event_loop.run_once()?;
+    /// // CallBegins and TaskPolled, TaskPending and CallEnds: the clock was read for two of four.
+    /// let [begins, polled, pending, ends] = times.borrow()[..] else { panic!("four events") };
+    /// assert_eq!((begins, pending), (polled, ends));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn observe_after(&self, earlier: Interest, event: impl FnOnce() -> Event) {
         if self.is_observed() {
@@ -62,21 +94,45 @@ impl LoopRef {
     }
 
     /// The next number for a thing that observers are told of and that has none: counted from 1
-    /// in each loop.
+    /// in each loop, things of all kinds together.
+    ///
+    /// ```
+    /// use roundelay_runtime::{Event, EventLoop};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (group, promise) = (event_loop.count_thing(), event_loop.count_thing());
+    /// event_loop.observe(|| Event::GroupOpened { group });
+    /// event_loop.observe(|| Event::PromiseSettled { promise, resolved: true });
+    /// assert_eq!((group, promise), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn count_thing(&self) -> u64 {
         self.core.things.set(self.core.things.get() + 1);
         self.core.things.get()
     }
 
-    /// Whether somebody observes this loop.
+    /// Whether somebody observes this loop: an observer, a watchdog, the debug mode.
     #[must_use]
     #[inline]
     pub fn is_observed(&self) -> bool {
         HOOKS && self.core.observer.is_some()
     }
 
-    /// Whether somebody observes this loop who wants to hear of events of this kind.
+    /// Whether somebody observes this loop who wants to hear of events of this kind; of several
+    /// kinds, whether each is wanted by somebody.
+    ///
+    /// ```
+    /// use roundelay_runtime::{Event, EventLoop, Interest, Moment};
+    ///
+    /// let observer = (Interest::TASKS | Interest::WAKES).of(|_: Moment, _: &Event| ());
+    /// let event_loop = EventLoop::builder().observer(observer).build()?;
+    /// assert!(event_loop.is_observed());
+    /// assert!(event_loop.is_interesting(Interest::TASKS));
+    /// assert!(!event_loop.is_interesting(Interest::TASKS | Interest::JOBS));
+    /// assert!(event_loop.are_steps_told()); // their wakes, at least
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     #[inline]
     pub fn is_interesting(&self, kind: Interest) -> bool {

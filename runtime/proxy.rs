@@ -126,13 +126,13 @@ impl LoopProxy {
     /// [`WrongLoop`], which names both loops.
     ///
     /// ```
-    /// use roundelay_runtime::EventLoop;
+    /// use roundelay_runtime::{EventLoop, FailurePolicy};
     ///
-    /// let event_loop = EventLoop::new()?;
+    /// let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
     /// let door = event_loop.proxy();
-    /// assert!(door.local().is_err()); // it does not run now
-    /// event_loop.call_soon(move || assert!(door.local().is_ok()))?;
-    /// event_loop.run_once()?;
+    /// assert!(door.local().is_err() && !door.is_home()); // it does not run now
+    /// event_loop.call_soon(move || assert!(door.local().is_ok() && door.is_home()))?;
+    /// event_loop.run_once()?; // if the assertion failed, so would this
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn local(&self) -> Result<LoopRef, WrongLoop> {
@@ -187,7 +187,7 @@ impl LoopProxy {
         }
     }
 
-    /// Whether this thread runs the loop behind this door.
+    /// Whether this thread runs the loop behind this door, or is closing it.
     #[must_use]
     pub fn is_home(&self) -> bool {
         is_current(self.id())

@@ -28,12 +28,24 @@ use crate::clock::Moment;
 /// beginning.
 ///
 /// ```
-/// use std::time::Duration;
-/// use roundelay_runtime::{EventLoop, ReadinessScript};
+/// use std::{os::unix::net::UnixStream, rc::Rc, time::Duration};
+/// use roundelay_runtime::{Callback, Direction, EventLoop, ReadinessScript};
 ///
-/// let script = ReadinessScript::new().readable(Duration::from_millis(5), 0);
+/// let ms = Duration::from_millis;
+/// let script = ReadinessScript::new().readable(ms(1), 0).writable(ms(5), 0);
 /// let event_loop = EventLoop::builder().virtual_clock().scripted_selector(script).build()?;
-/// # drop(event_loop);
+/// let (start, inner) = (event_loop.time(), event_loop.loop_ref().clone());
+/// let (here, _there) = UnixStream::pair()?;
+/// here.set_nonblocking(true)?;
+/// let source = Rc::new(event_loop.register(&here)?); // the first: number 0
+/// let watched = source.clone();
+/// event_loop.call_soon(move || {
+///     watched.clear_ready(Direction::Write).unwrap(); // a write said `WouldBlock`
+///     let stop = Callback::new(move || inner.stop());
+///     watched.wait(Direction::Write, None, stop).unwrap();
+/// })?;
+/// event_loop.run_forever()?;
+/// assert_eq!(event_loop.time() - start, ms(5));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -128,6 +128,23 @@ pub fn report_here(failure: Failure) {
 /// no reference to the loop at hand.
 ///
 /// Nothing of the caller's may be borrowed.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use roundelay_runtime::{Event, EventLoop, Moment, observe_here};
+///
+/// let heard = Rc::new(RefCell::new(Vec::new()));
+/// let log = heard.clone();
+/// let observer = move |_: Moment, event: &Event| log.borrow_mut().push(event.clone());
+/// let event_loop = EventLoop::builder().observer(observer).build()?;
+/// let opened = Event::GroupOpened { group: 1 };
+/// let opens = opened.clone();
+/// event_loop.call_soon(move || observe_here(|| opens))?;
+/// event_loop.run_once()?;
+/// assert!(heard.borrow().contains(&opened));
+/// observe_here(|| unreachable!("no loop runs here"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[inline]
 pub fn observe_here(event: impl FnOnce() -> Event) {
     if HOOKS && INTEREST.get() != Interest::NONE {

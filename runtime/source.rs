@@ -78,7 +78,9 @@ pub struct Source {
 }
 
 impl Source {
-    /// Whether it is worth trying: `false` from a `WouldBlock` until the next event.
+    /// Whether it is worth trying: `false` from a `WouldBlock`, or from when it was
+    /// [drained](Source::clear_drained), until the next event. `true` of a new source: nobody has
+    /// tried yet.
     ///
     /// # Errors
     /// [`WrongLoop`] on a thread where its loop does not run.
@@ -105,6 +107,28 @@ impl Source {
     ///
     /// # Errors
     /// [`WrongLoop`] on a thread where its loop does not run.
+    ///
+    /// ```
+    /// use std::{io::{Read, Write}, os::unix::net::UnixStream, rc::Rc};
+    /// use roundelay_runtime::{Direction, EventLoop, FailurePolicy};
+    ///
+    /// let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
+    /// let (mut here, mut there) = UnixStream::pair()?;
+    /// here.set_nonblocking(true)?;
+    /// let source = Rc::new(event_loop.register(&here)?);
+    /// there.write_all(b"ping")?;
+    /// assert_eq!(here.read(&mut [0; 64])?, 4); // 60 fewer than asked for
+    /// let drained = source.clone();
+    /// event_loop.call_soon(move || {
+    ///     assert_eq!(drained.is_ready(Direction::Read), Ok(true));
+    ///     drained.clear_drained(Direction::Read).unwrap();
+    ///     assert_eq!(drained.is_ready(Direction::Read), Ok(false));
+    /// })?;
+    /// event_loop.run_once()?; // if an assertion failed, so would this
+    /// there.write_all(b"pong")?;
+    /// event_loop.run_until(|| source.is_ready(Direction::Read) == Ok(true))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clear_drained(&self, direction: Direction) -> Result<(), WrongLoop> {
         let home = self.proxy.local()?;
         home.core.reactor.borrow_mut().clear_drained(self.key, direction);
@@ -189,7 +213,34 @@ impl Source {
         }
     }
 
-    /// Takes back a wait, from any thread.
+    /// Takes back a wait, from any thread; elsewhere its loop does so in its next turn. Its
+    /// callback is dropped. If the source was ready before, that is on its way, and stays so.
+    ///
+    /// ```
+    /// use std::{cell::Cell, os::unix::net::UnixStream, rc::Rc};
+    /// use roundelay_runtime::{Callback, Direction, Event, EventLoop, Moment};
+    ///
+    /// let left = Rc::new(Cell::new(None));
+    /// let log = left.clone();
+    /// let builder = EventLoop::builder().observer(move |_: Moment, event: &Event| {
+    ///     if let Event::SourceLeft { source, .. } = event {
+    ///         log.set(Some(*source));
+    ///     }
+    /// });
+    /// let event_loop = builder.build()?;
+    /// let (here, _there) = UnixStream::pair()?;
+    /// here.set_nonblocking(true)?;
+    /// let source = Rc::new(event_loop.register(&here)?);
+    /// let watched = source.clone();
+    /// event_loop.call_soon(move || {
+    ///     watched.clear_ready(Direction::Read).unwrap(); // a read said `WouldBlock`
+    ///     let wait = watched.wait(Direction::Read, None, Callback::new(|| ()));
+    ///     watched.cancel_wait(wait.unwrap().expect("it is not ready"));
+    /// })?;
+    /// event_loop.run_once()?;
+    /// assert_eq!(left.get(), Some(source.key()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel_wait(&self, wait: WaitKey) {
         self.proxy.cancel_wait(wait);
     }
