@@ -35,20 +35,23 @@ impl Outcome {
     /// The median of one metric.
     #[must_use]
     pub fn median(&self, metric: &str) -> Option<f64> {
-        let values = self.values(metric);
-        let middle = values.len() / 2;
-        match values.len() {
-            0 => None,
-            even if even % 2 == 0 => Some((values[middle - 1] + values[middle]) / 2.0),
-            _ => Some(values[middle]),
-        }
+        quantile(&self.values(metric), 0.5)
     }
 
-    /// From the smallest to the largest, as a share of the median.
+    /// How far the middle half of the rounds reaches, from one quartile to the other, as a share of
+    /// the median.
     fn spread(&self, metric: &str) -> Option<f64> {
         let values = self.values(metric);
-        Some((values.last()? - values.first()?) / self.median(metric)?)
+        Some((quantile(&values, 0.75)? - quantile(&values, 0.25)?) / self.median(metric)?)
     }
+}
+
+/// The value below which this share of the sorted values lies. Between two of them, it is as far
+/// from each as its place is.
+fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = share * sorted.len().checked_sub(1)? as f64;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    Some(below + (above - below) * place.fract())
 }
 
 /// What everybody measured in one workload.
@@ -253,5 +256,13 @@ mod tests {
         // No bytes were measured and Python took no part: one target of four is judged.
         let words: Vec<_> = results.verdicts().iter().map(Verdict::in_words).collect();
         assert_eq!(words, ["NOT MET: cpu_ns is 0.375 of tokio, at most 0.35 was asked"]);
+    }
+
+    #[test]
+    fn the_spread_is_that_of_the_middle_half_so_one_noisy_round_does_not_make_it() {
+        let outcome = outcome("tokio", &[100.0, 90.0, 110.0, 100.0, 900.0]);
+        assert_eq!(outcome.spread("cpu_ns"), Some(0.1));
+        assert_eq!(outcome.spread("bytes"), None);
+        assert_eq!((quantile(&[7.0], 0.75), quantile(&[1.0, 2.0], 0.75)), (Some(7.0), Some(1.75)));
     }
 }

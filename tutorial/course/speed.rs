@@ -48,7 +48,7 @@ pub fn make(report: &Value, words: &[&str]) -> Result<String, String> {
 fn machine(report: &Value) -> String {
     let machine = &report["machine"];
     let mut text = format!(
-        "*{}, the {} form, {} rounds (up to 15 of the short ones): {} processors, {}, {}",
+        "*{}, the {} form, {} rounds (up to 25 of the short ones): {} processors, {}, {}",
         say(&report["day"]),
         say(&report["form"]),
         report["rounds"],

@@ -33,7 +33,7 @@ pub const LOOPS: &[Workload] = &[
         name: "spawn-join",
         title: "spawn 1,000,000 tasks, then await them",
         targets: &[to(REFERENCE, 0.35), at_most("bytes", 200.0), TENTH_OF_PYTHON, TENTH_OF_UVLOOP],
-        python: Some(50),
+        python: Some(1),
         peers: everybody!(tasks::spawn_join, tasks::spawn_join_by_hand),
         ..USUAL
     },
@@ -96,7 +96,7 @@ pub const LOOPS: &[Workload] = &[
         name: "sleep-cancel",
         title: "1,000,000 sleeps created, polled once, dropped",
         targets: &[to(REFERENCE, 0.45), TENTH_OF_PYTHON, TENTH_OF_UVLOOP],
-        python: Some(50),
+        python: Some(1),
         peers: everybody!(timers::set_and_cancel, timers::set_and_cancel_by_hand),
         ..USUAL
     },

@@ -41,6 +41,15 @@ pub struct Workload {
     pub peers: &'static [(&'static str, Run)],
 }
 
+impl Workload {
+    /// Whether a target is about this peer. Where nothing is asked of anybody, all are compared.
+    #[must_use]
+    pub fn compares(&self, peer: &str) -> bool {
+        let is_named = |target: &Target| target.ours == peer || target.to == Some(peer);
+        self.targets.is_empty() || self.targets.iter().any(is_named)
+    }
+}
+
 /// What is asked of roundelay: a figure that is at most so large, by itself or as a ratio.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
