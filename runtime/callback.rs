@@ -110,8 +110,9 @@ impl fmt::Debug for Key {
 /// Somebody whom the loop calls by number: the table of tasks of the executor, the crate
 /// above this one.
 ///
-/// A loop has at most one. It must contain its own panics: they would go through the loop. The two
-/// methods are the two halves of a wake-up, which fall into two turns, as in asyncio: in one turn
+/// A loop has at most one. It must contain its own panics: they would go through the loop; and take
+/// back the [context variables](crate::ContextVar) that those whom it calls have set. The two methods
+/// are the two halves of a wake-up, which fall into two turns, as in asyncio: in one turn
 /// the timer's callback says "it happened" ([`notify`](Target::notify)), in the next the task that
 /// waited takes its step ([`run`](Target::run)).
 pub trait Target {

@@ -133,8 +133,8 @@ impl EventLoop {
     /// given: `main` may borrow from whoever runs the loop. It is called once for each
     /// [`LoopRef::call_main_soon`]; calls for which the run is over too soon are cancelled.
     ///
-    /// It must contain its own panics, and take back the [context variables](crate::ContextVar)
-    /// that it sets: the loop does so only for closures that it was given.
+    /// It must contain its own panics. [Context variables](crate::ContextVar) that it sets are gone
+    /// when it returns.
     ///
     /// # Errors
     /// [`RunError::Stopped`]; and as [`EventLoop::run_forever`].
@@ -198,9 +198,8 @@ impl EventLoop {
     /// ```
     pub fn begin_closing(&self) {
         self.core.closing.set(true);
-        let kept = self.core.fatal.borrow_mut().take();
-        if let Some(failure) = kept {
-            self.report(failure);
+        if let Err(RunError::Failed(kept)) = self.fatal_failure() {
+            self.report(*kept);
         }
     }
 

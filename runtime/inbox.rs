@@ -128,6 +128,11 @@ impl Inbox {
         std::mem::take(&mut state.messages)
     }
 
+    /// Whether it refuses everything.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
     pub(crate) fn hold_clock(&self) {
         self.clock_holds.fetch_add(1, Ordering::Relaxed);
     }

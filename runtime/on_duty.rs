@@ -28,13 +28,14 @@ use crate::observer::{Event, Work};
 /// What a loop is doing, for any thread to read. Clones show the same loop.
 ///
 /// ```
-/// use roundelay_runtime::{EventLoop, OnDuty};
+/// use roundelay_runtime::{EventLoop, FailurePolicy, OnDuty};
 ///
 /// let duty = OnDuty::new();
-/// let event_loop = EventLoop::builder().observer(duty.observer()).build()?;
+/// let builder = EventLoop::builder().failure_policy(FailurePolicy::Stop);
+/// let event_loop = builder.observer(duty.observer()).build()?;
 /// let seen = duty.clone();
 /// event_loop.call_soon(move || assert_eq!(&*seen.now().unwrap().who, "a callback"))?;
-/// event_loop.run_once()?;
+/// event_loop.run_once()?; // if the assertion failed, so would this
 /// assert!(duty.now().is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -50,12 +50,12 @@ struct Running {
 /// asyncio calls it `get_running_loop`.
 ///
 /// ```
-/// use roundelay_runtime::{EventLoop, current_loop};
+/// use roundelay_runtime::{EventLoop, FailurePolicy, current_loop};
 ///
 /// assert!(current_loop().is_none());
-/// let event_loop = EventLoop::new()?;
+/// let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
 /// event_loop.call_soon(|| assert!(current_loop().is_some()))?;
-/// event_loop.run_once()?;
+/// event_loop.run_once()?; // if the assertion failed, so would this
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "get_running_loop")]

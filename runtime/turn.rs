@@ -252,6 +252,9 @@ impl EventLoop {
             Entry::Run(key) => run(target, key),
             Entry::Main => {
                 main();
+                if ContextValues::any_here() {
+                    self.drop_leftovers();
+                }
                 true
             }
             Entry::Cancelled => true,

@@ -122,9 +122,12 @@ impl EventLoop {
         target.map_or_else(Vec::new, |target| target.stuck())
     }
 
-    /// Whether all references to the inbox are the loop's own and its target's: then no
-    /// thread, no waker and no socket can ever leave a message.
+    /// Whether all references to the inbox are the loop's own and its target's, or the inbox is
+    /// closed: then no thread, no waker and no socket can ever leave a message.
     fn nobody_has_a_door(&self) -> bool {
+        if self.core.inbox.is_closed() {
+            return true;
+        }
         let target = self.core.target.borrow().clone();
         let own = 1 + target.map_or(0, |target| target.own_doors());
         Arc::strong_count(&self.core.inbox) == own

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use roundelay::runtime::{Callback, Direction};
 use roundelay::{
-    EventLoop, FailureKind, FailurePolicy, LoopClosed, LoopRef, Moment, RunError, current_loop,
-    runtime::Event,
+    EventLoop, Failure, FailureKind, FailurePolicy, LoopClosed, LoopRef, Moment, RunError,
+    current_loop, runtime::Event,
 };
 use support::{
     Log, Reports, in_a_process, in_a_process_with, length, ms, must_end, on_drop, panicking_waker,
@@ -437,6 +437,17 @@ fn an_idle_loop_that_nobody_can_reach_says_deadlock_and_can_go_on_later() {
     });
 }
 
+#[test]
+fn a_loop_whose_door_is_closed_says_deadlock_although_others_keep_a_door() {
+    must_end(|| {
+        let event_loop = EventLoop::new().unwrap();
+        let door = event_loop.proxy();
+        event_loop.close_door();
+        assert!(matches!(event_loop.run_forever(), Err(RunError::Deadlock(_))));
+        assert_eq!(door.call_soon_threadsafe(|| ()), Err(LoopClosed));
+    });
+}
+
 // ---- O06.3, O07: failures -----------------------------------------------------------------
 
 fn reporting_loop() -> (EventLoop, Reports) {
@@ -591,6 +602,24 @@ fn a_failure_while_the_loop_closes_is_told_even_if_the_policy_is_to_stop() {
     // The panic hook writes a line of its own; the loop's has its name in front.
     let told = ended.stderr.lines().any(|line| line.starts_with("roundelay: "));
     assert!(told, "nobody was told: {}", ended.stderr);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
+fn a_failure_kept_for_the_next_run_is_told_at_closing_and_stops_nothing() {
+    let name = "a_failure_kept_for_the_next_run_is_told_at_closing_and_stops_nothing";
+    let ended = in_a_process(name, || {
+        let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build().unwrap();
+        event_loop.report(Failure::new(FailureKind::TaskFailed, "fetch", "no route"));
+        event_loop.begin_closing();
+        let (done, inner) = (Rc::new(Cell::new(false)), event_loop.loop_ref().clone());
+        let ends = done.clone();
+        let first = move || drop(inner.call_soon(move || ends.set(true)));
+        event_loop.call_soon(first).unwrap();
+        event_loop.run_until(|| done.get()).unwrap(); // two turns
+    })
+    .well();
+    assert!(ended.stderr.contains("no route"), "nobody was told: {}", ended.stderr);
 }
 
 #[test]

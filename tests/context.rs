@@ -120,6 +120,18 @@ fn what_a_callback_sets_is_seen_by_nobody_else_and_its_value_is_dropped() {
 }
 
 #[test]
+fn what_the_main_callback_of_a_run_sets_is_seen_by_no_callback() {
+    let event_loop = EventLoop::new().unwrap();
+    let (seen, inner) = (Rc::new(Cell::new(-1)), event_loop.loop_ref().clone());
+    let sees = seen.clone();
+    event_loop.call_main_soon();
+    event_loop.call_soon(move || (sees.set(v()), inner.stop()).1).unwrap();
+    let outcome = event_loop.run_with(&mut || drop(V.set(7)));
+    assert!(outcome.is_err());
+    assert_eq!(seen.get(), 0);
+}
+
+#[test]
 fn the_door_takes_the_values_of_the_calling_thread_along() {
     let seen = must_end(|| {
         let event_loop = EventLoop::new().unwrap();

@@ -184,6 +184,9 @@ fn a_turn_that_is_given_up_breaks_the_order_instead_of_hanging_it() {
         assert_eq!(refused.given_up(), 1);
         let later: Result<_, SequencerBroken> = order.turn(7).await;
         assert!(later.is_err());
+        // Not only later ones: what has not come does not come any more.
+        let earlier = order.turn(0).await.unwrap_err();
+        assert!(earlier.to_string().contains("the order is broken"), "{earlier}");
     });
 }
 

@@ -12,7 +12,7 @@
 //!
 //! # Invariants
 //! - A turn is given once, after all turns with lower numbers have ended.
-//! - If a turn is given up, nobody waits for it for ever: all later ones are refused.
+//! - If a turn is given up, nobody waits for it for ever: all that have not come are refused.
 //!
 //! Tutorial: chapter 19. Before this: `cancel_at_every_await.rs`. After this: `wait_all_tasks_blocked.rs`.
 
@@ -199,8 +199,8 @@ impl fmt::Display for SequencerBroken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "turn {} of this sequencer was given up before it came, so no later one can come; \
-             look at the task that was to take it",
+            "turn {} of this sequencer was given up before it came, so the order is broken and no \
+             turn comes any more; look at the task that was to take it",
             self.given_up
         )
     }
