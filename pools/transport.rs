@@ -31,7 +31,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, sockopt};
 
 /// What a worker knows before its first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,12 @@ pub(crate) struct Preamble {
 /// `\0` and `\r\n` are what no text begins with; byte 5 is the protocol's version.
 const MAGIC: [u8; 8] = *b"rndl\0\x01\r\n";
 const PREAMBLE: usize = 14;
+
+/// So many bytes may be under way in each direction. Whoever sends more sleeps until the other side
+/// has read: for a frame of 1 MiB both of them several times, and each time it takes as long as to
+/// copy what is under way. (Linux takes this twice, for its own bookkeeping, and no more than
+/// `net.core.wmem_max`. Memory is used for what is under way, not for what may be.)
+const UNDER_WAY: usize = 256 * 1024;
 
 /// The second mark: how a worker's own name (`argv[0]`, what `ps` shows) ends.
 pub(crate) const NAME_MARK: &str = " [roundelay worker]";
@@ -80,6 +86,10 @@ impl Line {
     /// A pair: our end, and the end that becomes a worker's standard input.
     pub(crate) fn pair(preamble: Preamble) -> io::Result<(Line, OwnedFd)> {
         let (mut ours, theirs) = UnixStream::pair()?;
+        for end in [&ours, &theirs] {
+            // A wish: the system gives what it allows, and with less the frames only take longer.
+            let _ = sockopt::set_socket_send_buffer_size(end, UNDER_WAY);
+        }
         ours.write_all(&preamble.to_bytes())?;
         Ok((Line { stream: ours, deadline: None, timeout_is_set: false }, theirs.into()))
     }
