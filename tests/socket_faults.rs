@@ -1,7 +1,7 @@
 //! What goes wrong with sockets of every kind: numbers that come back as somebody else's, news
 //! that is none, calls that are interrupted, peers that leave too early.
 //!
-//! Bug classes B23 to B32; those that only concern TCP are in `tcp.rs`.
+//! Bug classes B23 to B32; those that only concern TCP are in `tcp`.
 
 mod support;
 
