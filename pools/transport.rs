@@ -46,8 +46,8 @@ const MAGIC: [u8; 8] = *b"rndl\0\x01\r\n";
 const PREAMBLE: usize = 14;
 
 /// So many bytes may be under way in each direction. Whoever sends more sleeps until the other side
-/// has read: for a frame of 1 MiB both of them several times, and each time it takes as long as to
-/// copy what is under way. (Linux takes this twice, for its own bookkeeping, and no more than
+/// has read, which sleeps in turn until there is more: with what the system gives by itself, six
+/// times for each MiB. (Linux takes this twice, for its own bookkeeping, and no more than
 /// `net.core.wmem_max`. Memory is used for what is under way, not for what may be.)
 const UNDER_WAY: usize = 256 * 1024;
 
