@@ -446,8 +446,8 @@ const CHILD: &str = "ROUNDELAY_TEST_CHILD";
 
 /// Runs `body` in a process of its own, since it might abort, overflow the stack or hang.
 ///
-/// `name` is the test's own name: the test program is started again and runs only that, and
-/// then `body` is called instead.
+/// `name` is the test's own name, with its module: the test program is started again and runs only
+/// that, and then `body` is called instead.
 ///
 /// Miri starts no processes, so there `body` runs in place, and what it writes is not kept.
 #[track_caller]
@@ -497,5 +497,8 @@ pub(crate) fn in_a_process_with(name: &str, stderr: Stdio, body: impl FnOnce()) 
         }
         std::thread::sleep(ms(5));
     };
-    Ended { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+    // A program that finds no such test is content, and would be here.
+    assert!(!stdout.contains("running 0 tests"), "no test of this program is called {name}");
+    Ended { status, stdout, stderr }
 }
