@@ -1,7 +1,7 @@
 //! The ready queue: first in, first out, turn by turn, and whoever is cancelled in time is not
 //! called.
 //!
-//! Order fact O01 of asyncio.
+//! Order fact O01 of asyncio; its plainest rows are in `tests/asyncio/o01.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,16 +10,6 @@ use std::time::Duration;
 use roundelay::LoopRef;
 
 use crate::support::{Log, ms, on_drop, rounds, virtual_loop};
-
-#[test]
-fn callbacks_are_called_in_the_order_in_which_they_were_scheduled() {
-    let (event_loop, log) = (virtual_loop(), Log::new());
-    for name in ["a", "b", "c"] {
-        event_loop.call_soon(log.adds(name)).unwrap();
-    }
-    event_loop.run_once().unwrap();
-    assert_eq!(log.take(), ["a", "b", "c"]);
-}
 
 #[test]
 fn what_a_callback_schedules_runs_in_the_next_turn_behind_what_was_queued_before() {

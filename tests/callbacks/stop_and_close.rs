@@ -1,47 +1,13 @@
 //! How a run ends: a stop finishes the turn, a closed loop refuses everything, a loop that nobody
 //! can reach says so, and two loops on one thread keep apart.
 //!
-//! Order fact O04 of asyncio.
+//! Order fact O04 of asyncio; its plainest rows are in `tests/asyncio/o04.rs`.
 
 use std::time::Instant;
 
 use roundelay::{EventLoop, LoopClosed, RunError, current_loop};
 
 use crate::support::{Log, ms, must_end, on_drop, virtual_loop};
-
-#[test]
-fn stop_finishes_the_turn_and_leaves_the_rest_for_the_next_run() {
-    let (event_loop, log) = (virtual_loop(), Log::new());
-    let (inner, seen) = (event_loop.loop_ref().clone(), log.clone());
-    event_loop
-        .call_soon(move || {
-            seen.add("a");
-            inner.stop();
-            inner.call_soon(seen.adds("scheduled by a")).unwrap();
-        })
-        .unwrap();
-    event_loop.call_soon(log.adds("b")).unwrap();
-    event_loop.run_forever().unwrap();
-    assert_eq!(log.take(), ["a", "b"]);
-    event_loop.stop();
-    event_loop.run_forever().unwrap();
-    assert_eq!(log.take(), ["scheduled by a"]);
-}
-
-#[test]
-fn stop_before_the_run_gives_exactly_one_turn() {
-    let (event_loop, log) = (virtual_loop(), Log::new());
-    let (inner, seen) = (event_loop.loop_ref().clone(), log.clone());
-    event_loop
-        .call_soon(move || {
-            seen.add("first turn");
-            inner.call_soon(seen.adds("second turn")).unwrap();
-        })
-        .unwrap();
-    event_loop.stop();
-    event_loop.run_forever().unwrap();
-    assert_eq!((log.take(), event_loop.turn()), (vec!["first turn".to_owned()], 1));
-}
 
 #[test]
 fn a_run_that_waits_for_something_says_that_it_was_stopped() {

@@ -1,14 +1,14 @@
 //! When a task steps: never inside `spawn`, in the order of the line, and not a turn later than it
 //! must.
 //!
-//! Order fact O05 of asyncio.
+//! Order fact O05 of asyncio; its plainest rows are in `tests/asyncio/o05.rs`.
 
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use roundelay::{current_loop, current_task, gather_all, promise, spawn, yield_now};
+use roundelay::{current_loop, current_task, promise, spawn, yield_now};
 
 use crate::support::{Log, run_virtual, virtual_runner};
 use crate::turn;
@@ -99,24 +99,6 @@ fn tasks_take_their_first_steps_in_the_order_of_spawning() {
         yield_now().await;
     });
     assert_eq!(log.take(), ["0", "1", "2", "3", "4"]);
-}
-
-#[test]
-fn tasks_that_give_way_take_turns_in_the_order_of_their_creation() {
-    let log = Log::new();
-    run_virtual(async {
-        let tasks = ["A", "B", "C"].map(|name| {
-            let log = log.clone();
-            async move {
-                for round in 0..3 {
-                    log.add(format!("{name}{round}"));
-                    yield_now().await;
-                }
-            }
-        });
-        gather_all(tasks).await;
-    });
-    assert_eq!(log.take().join(" "), "A0 B0 C0 A1 B1 C1 A2 B2 C2");
 }
 
 #[test]
