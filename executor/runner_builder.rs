@@ -346,6 +346,8 @@ impl RunnerBuilder {
 
     /// How long closing waits for jobs that still run in threads; five minutes by default. A
     /// thread cannot be stopped: after that it is left behind, with a line on standard error.
+    /// [`LoopThreadBuilder::patience`](crate::LoopThreadBuilder::patience) is the same and has an
+    /// example.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -361,9 +363,9 @@ impl RunnerBuilder {
     pub fn build(mut self) -> Result<Runner, RunError> {
         if self.is_virtual
             && !self.has_schedule
-            && let Some(seed) = schedule_from_outside()
+            && let Some(schedule) = Schedule::from_outside()
         {
-            self = self.schedule(&Schedule::seeded(seed));
+            self = self.schedule(&schedule);
         }
         #[cfg(feature = "trace")]
         let trace = crate::trace::SavedAtEnd::wanted();
@@ -387,13 +389,4 @@ impl RunnerBuilder {
         let runner = runner.with_trace(trace);
         Ok(runner)
     }
-}
-
-/// The seed that whoever runs the program has chosen.
-fn schedule_from_outside() -> Option<u64> {
-    let seed = std::env::var("ROUNDELAY_SCHEDULE").ok()?;
-    let number = seed.parse().unwrap_or_else(|_| {
-        panic!("ROUNDELAY_SCHEDULE must be a number from 0 to 2^64 - 1, not {seed:?}")
-    });
-    Some(number)
 }

@@ -44,6 +44,18 @@ impl Schedule {
         Schedule { source: Source::Seed(seed) }
     }
 
+    /// The one that whoever runs the program has chosen.
+    ///
+    /// # Panics
+    /// If `ROUNDELAY_SCHEDULE` is set to what is no number.
+    pub(crate) fn from_outside() -> Option<Schedule> {
+        let seed = std::env::var("ROUNDELAY_SCHEDULE").ok()?;
+        let number = seed.parse().unwrap_or_else(|_| {
+            panic!("ROUNDELAY_SCHEDULE must be a number from 0 to 2^64 - 1, not {seed:?}")
+        });
+        Some(Schedule::seeded(number))
+    }
+
     /// The first choices are these: each says how far down the list of possibilities to go, as a
     /// part of 256. All others are 0, which stands for what happens without exploration.
     ///
