@@ -70,6 +70,7 @@ impl PanicReport {
     /// [`location`](Self::location).
     ///
     /// ```
+    /// use std::backtrace::{Backtrace, BacktraceStatus};
     /// use roundelay_pools::{JobError, ProcessPool, remote};
     ///
     /// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
@@ -80,8 +81,9 @@ impl PanicReport {
     ///     let pool = ProcessPool::new()?;
     ///     let job = pool.submit(fail, ())?;
     ///     let Err(JobError::Panicked(report)) = job.wait() else { unreachable!() };
-    ///     let asked = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
-    ///     assert_eq!(report.backtrace().is_some(), asked); // workers inherit the variable
+    ///     // Workers inherit the variable.
+    ///     let here = Backtrace::capture().status() == BacktraceStatus::Captured;
+    ///     assert_eq!(report.backtrace().is_some(), here);
     ///     Ok(())
     /// }
     /// ```

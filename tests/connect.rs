@@ -4,7 +4,7 @@
 mod support;
 
 use std::io::ErrorKind;
-use std::net::{self, Ipv4Addr, SocketAddr};
+use std::net::{self, SocketAddr};
 use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
@@ -13,20 +13,8 @@ use roundelay::{
     ConnectError, Resolver, TcpListener, TcpStream, current_loop, sleep, spawn, staggered_race,
 };
 use socket2::{Domain, Socket, Type};
+use support::sockets::{ANYWHERE, listen, on_a_loop};
 use support::{Log, ms, must_end, run_virtual};
-
-const ANYWHERE: SocketAddr = SocketAddr::new(net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-#[track_caller]
-fn on_a_loop<T: Send + 'static>(main: impl AsyncFnOnce() -> T + Send + 'static) -> T {
-    must_end(|| run_virtual(main()))
-}
-
-fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind(ANYWHERE).unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
-}
 
 /// An address where nobody listens.
 fn nobody() -> SocketAddr {

@@ -17,22 +17,13 @@ use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use roundelay::{
-    Accept, Event, Runner, ServerBuilder, TcpListener, TcpStream, UnixListener, UnixStream,
-    current_loop, now, serve, sleep, spawn, yield_now,
+    Accept, Event, Runner, ServerBuilder, TcpStream, UnixListener, UnixStream, current_loop, now,
+    serve, sleep, spawn, yield_now,
 };
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use support::sockets::listen;
 use support::{Log, Reports, in_a_process, ms, must_end, reporting_runner, run_virtual};
-
-fn anywhere() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
-}
-
-fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind(anywhere()).unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
-}
 
 #[track_caller]
 fn on_a_loop<T: Send + 'static>(main: impl AsyncFnOnce() -> T + Send + 'static) -> T {

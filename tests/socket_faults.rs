@@ -7,7 +7,6 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net;
 use std::rc::Rc;
@@ -19,14 +18,8 @@ use roundelay::testing::wait_all_tasks_blocked;
 use roundelay::{
     TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream, Watched, sleep, spawn, yield_now,
 };
+use support::sockets::{ANYWHERE, on_a_loop};
 use support::{in_a_process, ms, must_end, run_virtual};
-
-const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-#[track_caller]
-fn on_a_loop<T: Send + 'static>(main: impl AsyncFnOnce() -> T + Send + 'static) -> T {
-    must_end(|| run_virtual(main()))
-}
 
 fn watched_pair() -> (Watched<net::UnixStream>, net::UnixStream) {
     let (here, there) = net::UnixStream::pair().unwrap();

@@ -8,14 +8,8 @@ use std::rc::Rc;
 
 use roundelay::testing::wait_all_tasks_blocked;
 use roundelay::{UdpSocket, WrongLoop, select, sleep, spawn, yield_now};
-use support::{ms, must_end, run_virtual};
-
-const ANYWHERE: SocketAddr = SocketAddr::new(net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-#[track_caller]
-fn on_a_loop<T: Send + 'static>(main: impl AsyncFnOnce() -> T + Send + 'static) -> T {
-    must_end(|| run_virtual(main()))
-}
+use support::ms;
+use support::sockets::{ANYWHERE, on_a_loop};
 
 fn socket() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind(ANYWHERE).unwrap();

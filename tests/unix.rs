@@ -11,12 +11,8 @@ use roundelay::testing::wait_all_tasks_blocked;
 use roundelay::{
     ReadHalf, UnixDatagram, UnixListener, UnixStream, WriteHalf, WrongLoop, sleep, spawn, yield_now,
 };
-use support::{ms, must_end, run_virtual};
-
-#[track_caller]
-fn on_a_loop<T: Send + 'static>(main: impl AsyncFnOnce() -> T + Send + 'static) -> T {
-    must_end(|| run_virtual(main()))
-}
+use support::ms;
+use support::sockets::on_a_loop;
 
 /// A path of its own, with nothing there at the beginning and at the end.
 struct Place(PathBuf);

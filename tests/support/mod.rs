@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
 pub(crate) mod checked;
+pub(crate) mod sockets;
 pub(crate) mod waiting;
 
 use std::cell::RefCell;
@@ -499,6 +500,9 @@ pub(crate) fn in_a_process_with(name: &str, stderr: Stdio, body: impl FnOnce()) 
     };
     let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
     // A program that finds no such test is content, and would be here.
-    assert!(!stdout.contains("running 0 tests"), "no test of this program is called {name}");
+    assert!(
+        !stdout.contains("running 0 tests"),
+        "no test is called {name}; is its module in front?"
+    );
     Ended { status, stdout, stderr }
 }

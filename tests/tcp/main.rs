@@ -20,30 +20,15 @@ mod bad_company;
 
 use std::cell::Cell;
 use std::io;
-use std::net::{self, SocketAddr};
+use std::net::{self};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use futures_lite::{AsyncRead, AsyncWrite};
-use roundelay::{
-    Moment, Runner, TcpListener, TcpStream, WrongLoop, runtime::Event, sleep, spawn, yield_now,
-};
-use support::{ms, must_end, run_virtual};
-
-const ANYWHERE: SocketAddr = SocketAddr::new(net::IpAddr::V4(net::Ipv4Addr::new(127, 0, 0, 1)), 0);
-
-/// A test in made-up time that may hang.
-#[track_caller]
-fn on_a_loop<T: Send + 'static>(main: impl AsyncFnOnce() -> T + Send + 'static) -> T {
-    must_end(|| run_virtual(main()))
-}
-
-fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind(ANYWHERE).unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
-}
+use roundelay::{Moment, Runner, TcpStream, WrongLoop, runtime::Event, sleep, spawn, yield_now};
+use support::ms;
+use support::sockets::{ANYWHERE, listen, on_a_loop};
 
 /// Both ends of a connection, on this loop.
 async fn pair() -> (TcpStream, TcpStream) {
