@@ -20,7 +20,7 @@ mod bad_company;
 
 use std::cell::Cell;
 use std::io;
-use std::net::{self};
+use std::net;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
