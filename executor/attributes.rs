@@ -52,9 +52,10 @@ use crate::runner_builder::RunnerBuilder;
 pub use roundelay_executor_macros::main;
 
 /// Makes an async function a test: it runs in virtual time, from a seed, and fails if it
-/// leaves tasks running. It stands for a [`TestRun`](crate::testing::TestRun).
+/// leaves tasks running or timers set, or if something fails and nobody takes that. It stands for a
+/// [`TestRun`](crate::testing::TestRun).
 ///
-/// Settings, all optional: `seed = 7`; `leftovers = true` to leave tasks running;
+/// Settings, all optional: `seed = 7`; `leftovers = true` to allow all that;
 /// `virtual_clock = false` for the real clock, which sockets need that are waited for besides
 /// timers; `threads = 4`; `crate = path`. The function may take its seed, for what is random in
 /// the test itself, and may return a `Result`. `#[should_panic]` and `#[ignore]` work as usual.

@@ -6,7 +6,8 @@
 //! ```text
 //!   poll:  the job keeps a ring ----> [ the task's waker | a hold on the clock ]
 //!   the job ends:   the ring wakes the task, then lets the clock go
-//!   dropped before: the job is cancelled if it is queued; else it runs on, for nobody
+//!   dropped before: the job is cancelled if it is queued; else it runs on, for nobody, or is
+//!                   killed, if it can be and that was asked for
 //! ```
 //!
 //! # Invariants
@@ -35,6 +36,8 @@ pub(crate) struct AwaitedJob<T> {
     home: LoopProxy,
     host: Arc<Host>,
     ring: Arc<Ring>,
+    /// Whoever drops it does not want the job to run on.
+    pub(crate) kills: bool,
     /// It has given its result.
     over: bool,
 }
@@ -51,7 +54,8 @@ impl Announced {
         let number = tasks.blocking.next_number();
         tasks.loop_ref.observe(|| Event::JobSubmitted { job: number, pool });
         let watched = tasks.loop_ref.is_interesting(Interest::JOBS).then_some(number);
-        Announced { number, host: Host::new(tasks.loop_ref.proxy(), watched) }
+        let host = Host::new(tasks.loop_ref.proxy(), watched, tasks.family());
+        Announced { number, host }
     }
 
     /// The pool did not take it.
@@ -71,7 +75,7 @@ impl<T> AwaitedJob<T> {
         let Announced { number, host } = announced;
         let home = tasks.loop_ref.proxy();
         let ring = Ring::new(holds_clock.then(|| home.hold_clock()));
-        AwaitedJob { job, number, home, host, ring, over: false }
+        AwaitedJob { job, number, home, host, ring, kills: false, over: false }
     }
 
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<T, JobError>> {
@@ -90,10 +94,13 @@ impl<T> AwaitedJob<T> {
         outcome
     }
 
-    /// Nobody wants the value any more: a queued job is cancelled, a running one is told.
+    /// Nobody wants the value any more: a queued job is cancelled, a running one is told, or killed.
     pub(crate) fn give_up(&self) {
         self.host.leave();
-        self.job.cancel();
+        match self.kills {
+            true => self.job.kill(),
+            false => self.job.cancel(),
+        };
     }
 
     /// Also when its task is dropped by a runner that closes, whose loop runs no more.

@@ -80,14 +80,14 @@ impl Tasks {
         extras: Option<Box<Extras>>,
     ) -> Key {
         let id = self.next_number();
-        let cleanup = self.is_born_of_cleanup();
+        let extras = if self.cleanups.get() > 0 { self.with_family(extras) } else { extras };
         let now = self.loop_ref.latest();
         let key = {
             let mut slots = self.slots.borrow_mut();
             let (index, slot) = slots.take_free();
             slot.id = id;
             slot.scheduled = true;
-            (slot.cancel_requested, slot.detached, slot.cleanup) = (false, false, cleanup);
+            (slot.cancel_requested, slot.detached) = (false, false);
             slot.stage = stage;
             (slot.waits_alone, slot.told_stuck) = (false, false);
             slot.joiner = NOBODY;
@@ -104,6 +104,15 @@ impl Tasks {
             self.tell_spawned(key, matches!(stage, Stage::Main), at);
         }
         key
+    }
+
+    /// A child of a cleanup's family belongs to it.
+    #[cold]
+    fn with_family(&self, mut extras: Option<Box<Extras>>) -> Option<Box<Extras>> {
+        if let Some(family) = self.family() {
+            extras.get_or_insert_default().family = Some(family);
+        }
+        extras
     }
 
     /// Never one whose low half is zero: that is the mark of a free slot.

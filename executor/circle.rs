@@ -6,8 +6,8 @@
 //!        +------------ waits for lock 7 <-----------+
 //! ```
 //!
-//! Whenever a task begins to wait for a lock, a read-write lock or the end of a task, and whoever
-//! it waits for waits in the same way, it is asked: of all who are reached from here, who could
+//! Whenever a task begins to wait for a lock, a read-write lock or the end of a task (or of several,
+//! while there are few tasks), and whoever it waits for waits in the same way, it is asked: of all who are reached from here, who could
 //! still go on? Those are struck out, again and again, until nobody can be; who is left waits for
 //! ever. (With locks alone a walk along the holders would do. A read-write lock has several
 //! holders, of whom all must let go or one is enough, and who stands further ahead in line counts
@@ -21,8 +21,11 @@
 //!   as a matter of course, and who has them is not certain. (A stuck loop lists who waits for
 //!   them.)
 //! - A guard counts as its taker's. Where guards are handed from task to task nothing is
-//!   reported once a guard was seen to come back from another task. Until then, a task that waits
-//!   for a lock whose guard it has given away may be suspected wrongly.
+//!   reported once a guard was seen to come back from another task, or from a callback. Until then,
+//!   a task that waits for a lock whose guard it has given away may be suspected wrongly.
+//! - Of several tasks any may be the one that is enough, unless all are needed (`gather_all`,
+//!   `wait` for all): then all must be stuck. One that ends meanwhile and was not enough closes no
+//!   circle. With more than 128 tasks ways through several are not walked.
 //! - More than 64 holders, a line of more than 1024, or a circle of more than 128 tasks are not
 //!   searched. (When nothing else is left to happen, `RunError::Deadlock` lists them all.)
 //!
@@ -54,6 +57,8 @@ enum Way {
 enum Need {
     /// The end of a task.
     End(Key),
+    /// The ends of all of these, or of some.
+    Ends { tasks: Vec<Key>, all: bool },
     /// So much of what this desk gives out.
     Share(Look, usize),
 }
@@ -88,6 +93,7 @@ impl Tasks {
                     }
                 }
             }
+            Some(Wait::AllOf(_) | Wait::AnyOf(_)) if self.live() <= FEW_TASKS => Way::Many,
             _ => Way::Open,
         }
     }
@@ -108,6 +114,7 @@ impl Tasks {
             }
             match &need {
                 Need::End(other) => to_see.push(*other),
+                Need::Ends { tasks, .. } => to_see.extend(tasks),
                 Need::Share(look, _) => {
                     to_see.extend(look.holders.iter().filter_map(|holding| holding.task));
                     let ahead = look.line.iter().take_while(|(task, _)| *task != Some(key));
@@ -142,14 +149,17 @@ impl Tasks {
                 _ => false,
             };
             let alone = slot.waits_alone && !slot.scheduled && !slot.cancel_requested;
-            let owned = matches!(slot.wait, Wait::Task(_) | Wait::Lock(_));
-            (waits && alone && owned).then_some(slot.wait)
+            (waits && alone && slot.wait.is_for_owner()).then_some(slot.wait)
         })?
     }
 
     fn need(&self, key: Key) -> Option<Need> {
         match self.blocked_on(key)? {
             Wait::Task(other) => Some(Need::End(other)),
+            wait @ (Wait::AllOf(line) | Wait::AnyOf(line)) => {
+                let tasks = self.by_line().remove(&line).unwrap_or_default();
+                Some(Need::Ends { tasks, all: matches!(wait, Wait::AllOf(_)) })
+            }
             Wait::Lock(number) => {
                 desk::sure_holders(number)?;
                 let look = desk::look(number)?;
@@ -181,13 +191,14 @@ impl Tasks {
             "these tasks wait for each other, and none can go on; let everybody take locks in the \
              same order, or wait with a timeout",
         );
+        let lines = self.by_line();
         for (_, key) in members.into_iter().take(MOST_TOLD) {
             let Some((who, wait, at)) =
                 self.with(key, |slot| (slot.who(), slot.wait, slot.spawned_at))
             else {
                 continue;
             };
-            let waits_for = self.in_words(wait);
+            let waits_for = self.in_words(wait, &lines);
             let _ = write!(message, "\n  {who}, spawned at {at}, waits for {waits_for}");
             if self.keeps_place(key, wait) {
                 message.push_str(
@@ -242,6 +253,8 @@ fn circle_through(start: Key, needs: &HashMap<Key, Need>, stuck: &HashSet<Key>) 
 const LONGEST: usize = 128;
 /// The same where ways part.
 const MOST_SEEN: usize = 1024;
+/// Up to so many are asked whether they are on the way to whoever waits for several.
+const FEW_TASKS: usize = 128;
 /// How many tasks of a circle a report names.
 const MOST_TOLD: usize = 20;
 
@@ -257,6 +270,12 @@ impl Need {
         let only_stuck = |task: Option<Key>| task.filter(|key| stuck.contains(key));
         let (look, wants) = match self {
             Need::End(other) => return only_stuck(Some(*other)).into_iter().collect(),
+            Need::Ends { tasks, all } => {
+                let kept: Vec<Key> =
+                    tasks.iter().filter_map(|&task| only_stuck(Some(task))).collect();
+                let is_kept = if *all { !kept.is_empty() } else { kept.len() == tasks.len() };
+                return if is_kept { kept } else { Vec::new() };
+            }
             Need::Share(look, wants) => (look, *wants),
         };
         let total = look.total.unwrap_or(usize::MAX);

@@ -41,7 +41,7 @@ pub(crate) fn current_tasks() -> Option<Rc<Tasks>> {
 
 /// Whether it is these that run here.
 #[inline]
-fn is_current(tasks: &Rc<Tasks>) -> bool {
+pub(crate) fn is_current(tasks: &Rc<Tasks>) -> bool {
     CURRENT.with(|current| {
         let note = current.take();
         let is_current = note.as_ref().is_some_and(|current| Rc::ptr_eq(current, tasks));

@@ -14,6 +14,8 @@
 //!
 //! Tutorial: chapter 6. Before this: `told.rs`. After this: `body.rs`.
 
+use std::collections::VecDeque;
+
 use roundelay_runtime::TaskEnd;
 
 /// What is certain of a task that has ended.
@@ -42,7 +44,8 @@ pub(crate) type DoneCallback = Box<dyn FnOnce(TaskEnded)>;
 /// The callbacks of one task that has not ended.
 #[derive(Default)]
 pub(crate) struct DoneCallbacks {
-    list: Vec<(u64, DoneCallback)>,
+    /// By number: whoever takes back many mostly begins at one of the ends.
+    list: VecDeque<(u64, DoneCallback)>,
     next_number: u64,
     /// The number that was next when somebody began to await the handle.
     joiner_came: Option<u64>,
@@ -59,7 +62,7 @@ impl DoneCallbacks {
         }
         let number = self.next_number;
         self.next_number += 1;
-        self.list.push((number, callback));
+        self.list.push_back((number, callback));
         number
     }
 
@@ -70,8 +73,8 @@ impl DoneCallbacks {
 
     /// Takes one back.
     pub(crate) fn remove(&mut self, number: u64) -> Option<DoneCallback> {
-        let place = self.list.iter().position(|&(known, _)| known == number)?;
-        Some(self.list.remove(place).1)
+        let place = self.list.binary_search_by_key(&number, |&(known, _)| known).ok()?;
+        self.list.remove(place).map(|(_, callback)| callback)
     }
 
     /// All of them: those before whoever awaits the handle, and those behind.

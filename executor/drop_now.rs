@@ -9,7 +9,7 @@
 //! - What is dropped may drop more of its kind, and so on: the stack does not grow with it.
 //! - A panic that nobody can take any more is reported.
 //!
-//! Tutorial: chapters 6 and 10. Before this: `fetch_ahead.rs`. After this: `shutdown.rs`.
+//! Tutorial: chapters 6 and 10. Before this: `fetch_ahead.rs`. After this: `family.rs`.
 
 use roundelay_runtime::{Failure, FailureKind, Key, contain};
 

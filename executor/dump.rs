@@ -126,6 +126,15 @@ pub enum WaitsFor {
     },
     /// The end of a task.
     Task(TaskName),
+    /// The ends of several tasks: `gather`, `wait` and their kind.
+    Tasks {
+        /// It needs all of them; else the first end, or a failure, may be enough.
+        all: bool,
+        /// The first few of those that have not ended, oldest first.
+        tasks: Vec<TaskName>,
+        /// How many more have not ended.
+        more: usize,
+    },
     /// A job elsewhere, by its number on the loop.
     Job(u64),
     /// A promise.
@@ -186,11 +195,12 @@ impl Tasks {
             live.map(|(key, slot)| (slot.id, key)).collect()
         };
         let now = self.loop_ref.now();
+        let lines = self.by_line();
         for key in keys.into_values() {
             let found = self.with(key, |slot| (self.describe(slot, now, &numbers), slot.wait));
             let Some((mut task, wait)) = found else { continue };
             if task.state == TaskState::Waiting {
-                task.waits_for = Some(self.in_words(wait));
+                task.waits_for = Some(self.in_words(wait, &lines));
             }
             tasks.push(task);
         }
@@ -227,8 +237,34 @@ impl Tasks {
         }
     }
 
-    pub(crate) fn in_words(&self, wait: Wait) -> WaitsFor {
+    /// The tasks that are on their way to each line at which somebody waits for several: the oldest
+    /// first.
+    pub(crate) fn by_line(&self) -> HashMap<u64, Vec<Key>> {
+        let slots = self.slots.borrow();
+        let mut runners: Vec<(u64, u64, Key)> = slots
+            .iter()
+            .filter(|(_, slot)| !slot.stage.has_ended())
+            .filter_map(|(key, slot)| Some((slot.id, slot.listener.as_ref()?.line()?, key)))
+            .collect();
+        runners.sort_unstable_by_key(|&(id, ..)| id);
+        let mut lines: HashMap<u64, Vec<Key>> = HashMap::new();
+        for (_, line, key) in runners {
+            lines.entry(line).or_default().push(key);
+        }
+        lines
+    }
+
+    pub(crate) fn in_words(&self, wait: Wait, lines: &HashMap<u64, Vec<Key>>) -> WaitsFor {
         match wait {
+            Wait::AllOf(line) | Wait::AnyOf(line) => {
+                let tasks = lines.get(&line).map_or(&[][..], |keys| keys);
+                let named = tasks.iter().take(TASKS_NAMED);
+                WaitsFor::Tasks {
+                    all: matches!(wait, Wait::AllOf(_)),
+                    tasks: named.filter_map(|&key| self.task_name(key)).collect(),
+                    more: tasks.len().saturating_sub(TASKS_NAMED),
+                }
+            }
             Wait::Unknown => WaitsFor::Unknown,
             Wait::Until(deadline) => {
                 let now = self.loop_ref.latest();
@@ -281,17 +317,32 @@ impl Slot {
     /// Whether it has come to a stop where others keep what it needs, and needs nothing else.
     #[inline]
     pub(crate) fn waits_for_owner(&self) -> bool {
-        self.waits_alone && !self.scheduled && matches!(self.wait, Wait::Task(_) | Wait::Lock(_))
+        self.waits_alone && !self.scheduled && self.wait.is_for_owner()
     }
+}
+
+/// How a task is called. A name is any text: one with a line's end or a terminal's colours in it
+/// must not break the list.
+pub(crate) fn named(id: u64, name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    format!("task {id} ({shown})")
 }
 
 /// How many of those who have the same thing are named.
 const HOLDERS_NAMED: usize = 4;
+/// The same of those who are waited for.
+const TASKS_NAMED: usize = 8;
 
 impl TaskDump {
     fn stuck(self) -> Stuck {
         let waits_for = self.waits_for.unwrap_or(WaitsFor::Unknown).to_string();
-        let who = format!("task {} ({})", self.id, self.name);
+        let who = named(self.id, &self.name);
         Stuck::new(who, self.spawned_at, waits_for, self.waited)
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::dump::{Dump, HeldBy, TaskDump, TaskName, WaitsFor};
+use crate::dump::{Dump, HeldBy, TaskDump, TaskName, WaitsFor, named};
 use crate::task_info::TaskState;
 
 impl Dump {
@@ -68,7 +68,7 @@ const DEEPEST_INDENT: usize = 16;
 
 impl fmt::Display for TaskDump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {} ({}) ", self.id, self.name)?;
+        write!(f, "{} ", named(self.id, &self.name))?;
         match (self.state, &self.waits_for) {
             (TaskState::Running, _) => f.write_str("runs")?,
             (TaskState::Scheduled, _) => f.write_str("is ready")?,
@@ -102,6 +102,18 @@ impl fmt::Display for WaitsFor {
             WaitsFor::Socket { to_write: false } => f.write_str("a socket to read"),
             WaitsFor::Socket { to_write: true } => f.write_str("a socket to write"),
             WaitsFor::Task(task) => write!(f, "the end of {task}"),
+            WaitsFor::Tasks { all, tasks, more } => {
+                f.write_str(if *all { "the ends of " } else { "the end of one or more of " })?;
+                for (place, task) in tasks.iter().enumerate() {
+                    f.write_str(if place == 0 { "" } else { ", " })?;
+                    task.fmt(f)?;
+                }
+                match more {
+                    0 if tasks.is_empty() => f.write_str("tasks that have all ended"),
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
             WaitsFor::Job(number) => write!(f, "job {number}"),
             WaitsFor::Promise => f.write_str("a promise"),
             WaitsFor::Group => f.write_str("the children of a group"),
@@ -141,6 +153,6 @@ impl fmt::Display for HeldBy {
 
 impl fmt::Display for TaskName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {} ({})", self.id, self.name)
+        f.write_str(&named(self.id, &self.name))
     }
 }

@@ -13,7 +13,9 @@
 //! is cancelled, and the next one is refused.
 //!
 //! # Invariants
-//! - The note is there while the function runs, on its thread, and nowhere else.
+//! - The note is there while the function runs, on its thread, and nowhere else. A job of somebody
+//!   else's that the pool runs while the function waits for it sees neither the note nor the
+//!   function's context variables, and leaves none behind.
 //! - How a call is cancelled is foreign to this file, so it is called while no lock is held.
 //!
 //! Tutorial: chapter 18. Before this: `blocking.rs`. After this: `job_ring.rs`.
@@ -23,7 +25,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use roundelay_runtime::{Event, LoopProxy};
+use roundelay_pools::__private::put_aside_with;
+use roundelay_runtime::{ContextValues, Event, LoopProxy};
+
+use crate::family::Family;
 
 /// What a job knows of the task that awaits it. Shared by the two.
 pub(crate) struct Host {
@@ -31,6 +36,8 @@ pub(crate) struct Host {
     pub(crate) door: LoopProxy,
     /// The thread of the loop.
     pub(crate) home: ThreadId,
+    /// Whoever awaits the job is a cleanup, or of its family.
+    family: Option<Arc<Family>>,
     /// The job's number, if an observer wants to hear when it begins.
     watched: Option<u64>,
     state: Mutex<State>,
@@ -54,9 +61,14 @@ thread_local! {
 
 impl Host {
     /// To be made on the loop's own thread.
-    pub(crate) fn new(door: LoopProxy, watched: Option<u64>) -> Arc<Host> {
+    pub(crate) fn new(
+        door: LoopProxy,
+        watched: Option<u64>,
+        family: Option<Arc<Family>>,
+    ) -> Arc<Host> {
+        put_aside_with(without_host);
         let home = thread::current().id();
-        Arc::new(Host { door, home, watched, state: Mutex::default() })
+        Arc::new(Host { door, home, family, watched, state: Mutex::default() })
     }
 
     /// Runs a job with this as its host.
@@ -72,6 +84,11 @@ impl Host {
     /// The host of the job that runs on this thread.
     pub(crate) fn current() -> Option<Arc<Host>> {
         HOST.try_with(|host| host.borrow().clone()).ok().flatten()
+    }
+
+    /// For whose cleanup's sake this thread orders something from the loop behind `door`.
+    pub(crate) fn family_for(door: &LoopProxy) -> Option<Arc<Family>> {
+        Host::current().filter(|host| host.door.id() == door.id())?.family.clone()
     }
 
     /// The host has given up: cancels the call that is under way, and those to come.
@@ -111,6 +128,12 @@ impl Host {
     }
 }
 
+/// Runs a job that is none of this thread's host's, as on a thread that has nothing to do.
+fn without_host(job: &mut dyn FnMut()) {
+    let _note = Note { earlier: HOST.with(|host| host.replace(None)) };
+    ContextValues::default().run(job);
+}
+
 /// Puts the earlier note back when dropped, also when the job panics.
 struct Note {
     earlier: Option<Arc<Host>>,
@@ -136,7 +159,7 @@ mod tests {
     fn the_note_is_there_while_the_job_runs_even_if_it_panics() {
         let event_loop = EventLoop::new().unwrap();
         let (outer, inner) =
-            (Host::new(event_loop.proxy(), None), Host::new(event_loop.proxy(), None));
+            (Host::new(event_loop.proxy(), None, None), Host::new(event_loop.proxy(), None, None));
         assert!(Host::current().is_none());
         Arc::clone(&outer).run(|| {
             let job = || Arc::clone(&inner).run(|| panic!("an example"));
@@ -149,7 +172,7 @@ mod tests {
     #[test]
     fn a_host_that_leaves_cancels_the_call_and_refuses_the_next() {
         let event_loop = EventLoop::new().unwrap();
-        let host = Host::new(event_loop.proxy(), None);
+        let host = Host::new(event_loop.proxy(), None, None);
         let (tell, told) = mpsc::channel();
         let tell_too = tell.clone();
         assert!(host.begin_call(move || panic!("this call has ended")));

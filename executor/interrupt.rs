@@ -8,7 +8,13 @@
 //! As in `asyncio.run`, the interrupt is a cancellation like any other: what the main future
 //! holds is dropped, cleanups run, and only then does the run tell its caller.
 //!
+//! One that comes too late to cancel, in the last step of the main future or in the turn after it,
+//! is told all the same: the run gives `Interrupted`, and the value is dropped. So does asyncio, and
+//! the other way round would be worse: whoever runs step after step in a loop, one run for each,
+//! could not be stopped from the keyboard at all.
+//!
 //! # Invariants
+//! - A Ctrl-C that comes while a run lasts is told by that run, unless it fails.
 //! - It is watched for exactly as long as a run lasts. Between runs, and while a runner is
 //!   closed, Ctrl-C does what it did before: end the process, as a rule.
 //!
@@ -52,9 +58,9 @@ impl Interrupt {
         Ok(Some(Interrupt { came, handler, _second: second }))
     }
 
-    /// Whether Ctrl-C has come.
-    pub(crate) fn came(&self) -> bool {
-        self.came.get()
+    /// Watches no more, and says whether Ctrl-C has come, be it since the last turn.
+    pub(crate) fn end(self) -> bool {
+        self.handler.remove_and_ask() || self.came.get()
     }
 }
 

@@ -15,6 +15,7 @@
 //!   bridge                from other threads into the loop
 //!      |
 //!   to_thread, run_on     from the loop into other threads
+//!   run_remote            and into other processes
 //!      |
 //!   group, gather         several at once
 //!      |
@@ -31,6 +32,7 @@
 //! # Features
 //! None is on by default.
 //! - `hyper`: `HyperIo`, `HyperExecutor` and `HyperTimer`, what hyper asks of a runtime.
+//! - `trace`: the module `trace`, which records runs, and `ROUNDELAY_TRACE`, which asks for it.
 //! - `tracing`: `TaskSpans`, an observer that puts each task's steps into a span.
 #![forbid(unsafe_code)]
 
@@ -49,6 +51,7 @@ mod step;
 mod end;
 mod fetch_ahead;
 mod drop_now;
+mod family;
 mod shutdown;
 mod current;
 mod task_info;
@@ -91,6 +94,9 @@ pub mod fs;
 pub mod testing;
 mod attributes;
 mod adapters;
+mod saying;
+#[cfg(not(feature = "trace"))]
+mod unrecorded;
 #[cfg(feature = "trace")]
 pub mod trace;
 
@@ -106,7 +112,8 @@ pub use bridge::remote_task::RemoteTask;
 pub use bridge::spawner::{Spawner, spawner};
 pub use cancel::cleanup::{with_cleanup, with_resource};
 pub use cancel::move_on::{FailAfter, fail_after, fail_at, move_on_after, move_on_at};
-pub use cancel::scope::{CancelScope, Scoped};
+pub use cancel::scope::CancelScope;
+pub use cancel::scoped::Scoped;
 pub use cancel::shield::Shielded;
 pub use cancel::stop::stop_gracefully;
 pub use cancel::token::{CancelOnDrop, CancelToken, Cancelled, RunUntilCancelled, UntilCancelled};
@@ -119,6 +126,7 @@ pub use combinators::as_completed::{AsCompleted, as_completed};
 pub use combinators::concurrent::{for_each_concurrent, map_concurrent};
 pub use combinators::gather::{Gather, GatherAll, gather, gather_all};
 pub use combinators::gather_error::{GatherCause, GatherError};
+pub use combinators::join::{Join, TryJoin, join, try_join};
 pub use combinators::race::{AllFailed, Race, RaceOk, race, race_ok};
 pub use combinators::race_tasks::{RaceTasks, race_tasks};
 pub use combinators::select::{Either, Select, select};
@@ -166,8 +174,10 @@ pub use random::{Random, with_seed};
 #[doc(inline)]
 pub use roundelay_runtime::{ContextValues, ContextVar, Reset, Signal};
 pub use run::{Runner, run};
-pub use run_on::{RunOn, run_on};
+pub use run_on::{RunOn, run_on, run_remote};
 pub use runner_builder::RunnerBuilder;
+#[doc(hidden)]
+pub use saying::say as __say;
 pub use shared::{OnSettled, Shared};
 pub use signals::{Signals, ctrl_c};
 pub use stdio::{Stdin, Stdout, stderr, stdin, stdout};

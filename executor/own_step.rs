@@ -46,14 +46,26 @@ pub(crate) enum Wait {
     Until(Moment),
     ToRead(Key),
     ToWrite(Key),
-    Task(Key),
     Job(u64),
     Promise,
     Group,
-    /// A lock of any kind, by its number in the book of desks: somebody certain has it.
-    Lock(u64),
-    /// A semaphore, an event, a queue or one of their kind, by the same number.
+    /// A semaphore, an event, a queue or one of their kind, by its number in the book of desks.
     Sync(u64),
+    // From here on: what tasks have or do.
+    /// A lock of any kind, by the same number: somebody certain has it.
+    Lock(u64),
+    /// The ends of several tasks, by the number of the line at which they arrive.
+    AllOf(u64),
+    /// The first end of several, or as many as it takes.
+    AnyOf(u64),
+    Task(Key),
+}
+
+impl Wait {
+    /// Whether it is for what tasks have or do, and nobody else.
+    pub(crate) fn is_for_owner(self) -> bool {
+        matches!(self, Wait::Task(_) | Wait::AllOf(_) | Wait::AnyOf(_) | Wait::Lock(_))
+    }
 }
 
 /// The key of no task: no task has the generation zero.

@@ -85,6 +85,10 @@ impl AsyncRead for PipeReader {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buffer.is_empty() {
+            // The system would be asked whether there is something, and we would wait for it.
+            return Poll::Ready(Ok(0));
+        }
         let this = &mut *self;
         let read = |end: &OwnedFd| Ok(rustix::io::read(end, &mut *buffer)?);
         this.watched.poll_io(&mut this.wait, cx, Direction::Read, read)

@@ -209,19 +209,21 @@ impl Runner {
             None => self.event_loop.run_with(&mut step),
             Some(error) => Err(error.into()),
         };
-        let interrupted = interrupt.is_some_and(|interrupt| interrupt.came());
+        let interrupted = interrupt.is_some_and(Interrupt::end);
         if end.is_none() {
             self.values.set(tasks.main_ends(key, TaskEnd::Cancelled, || main.set(None)));
         }
         if let Err(failed @ RunError::Failed(_)) = outcome {
             return Err(failed);
         }
-        match end {
-            Some(MainEnd::Finished(output)) => Ok(output),
-            Some(MainEnd::Panicked(payload)) => resume_unwind(payload),
-            Some(MainEnd::Cancelled) if interrupted => Err(RunError::Interrupted),
-            Some(MainEnd::Cancelled) => Err(RunError::Cancelled),
-            None => Err(outcome.err().unwrap_or(RunError::Stopped)),
+        match (end, outcome) {
+            (Some(MainEnd::Panicked(payload)), _) => resume_unwind(payload),
+            (None, Err(error)) if !matches!(error, RunError::Stopped) => Err(error),
+            // Whatever else has happened in its last turn: see `interrupt.rs`.
+            _ if interrupted => Err(RunError::Interrupted),
+            (Some(MainEnd::Finished(output)), _) => Ok(output),
+            (Some(MainEnd::Cancelled), _) => Err(RunError::Cancelled),
+            (None, _) => Err(RunError::Stopped),
         }
     }
 
@@ -287,13 +289,15 @@ impl Runner {
     /// Asks every task to end and turns the loop until all have. A task that is born of
     /// another's destructor is asked as well; a family that never dies out is cut off.
     ///
-    /// Turns in which nobody was asked are not counted: then only cleanups are left, and each
-    /// ends within its limit.
+    /// Turns in which nobody was asked are not counted: then only cleanups are left with their
+    /// families, and each ends within its limit. Cleanups that leave cleanups, and so on without
+    /// end, are a family that never dies out, too.
     fn cancel_and_unwind(&self) {
         if self.tasks.live() == 0 {
             return;
         }
         let mut generations = 0;
+        let mut deepest = self.tasks.deepest_family.get();
         while generations < GENERATIONS {
             // When nobody is left there is one more turn, for the callbacks that the last ends
             // have queued. (The empty one sees to it that this turn does not wait.)
@@ -301,7 +305,9 @@ impl Runner {
             if last_turn {
                 let _ = self.event_loop.call_soon(|| ());
             }
-            generations += usize::from(self.tasks.cancel_all() > 0);
+            let anybody_asked = self.tasks.cancel_all() > 0;
+            let earlier = std::mem::replace(&mut deepest, self.tasks.deepest_family.get());
+            generations += usize::from(anybody_asked || earlier < deepest);
             if self.event_loop.run_once().is_err() || (last_turn && self.tasks.live() == 0) {
                 return;
             }

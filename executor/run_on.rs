@@ -5,13 +5,11 @@
 //! a program that computes has one with as many threads as cores: make it once and hand it
 //! in, for a pool per call starts threads per call.
 //!
-//! # Which way to a pool
-//! - A thread pool, or a scripted one in a test: [`run_on`]. It holds the virtual clock, tells
-//!   the observer, cancels a queued job when it is dropped, and lets the function
-//!   [call back](crate::from_thread()).
-//! - A process pool runs functions by name: `pool.submit(function, argument)?.await`. A bare
-//!   [`Job`](roundelay_pools::Job) is a future on any executor, so it knows no loop: a
-//!   virtual clock does not wait for it, and dropping it lets the job run.
+//! A process pool runs functions by name; [`run_remote`] is the same for it.
+//!
+//! What either adds to `pool.submit(..)?.await`: a bare [`Job`](roundelay_pools::Job) is a future on
+//! any executor, so it knows no loop. A virtual clock would jump over it, an observer and a dump
+//! would know nothing of it, and a queued job would run although nobody awaits it any more.
 //!
 //! Tutorial: chapter 15. Before this: `to_thread.rs`. After this: `bridge/remote_error.rs`.
 
@@ -21,11 +19,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use roundelay_pools::{JobError, Pool};
+use roundelay_pools::{Job, JobError, Pool, PoolError, RemoteFn, RemotePool};
 use roundelay_runtime::ContextValues;
 
 use crate::awaited_job::{Announced, AwaitedJob};
 use crate::current::expect_tasks;
+use crate::task_table::Tasks;
 use crate::told::made;
 
 /// Calls `work` on a thread of `pool`, and gives what it returns.
@@ -72,17 +71,57 @@ where
     let announced = Announced::new(&tasks, std::any::type_name::<P>());
     let inside = Arc::clone(&announced.host);
     let mut values = ContextValues::current();
-    let stage = match pool.submit(move || values.run(|| inside.run(work))) {
-        Ok(job) => Stage::Awaited(AwaitedJob::new(&tasks, job, announced, pool.takes_real_time())),
-        Err(refusal) => {
-            announced.was_refused(&tasks);
-            Stage::Refused(refusal.to_string())
-        }
-    };
-    RunOn { stage }
+    let job = pool.submit(move || values.run(|| inside.run(work)));
+    RunOn::new(&tasks, announced, job, pool.takes_real_time())
 }
 
-/// The future of [`run_on`].
+/// Calls a `#[remote]` function on a process of `pool`, and gives what it returns.
+///
+/// As [`run_on`], for functions that are called by name: the job is handed over at once, a virtual
+/// clock waits for it, observers and [dumps](crate::dump()) know of it. (When it begins, no observer
+/// is told; and it has no context variables and nothing to call back into, for it runs in another
+/// process.) A [`ScriptedPool`](roundelay_pools::ScriptedPool) stands in for the processes in a test.
+///
+/// # Errors
+/// [`JobError`]: it panicked, its process died, the time limit of the pool's
+/// [view](roundelay_pools::ProcessPool::time_limit) has passed, or the pool did not take it
+/// ([`JobError::Refused`]).
+///
+/// *Cancel safety: loses data.* A function that has not begun never will; one that runs goes on to
+/// its end, unless it is to be [killed](RunOn::kill_on_drop).
+///
+/// # Panics
+/// If no event loop runs on this thread.
+///
+/// ```
+/// use roundelay_executor::{run, run_remote};
+/// use roundelay_pools::{ProcessPool, remote};
+///
+/// #[remote(crate = roundelay_pools)]
+/// fn double(n: u64) -> u64 { n * 2 }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     roundelay_pools::worker_entry();
+///     let pool = ProcessPool::builder().workers(1).build()?;
+///     assert_eq!(run(async { run_remote(&pool, double, 21).await })?, 42);
+///     Ok(())
+/// }
+/// ```
+#[doc(alias = "run_in_executor")]
+#[doc(alias = "ProcessPoolExecutor")]
+#[track_caller]
+pub fn run_remote<P, F>(pool: &P, function: F, args: F::Args) -> RunOn<F::Output>
+where
+    P: RemotePool + ?Sized,
+    F: RemoteFn,
+{
+    made("job");
+    let tasks = expect_tasks("run_remote");
+    let announced = Announced::new(&tasks, std::any::type_name::<P>());
+    RunOn::new(&tasks, announced, pool.submit_remote(function, args), true)
+}
+
+/// The future of [`run_on`] and [`run_remote`].
 #[must_use = "dropping it cancels the job if it is still queued"]
 pub struct RunOn<T> {
     stage: Stage<T>,
@@ -91,6 +130,53 @@ pub struct RunOn<T> {
 enum Stage<T> {
     Awaited(AwaitedJob<T>),
     Refused(String),
+}
+
+impl<T> RunOn<T> {
+    fn new(
+        tasks: &Tasks,
+        announced: Announced,
+        job: Result<Job<T>, PoolError>,
+        holds_clock: bool,
+    ) -> RunOn<T> {
+        let stage = match job {
+            Ok(job) => Stage::Awaited(AwaitedJob::new(tasks, job, announced, holds_clock)),
+            Err(refusal) => {
+                announced.was_refused(tasks);
+                Stage::Refused(refusal.to_string())
+            }
+        };
+        RunOn { stage }
+    }
+
+    /// Whether a job that runs when this future is dropped is [killed](Job::kill), with its
+    /// process. No by default. The job of a thread cannot be killed by anybody, and runs on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{run, run_remote, timeout};
+    /// use roundelay_pools::{ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn for_ever() { loop { std::thread::park() } }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::builder().workers(1).build()?;
+    ///     run(async {
+    ///         let job = run_remote(&pool, for_ever, ()).kill_on_drop(true);
+    ///         assert!(timeout(Duration::from_millis(5), job).await.is_err());
+    ///     });
+    ///     pool.shutdown(); // it would wait for ever
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn kill_on_drop(mut self, kills: bool) -> RunOn<T> {
+        if let Stage::Awaited(job) = &mut self.stage {
+            job.kills = kills;
+        }
+        self
+    }
 }
 
 impl<T> Future for RunOn<T> {

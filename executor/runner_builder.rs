@@ -159,7 +159,8 @@ impl RunnerBuilder {
     }
 
     /// Jobs of [`to_thread`](crate::to_thread()) are not given to threads: each takes as long as
-    /// `plan` says of its number, on the loop's clock. See [`TimedPool`].
+    /// `plan` says of its number, on the loop's clock. It runs on the loop's own thread, so what
+    /// waits there for the loop is refused, and what a thread is refused may pass: [`TimedPool`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -311,7 +312,8 @@ impl RunnerBuilder {
 
     /// Whether Ctrl-C cancels the main task of a run. As under `asyncio.run`, the first one
     /// cancels, and the run gives [`RunError::Interrupted`] when the task has unwound; its
-    /// [cleanups](crate::with_cleanup()) end before the runner is closed. The second ends the
+    /// [cleanups](crate::with_cleanup()) end before the runner is closed. So it does if Ctrl-C comes
+    /// in the task's very last step: then its value is dropped. The second ends the
     /// process at once with status 130, also when the loop is stuck. By default Ctrl-C ends the
     /// process, as in any program: no library changes that unasked. A `SIGINT` that the process was
     /// told to ignore stays ignored. (A virtual clock would stand still meanwhile: something
@@ -367,6 +369,8 @@ impl RunnerBuilder {
         {
             self = self.schedule(&schedule);
         }
+        #[cfg(not(feature = "trace"))]
+        crate::unrecorded::tell_if_a_trace_is_wanted();
         #[cfg(feature = "trace")]
         let trace = crate::trace::SavedAtEnd::wanted();
         #[cfg(feature = "trace")]

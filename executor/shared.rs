@@ -16,7 +16,7 @@
 //! - The outcome stays where it was until somebody asks for it. So a task's panic of which
 //!   nobody has heard is still reported when the last handle goes.
 //!
-//! Tutorial: chapter 4. Before this: `promise.rs`. After this: `sync/desk.rs`.
+//! Tutorial: chapter 4. Before this: `promise.rs`. After this: `sync/holders.rs`.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;

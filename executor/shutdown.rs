@@ -8,18 +8,20 @@
 //!
 //! # Invariants
 //! - A closed table holds no future, and takes none.
-//! - While a cleanup runs, neither it nor what it has spawned is asked to end.
+//! - While a cleanup runs, neither it nor its family is asked to end (`family.rs`).
 //! - Destructors that spawn are served one after the other, never one inside the other.
 //!
-//! Tutorial: chapter 8. Before this: `drop_now.rs`. After this: `current.rs`.
+//! Tutorial: chapter 8. Before this: `family.rs`. After this: `current.rs`.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use roundelay_runtime::{
     ContextValues, Event, Failure, FailureKind, Key, TaskEnd, contain, tell_stderr,
 };
 
 use crate::body::BoxedBody;
+use crate::family::Family;
 use crate::own_step;
 use crate::stage::Stage;
 use crate::task_table::{Slot, Tasks};
@@ -56,13 +58,13 @@ impl Tasks {
         values
     }
 
-    /// Asks every task that has not ended to end, oldest first; but as long as any cleanup
-    /// runs, not the cleanups and what they have spawned. Says how many it asked.
+    /// Asks every task that has not ended to end, oldest first; but not a cleanup that runs, and
+    /// not its family. Says how many it asked.
     pub(crate) fn cancel_all(&self) -> usize {
-        let spared = self.cleanups.get() > 0;
         let mut keys: Vec<(u64, Key)> = {
             let slots = self.slots.borrow();
-            let is_asked = |slot: &Slot| !slot.stage.has_ended() && (!spared || !slot.cleanup);
+            let is_spared = |slot: &Slot| slot.family().is_some_and(|family| family.is_spared());
+            let is_asked = |slot: &Slot| !slot.stage.has_ended() && !is_spared(slot);
             let live = slots.iter().filter(|(_, slot)| is_asked(slot));
             live.map(|(key, slot)| (slot.id, key)).collect()
         };
@@ -117,33 +119,68 @@ impl Tasks {
 
 /// Cleanups: tasks that a closing loop waits for.
 impl Tasks {
-    /// Counts one more cleanup, until the guard is dropped with the cleanup's future.
-    pub(crate) fn count_cleanup(self: &Rc<Tasks>) -> CountedCleanup {
+    /// A new cleanup is about to be spawned, by whoever takes a step: its family, and the guard of
+    /// its end, to be dropped with the cleanup's future.
+    pub(crate) fn expect_cleanup(self: &Rc<Tasks>) -> (Arc<Family>, CountedCleanup) {
+        let family = Family::below(self.family().as_deref());
+        self.deepest_family.set(self.deepest_family.get().max(family.depth()));
         self.cleanups.set(self.cleanups.get() + 1);
-        CountedCleanup { tasks: Rc::clone(self) }
+        let counted = CountedCleanup { tasks: Rc::clone(self), family: Arc::clone(&family) };
+        (family, counted)
     }
 
-    /// From now on this task, and every task that it spawns, belongs to a cleanup.
-    pub(crate) fn mark_cleanup(&self, key: Key) {
-        self.with(key, |slot| slot.cleanup = true);
+    /// This task is the cleanup of that family.
+    pub(crate) fn mark_cleanup(&self, key: Key, family: Arc<Family>) {
+        let earlier =
+            self.with(key, |slot| slot.extras.get_or_insert_default().family.replace(family));
+        drop(earlier);
     }
 
-    /// Whether a task that is spawned now is spawned by a cleanup, or by what one has spawned.
-    /// Costs nothing while there is no cleanup.
-    pub(crate) fn is_born_of_cleanup(&self) -> bool {
-        let parent = if self.cleanups.get() > 0 { own_step::task() } else { None };
-        parent.and_then(|parent| self.with(parent, |slot| slot.cleanup)).unwrap_or(false)
+    /// The family of whoever takes a step, or whose order is being taken up. Costs nothing while
+    /// there is no cleanup.
+    pub(crate) fn family(&self) -> Option<Arc<Family>> {
+        if self.cleanups.get() == 0 {
+            return None;
+        }
+        match own_step::task() {
+            Some(task) => self.with(task, |slot| slot.family().cloned()).flatten(),
+            None => self.ordered_by.borrow().clone(),
+        }
+    }
+
+    /// What is spawned in `work`, outside of any step, belongs to this family.
+    pub(crate) fn by_order_of<T>(
+        &self,
+        family: Option<Arc<Family>>,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        let _no_longer = OrderTakenUp { tasks: self };
+        self.ordered_by.replace(family);
+        work()
+    }
+}
+
+struct OrderTakenUp<'a> {
+    tasks: &'a Tasks,
+}
+
+impl Drop for OrderTakenUp<'_> {
+    fn drop(&mut self) {
+        let family = self.tasks.ordered_by.take();
+        drop(family);
     }
 }
 
 /// One cleanup that has not ended.
 pub(crate) struct CountedCleanup {
     tasks: Rc<Tasks>,
+    family: Arc<Family>,
 }
 
 impl Drop for CountedCleanup {
     fn drop(&mut self) {
         self.tasks.cleanups.set(self.tasks.cleanups.get() - 1);
+        self.family.end();
     }
 }
 

@@ -6,30 +6,43 @@
 //! to be taken whole:
 //!
 //! ```text
-//!   terminal, pipe, socket    watched by the loop; read or written only when the system says
-//!                             that it will not wait                            no thread
-//!   regular file, /dev/null   cannot be watched, is always ready; read in a thread of the pool,
-//!                             for it may have to wait for a disk; written at once, into memory
+//!                         read                            written
+//!   pipe, socket          when the system says that it    the same              no thread
+//!                         will not wait
+//!   terminal              the same, no thread             in a thread of the pool
+//!   regular file,         in a thread of the pool, for    at once, into memory
+//!     /dev/null           it may have to wait for a disk
 //! ```
 //!
 //! So a task that waits for somebody to type holds no thread, and a loop that is closed need not
-//! wait for the next key. One thing is left to chance: if another process reads the same terminal
-//! or pipe, and is quicker between the question and the try, the loop waits for the next input.
+//! wait for the next key. Writing to a terminal is another matter. That it can be written means that
+//! there is *some* room, perhaps for one byte, and then it waits for as long as somebody has stopped
+//! it with Ctrl-S. Only a thread can wait for that. (A closing loop waits for this thread, as any
+//! program that prints waits for its terminal.)
+//!
+//! One thing is left to chance: if another process reads the same terminal or pipe, or fills the
+//! same pipe, and is quicker between the question and the try, the loop waits with it.
 //!
 //! Tutorial: chapter 17. Before this: `process/command.rs`. After this: `fs.rs`.
 
+use std::fmt;
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use roundelay_runtime::{Direction, WaitKey};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 
-use crate::net::readiness::Watched;
+use crate::net::readiness::{Watched, is_time_to_give_way};
+use crate::task_table::Waiter;
 use crate::to_thread::to_thread;
 
 /// The standard input of this process, as a stream.
@@ -57,7 +70,10 @@ pub fn stdin() -> io::Result<Stdin> {
     let file = io::stdin().as_fd().try_clone_to_owned()?;
     let input = match watch(&file)? {
         Some(watched) => Input::Watched(watched, None),
-        None => Input::File(file.into()),
+        None => {
+            let file = Arc::new(File::from(file));
+            Input::File(FileInput { file, reading: None, left: Vec::new() })
+        }
     };
     Ok(Stdin { input })
 }
@@ -106,13 +122,16 @@ pub struct Stdin {
 
 enum Input {
     Watched(Watched<OwnedFd>, Option<WaitKey>),
-    File(File),
-    /// A read of a file is under way in a thread.
-    Reading(ReadAhead),
+    File(FileInput),
+}
+
+/// A file, which is read in threads.
+struct FileInput {
+    file: Arc<File>,
+    /// A read that is under way in a thread.
+    reading: Option<ReadAhead>,
     /// More was read than the one who asks now has room for.
-    Left(File, Vec<u8>),
-    /// The thread could not be had.
-    Lost,
+    left: Vec<u8>,
 }
 
 impl AsyncRead for Stdin {
@@ -124,60 +143,41 @@ impl AsyncRead for Stdin {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        if let Input::Watched(watched, wait) = &mut self.input {
-            return watched.poll_io(wait, cx, Direction::Read, |file| {
+        match &mut self.input {
+            Input::Watched(watched, wait) => watched.poll_io(wait, cx, Direction::Read, |file| {
                 ask(file, PollFlags::IN)?;
                 Ok(rustix::io::read(file, &mut *buffer)?)
-            });
-        }
-        self.poll_file(cx, buffer)
-    }
-}
-
-impl Stdin {
-    fn poll_file(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        loop {
-            match std::mem::replace(&mut self.input, Input::Lost) {
-                Input::File(file) => self.input = Input::Reading(read_ahead(file, buffer.len())),
-                Input::Reading(mut reading) => {
-                    let Poll::Ready(read) = reading.as_mut().poll(cx) else {
-                        self.input = Input::Reading(reading);
-                        return Poll::Pending;
-                    };
-                    let (file, bytes) = read?;
-                    if bytes.is_empty() {
-                        self.input = Input::File(file);
-                        return Poll::Ready(Ok(0));
-                    }
-                    self.input = Input::Left(file, bytes);
-                }
-                Input::Left(file, mut bytes) => {
-                    let taken = bytes.len().min(buffer.len());
-                    buffer[..taken].copy_from_slice(&bytes[..taken]);
-                    bytes.drain(..taken);
-                    self.input = match bytes.is_empty() {
-                        true => Input::File(file),
-                        false => Input::Left(file, bytes),
-                    };
-                    return Poll::Ready(Ok(taken));
-                }
-                Input::Watched(..) | Input::Lost => {
-                    let text = "standard input could not be read in a thread, and is lost";
-                    return Poll::Ready(Err(io::Error::other(text)));
-                }
-            }
+            }),
+            Input::File(input) => input.poll_read(cx, buffer),
         }
     }
 }
 
-type ReadAhead = Pin<Box<dyn Future<Output = io::Result<(File, Vec<u8>)>> + Send>>;
+impl FileInput {
+    /// An error, of the file's or of the thread's, is told, and the next read tries again.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.left.is_empty() {
+            let begin = || read_ahead(Arc::clone(&self.file), buffer.len());
+            let reading = self.reading.get_or_insert_with(begin);
+            let read = ready!(reading.as_mut().poll(cx));
+            self.reading = None;
+            self.left = read?;
+        }
+        let taken = self.left.len().min(buffer.len());
+        buffer[..taken].copy_from_slice(&self.left[..taken]);
+        self.left.drain(..taken);
+        Poll::Ready(Ok(taken))
+    }
+}
 
-fn read_ahead(mut file: File, room: usize) -> ReadAhead {
+type ReadAhead = Pin<Box<dyn Future<Output = io::Result<Vec<u8>>> + Send>>;
+
+fn read_ahead(file: Arc<File>, room: usize) -> ReadAhead {
     let read = move || {
         let mut bytes = vec![0; room.min(LONGEST_READ)];
-        let read = file.read(&mut bytes)?;
+        let read = (&*file).read(&mut bytes)?;
         bytes.truncate(read);
-        Ok((file, bytes))
+        Ok(bytes)
     };
     Box::pin(async move { to_thread(read).await.map_err(io::Error::other)? })
 }
@@ -192,32 +192,48 @@ impl Drop for Stdin {
     }
 }
 
-impl std::fmt::Debug for Input {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Input::Watched(..) => "watched",
-            _ => "a file",
+            Input::File(_) => "a file",
         })
     }
 }
 
-/// The stream of [`stdout`] and [`stderr`]. *Cancel safety: safe.*
+/// The stream of [`stdout`] and [`stderr`].
+///
+/// *Cancel safety: safe*, except on a terminal, where what was given up may be shown all the same:
+/// once, before all that is written later, and not again if the same is written again at once.
 #[derive(Debug)]
 pub struct Stdout {
     output: Output,
 }
 
-#[derive(Debug)]
 enum Output {
     Watched(Watched<OwnedFd>, Option<WaitKey>),
     File(File),
+    Terminal(Terminal),
 }
+
+/// What a thread must write, because nobody knows whether it would wait.
+struct Terminal {
+    file: Arc<File>,
+    /// What is being written, and the thread's answer to it.
+    writing: Option<(Vec<u8>, Writing)>,
+}
+
+type Writing = Pin<Box<dyn Future<Output = io::Result<usize>> + Send>>;
 
 impl Stdout {
     fn new(file: OwnedFd) -> io::Result<Stdout> {
+        let kind = FileType::from_raw_mode(fstat(&file)?.st_mode);
         let output = match watch(&file)? {
-            Some(watched) => Output::Watched(watched, None),
             None => Output::File(file.into()),
+            Some(watched) if matches!(kind, FileType::Fifo | FileType::Socket) => {
+                Output::Watched(watched, None)
+            }
+            Some(_) => Output::Terminal(Terminal { file: Arc::new(file.into()), writing: None }),
         };
         Ok(Stdout { output })
     }
@@ -229,13 +245,24 @@ impl AsyncWrite for Stdout {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let bytes = &bytes[..bytes.len().min(LONGEST_WRITE)];
         match &mut self.output {
             Output::Watched(watched, wait) => watched.poll_io(wait, cx, Direction::Write, |file| {
                 ask(file, PollFlags::OUT)?;
-                Ok(rustix::io::write(file, bytes)?)
+                write_now(file, bytes)
             }),
-            Output::File(file) => Poll::Ready(file.write(bytes)),
+            Output::File(file) => {
+                // It never waits: without this, whoever writes much would be alone in the world.
+                if is_time_to_give_way() {
+                    Waiter::wake_poller(cx);
+                    return Poll::Pending;
+                }
+                Poll::Ready(file.write(bytes))
+            }
+            Output::Terminal(terminal) => terminal.poll_write(cx, bytes),
         }
     }
 
@@ -249,6 +276,36 @@ impl AsyncWrite for Stdout {
     }
 }
 
+impl Terminal {
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let begin = || {
+                let (file, copy) = (Arc::clone(&self.file), bytes.to_vec());
+                let write = move || (&*file).write(&copy);
+                let writing = async move { to_thread(write).await.map_err(io::Error::other)? };
+                (bytes.to_vec(), Box::pin(writing) as Writing)
+            };
+            let (under_way, answer) = self.writing.get_or_insert_with(begin);
+            let written = ready!(answer.as_mut().poll(cx));
+            // Of what another one has given up, the order is all that matters.
+            let is_ours = bytes.starts_with(under_way);
+            self.writing = None;
+            if is_ours {
+                return Poll::Ready(written);
+            }
+        }
+    }
+}
+
+/// One write that does not wait. Of a socket "it can be written" means some room, as of a terminal;
+/// but it can be told not to wait this once.
+fn write_now(file: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
+    match send(file, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        Err(Errno::NOTSOCK) => Ok(rustix::io::write(file, bytes)?),
+        outcome => Ok(outcome?),
+    }
+}
+
 /// `PIPE_BUF`: a pipe that can be written at all takes so much without waiting.
 const LONGEST_WRITE: usize = 4096;
 
@@ -257,6 +314,16 @@ impl Drop for Stdout {
         if let Output::Watched(watched, wait) = &mut self.output {
             watched.cancel_wait(wait);
         }
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Output::Watched(..) => "watched",
+            Output::File(_) => "a file",
+            Output::Terminal(_) => "a terminal",
+        })
     }
 }
 

@@ -155,8 +155,7 @@ impl Tasks {
         let blocker = slot.note_wait(shared, self.loop_ref.latest());
         let suspect = match blocker {
             Wait::Task(other) => slots.get_mut(other).is_some_and(|other| other.waits_for_owner()),
-            Wait::Lock(_) => true,
-            _ => false,
+            wait => wait.is_for_owner(),
         };
         drop(slots);
         if suspect {
@@ -187,7 +186,8 @@ impl Tasks {
         if once_more {
             self.wake(key);
         } else if matches!(outcome, Ok(Poll::Pending))
-            && let Some(Wait::Task(_) | Wait::Lock(_)) = blocker
+            && let Some(blocker) = blocker
+            && blocker.is_for_owner()
         {
             self.look_for_circle(key);
         }
@@ -244,8 +244,9 @@ impl Tasks {
     ) -> Taken<T> {
         let Begun { id, lends_own, has_values } = begun;
         let lent = &*spare;
-        if !lends_own {
-            lent.lend_to(key);
+        match lends_own {
+            true => lent.looks(),
+            false => lent.lend_to(key),
         }
         if OBSERVED {
             let begins = Interest::CALLS | Interest::TASKS;

@@ -28,7 +28,7 @@ use std::task::{Context, Poll};
 use roundelay_runtime::{Awaited, ContextValues, Failure, FailureKind, Key};
 
 use crate::body::TaskBody;
-use crate::current::expect_tasks;
+use crate::current::{expect_tasks, is_current};
 use crate::error::{TaskError, lost_panic};
 use crate::own_step::{self, Wait};
 use crate::task_table::{Extras, Tasks, Waiter};
@@ -346,11 +346,18 @@ impl<T: 'static> Future for Task<T> {
         match outcome {
             Some(outcome) => Poll::Ready(outcome),
             None => {
+                let mut wait = Wait::Task(self.key);
                 match noted {
                     true => own_step::count_wake(1),
-                    false => self.wake_when_over(Waiter::of(cx)),
+                    false => {
+                        self.wake_when_over(Waiter::of(cx));
+                        // A key means nothing in another loop's table.
+                        if !is_current(&self.tasks) {
+                            wait = Wait::Unknown;
+                        }
+                    }
                 }
-                awaits_numbered(Wait::Task(self.key), move || Awaited::Task(self.id()));
+                awaits_numbered(wait, move || Awaited::Task(self.id()));
                 Poll::Pending
             }
         }

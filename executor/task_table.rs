@@ -23,6 +23,7 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 
 use roundelay_runtime::{ContextValues, Event, Key, LoopRef, Moment};
@@ -31,6 +32,7 @@ use crate::blocking::BlockingPool;
 use crate::body::BoxedBody;
 use crate::done_callbacks::DoneCallbacks;
 use crate::error::TaskPanic;
+use crate::family::Family;
 use crate::own_step::{NOBODY, Wait};
 use crate::stage::Stage;
 use crate::waker::LentWaker;
@@ -49,6 +51,10 @@ pub(crate) struct Tasks {
     pub(crate) live: Cell<usize>,
     /// How many cleanups have not ended.
     pub(crate) cleanups: Cell<usize>,
+    /// How many of them were ever left one by the other.
+    pub(crate) deepest_family: Cell<u32>,
+    /// Whose order from a thread is being taken up, if it is a family's.
+    pub(crate) ordered_by: RefCell<Option<Arc<Family>>>,
     /// How many have ended, counted round and round: tells who ended first.
     pub(crate) ended: Cell<u32>,
     /// Operations of sockets, counted round and round.
@@ -80,8 +86,6 @@ pub(crate) struct Slot {
     pub(crate) cancel_requested: bool,
     /// Nobody holds the task's handle.
     pub(crate) detached: bool,
-    /// It is a cleanup, or was spawned by one: a closing loop leaves it time.
-    pub(crate) cleanup: bool,
     pub(crate) stage: Stage,
     /// Nothing but what it waits for can make it go on.
     pub(crate) waits_alone: bool,
@@ -115,6 +119,8 @@ pub(crate) struct Slot {
 pub(crate) struct Extras {
     pub(crate) name: Option<Rc<str>>,
     pub(crate) done: Option<Box<DoneCallbacks>>,
+    /// If it is a cleanup, or was spawned by one.
+    pub(crate) family: Option<Arc<Family>>,
     /// What it panicked with.
     pub(crate) panic: Option<TaskPanic>,
     /// Its context variables. While its future is polled they are in force, and those of
@@ -202,7 +208,6 @@ impl Slot {
             scheduled: false,
             cancel_requested: false,
             detached: false,
-            cleanup: false,
             stage: Stage::Out,
             waits_alone: false,
             told_stuck: false,
@@ -299,6 +304,10 @@ impl Slot {
         }
     }
 
+    pub(crate) fn family(&self) -> Option<&Arc<Family>> {
+        self.extras.as_ref()?.family.as_ref()
+    }
+
     pub(crate) fn name(&self) -> Option<&str> {
         self.extras.as_ref()?.name.as_deref()
     }
@@ -343,6 +352,10 @@ pub(crate) enum Waiter {
 /// which one it was.
 pub(crate) trait Listener {
     fn hear(&self);
+    /// The number of the line at which it stands, if a task waits there for several.
+    fn line(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Tasks {
@@ -356,6 +369,8 @@ impl Tasks {
             main_is_out: Cell::new(false),
             live: Cell::new(0),
             cleanups: Cell::new(0),
+            deepest_family: Cell::new(0),
+            ordered_by: RefCell::default(),
             ended: Cell::new(0),
             operations: Cell::new(0),
             forgotten: RefCell::default(),

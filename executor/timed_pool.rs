@@ -78,9 +78,15 @@ impl JobPlan {
 /// clock of the loop. Clones are the same pool.
 ///
 /// [`RunnerBuilder::scripted_jobs`](crate::RunnerBuilder::scripted_jobs) puts one in the place of
-/// the loop's own threads; with [`run_on`](crate::run_on()) it stands in for any other pool. The
-/// functions are called on the loop's thread, so one that waits for the loop
-/// ([`from_thread`](crate::from_thread())) is refused.
+/// the loop's own threads; with [`run_on`](crate::run_on()) it stands in for any other pool.
+///
+/// # On the loop's thread
+///
+/// There the functions are called, and not on one of their own. So a correct program is refused
+/// what it may do in a thread: to wait for the loop ([`from_thread`](crate::from_thread()),
+/// [`RemoteTask::wait`](crate::RemoteTask::wait)) or to run another one. And a mistake may pass
+/// that a thread would be told of: to [`spawn`](crate::spawn()), say, where no loop runs. Try jobs
+/// that call back with real threads ([`Explore::real_jobs`](crate::testing::Explore::real_jobs)).
 ///
 /// # Dropping
 ///

@@ -16,11 +16,12 @@
 //! # Invariants
 //! - A waker's key changes only while no clone of it exists.
 //! - A wake for a task that is gone does nothing; a wake too many costs one useless poll.
+//! - However often other threads wake a task before its next step, one message is left for it.
 //!
 //! Tutorial: chapter 6. Before this: `own_step.rs`. After this: `told.rs`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::task::{Wake, Waker};
 
 use roundelay_runtime::{Key, LoopProxy};
@@ -31,6 +32,8 @@ struct TaskWaker {
     door: LoopProxy,
     /// The task to wake, as [`Key::to_bits`].
     key: AtomicU64,
+    /// Another thread has left a message for the task, which has not looked since.
+    told: AtomicBool,
 }
 
 impl Wake for TaskWaker {
@@ -42,7 +45,9 @@ impl Wake for TaskWaker {
         if own_step::ask_for_another(Arc::as_ptr(self).cast()) {
             return;
         }
-        self.door.notify(Key::from_bits(self.key.load(Ordering::Relaxed)));
+        let key = Key::from_bits(self.key.load(Ordering::Relaxed));
+        // Whoever finds it set was second, and the first one's message is not looked at yet.
+        self.door.notify_unless(key, || self.told.swap(true, Ordering::AcqRel));
     }
 }
 
@@ -56,7 +61,8 @@ pub(crate) struct LentWaker {
 impl LentWaker {
     /// Boxed: it is passed about at every poll, and a pointer is passed in a register.
     pub(crate) fn new(door: LoopProxy) -> Box<LentWaker> {
-        let shared = Arc::new(TaskWaker { door, key: AtomicU64::new(0) });
+        let shared =
+            Arc::new(TaskWaker { door, key: AtomicU64::new(0), told: AtomicBool::new(false) });
         Box::new(LentWaker { waker: Waker::from(Arc::clone(&shared)), shared })
     }
 
@@ -67,6 +73,18 @@ impl LentWaker {
         // old key by now.
         fence(Ordering::Acquire);
         self.shared.key.store(key.to_bits(), Ordering::Relaxed);
+        self.shared.told.store(false, Ordering::Relaxed);
+    }
+
+    /// The task whose own waker this is takes a step.
+    #[inline]
+    pub(crate) fn looks(&self) {
+        // What others have written before they found it set is seen from here on: an exchange reads
+        // what the last of them wrote. To ask first is enough, for whoever set it left a message,
+        // which comes after that.
+        if self.shared.told.load(Ordering::Relaxed) {
+            self.shared.told.swap(false, Ordering::AcqRel);
+        }
     }
 
     /// Whether somebody holds a clone.

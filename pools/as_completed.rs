@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
-use crate::bell::{Bell, run_one};
+use crate::bell::{Bell, OwnJobs};
 use crate::error::JobError;
 use crate::job::Job;
 
@@ -34,7 +34,8 @@ use crate::job::Job;
 /// Jobs of both pools can be mixed. A job cannot be given twice: a [`Job`] is not `Clone`.
 ///
 /// On an event loop's thread use [`into_stream`](AsCompleted::into_stream). A job may iterate over
-/// jobs of its own pool: see [`Job::wait`].
+/// jobs of its own pool: see [`Job::wait`]. While one of them runs elsewhere, that one is waited
+/// for; if none has begun, the first that is queued is run by the thread that iterates.
 ///
 /// ```
 /// use roundelay_pools::{ThreadPool, as_completed};
@@ -61,7 +62,7 @@ pub fn as_completed<T>(jobs: impl IntoIterator<Item = Job<T>>) -> AsCompleted<T>
         Some(job)
     });
     let jobs: Vec<_> = jobs.collect();
-    AsCompleted { open: jobs.len(), jobs, ended, bell, offered: 0 }
+    AsCompleted { open: jobs.len(), jobs, ended, bell, own: OwnJobs::default() }
 }
 
 /// The iterator of [`as_completed`].
@@ -78,8 +79,7 @@ pub struct AsCompleted<T> {
     ended: VecDeque<usize>,
     bell: Arc<Bell>,
     open: usize,
-    /// Those before this place have started, or cannot be run by this thread.
-    offered: usize,
+    own: OwnJobs,
 }
 
 impl<T> AsCompleted<T> {
@@ -174,9 +174,9 @@ impl<T> Iterator for AsCompleted<T> {
         if self.open == 0 {
             return None;
         }
-        let AsCompleted { jobs, ended, bell, offered, .. } = self;
+        let AsCompleted { jobs, ended, bell, own, .. } = self;
         let index = ended.pop_front().or_else(|| {
-            bell.listen_or_work(|| run_one(jobs.iter().map(Option::as_ref), offered))
+            bell.listen_or_work(|| own.run_one(jobs.len(), |at| jobs[at].as_ref(), true))
         })?;
         Some(self.give(index))
     }

@@ -77,7 +77,7 @@ impl Bell {
 
     /// Like [`listen`](Bell::listen) without a deadline, for a thread that may be a worker of the
     /// pool that these jobs are in: before it sleeps, `work` may run one of them. `false`: there
-    /// is none that it can run.
+    /// is none that it is to run.
     pub(crate) fn listen_or_work(&self, mut work: impl FnMut() -> bool) -> Option<usize> {
         loop {
             if let Some(number) = self.rung.lock().by.pop_front() {
@@ -104,19 +104,72 @@ impl Bell {
     }
 }
 
-/// Runs the first of these jobs that this thread can run while it waits for them (see
-/// [`Job::wait`]). `offered`: how many it has been offered before; none of those is queued again.
-pub(crate) fn run_one<'a, T: 'a>(
-    jobs: impl Iterator<Item = Option<&'a Job<T>>>,
-    offered: &mut usize,
-) -> bool {
-    for job in jobs.skip(*offered) {
-        *offered += 1;
-        if job.is_some_and(Job::run_here) {
-            return true;
+/// What a worker that waits for jobs has found out about those of its own pool: see
+/// [`Job::wait`]. Which of them is it to run itself, if any?
+///
+/// Who waits for all of them needs each, so it may as well run the first that is queued. Who waits
+/// for *one* needs whichever ends first. While one has begun elsewhere, that one is waited for: to
+/// run another meanwhile could take for ever, while the answer is there. Only if none has begun
+/// might nobody ever begin one, because all threads wait like this one.
+///
+/// One that has ended has begun, too, as long as it has not been heard: its rope rings a moment
+/// after everybody can see that it is done.
+#[derive(Default)]
+pub(crate) struct OwnJobs {
+    /// Those before this place were run, or cannot be run by this thread.
+    next: usize,
+    /// Those of them that are waited for: they have begun, or belong to another pool.
+    elsewhere: Vec<usize>,
+}
+
+/// Jobs begin in the order of their submission, so one that has begun is among the first of those
+/// that are queued, if it is not in front of them. To look at all of them each time would take
+/// as long as the square of their number.
+const LOOK_AHEAD: usize = 256;
+
+impl OwnJobs {
+    /// Runs one of so many jobs, if that is what this thread is to do. `job` gives those whose end
+    /// is waited for and has not been heard.
+    pub(crate) fn run_one<'a, T: 'a>(
+        &mut self,
+        count: usize,
+        job: impl Fn(usize) -> Option<&'a Job<T>>,
+        any_will_do: bool,
+    ) -> bool {
+        while self.next < count {
+            let at = self.next;
+            match job(at) {
+                Some(first) if first.may_run_here() => {
+                    if any_will_do && self.one_has_begun(count, &job) {
+                        return false;
+                    }
+                    if first.run_here() {
+                        self.next += 1;
+                        return true;
+                    }
+                    // It has just begun elsewhere, or was cancelled: look at it once more.
+                }
+                other => {
+                    if any_will_do && other.is_some() {
+                        self.elsewhere.push(at);
+                    }
+                    self.next += 1;
+                }
+            }
         }
+        false
     }
-    false
+
+    fn one_has_begun<'a, T: 'a>(
+        &mut self,
+        count: usize,
+        job: impl Fn(usize) -> Option<&'a Job<T>>,
+    ) -> bool {
+        self.elsewhere.retain(|at| job(*at).is_some());
+        let ahead = self.next..count.min(self.next + LOOK_AHEAD);
+        let mut places = self.elsewhere.iter().copied().chain(ahead);
+        places.any(|at| job(at).is_some_and(|job| !job.is_queued()))
+    }
 }
 
 impl Wake for Rope {

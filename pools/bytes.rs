@@ -2,7 +2,8 @@
 //!
 //! To serde a `Vec<u8>` is a sequence, encoded element by element. A [`Bytes`] is copied, which
 //! is more than twice as fast for megabytes. And a large one that arrives alone is not even copied:
-//! it keeps the memory that its frame was read into, and what stood before it is cut off.
+//! it keeps the memory that its frame was read into, and what stood before it is cut off. So
+//! does the last one of a chunk.
 //!
 //! ```text
 //!   frame:  [ id | length | bytes ....................... ]
@@ -20,7 +21,7 @@
 use std::any::Any;
 use std::fmt;
 use std::mem;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -108,26 +109,24 @@ impl<'de> Visitor<'de> for BytesVisitor {
 
 // ---- without a copy -------------------------------------------------------------------------
 
-/// Decodes a value that begins at `at` in a frame, and moves `at` on behind it. A large [`Bytes`]
-/// that is all the rest takes the frame's memory with it, and leaves none.
+/// Decodes a value from these bytes of a frame, all of them. A large [`Bytes`] at the frame's end
+/// takes the frame's memory with it, and leaves none.
 pub(crate) fn decode_from<T: DeserializeOwned + 'static>(
     frame: &mut Vec<u8>,
-    at: &mut usize,
+    its_own: Range<usize>,
 ) -> Result<T, String> {
-    if let Some(value) = with_its_memory(frame, *at) {
-        *at = frame.len();
-        return Ok(value);
+    match with_its_memory(frame, &its_own) {
+        Some(value) => Ok(value),
+        None => codec::decode(&frame[its_own]),
     }
-    let mut rest = &frame[*at..];
-    let value = codec::decode_next(&mut rest)?;
-    *at = frame.len() - rest.len();
-    Ok(value)
 }
 
-fn with_its_memory<T: 'static>(frame: &mut Vec<u8>, at: usize) -> Option<T> {
+fn with_its_memory<T: 'static>(frame: &mut Vec<u8>, its_own: &Range<usize>) -> Option<T> {
     let mut value: Option<T> = None;
-    if let Some(bytes) = as_bytes(&mut value) {
-        let mut rest = &frame[at..];
+    if let Some(bytes) = as_bytes(&mut value)
+        && its_own.end == frame.len()
+    {
+        let mut rest = &frame[its_own.start..];
         let length = codec::decode_next::<usize>(&mut rest).ok()?;
         let is_all = rest.len() == length;
         if is_all && length >= LARGE && frame.capacity() / 2 <= length {
@@ -174,10 +173,10 @@ mod tests {
     fn large_bytes_that_come_alone_keep_the_memory_that_they_came_in() {
         let sent = Bytes((0..LARGE).map(|n| n as u8).collect());
         let mut frame = frame_with(&sent);
-        let (memory, mut at) = (frame.as_ptr(), 8);
-        let got: Bytes = decode_from(&mut frame, &mut at).unwrap();
+        let (memory, its_own) = (frame.as_ptr(), 8..frame.len());
+        let got: Bytes = decode_from(&mut frame, its_own).unwrap();
         assert!(got == sent && got.as_ptr() == memory);
-        assert_eq!((frame.capacity(), at), (0, 0), "the frame is empty, and used up");
+        assert_eq!(frame.capacity(), 0, "the frame is empty, and used up");
     }
 
     #[test]
@@ -186,27 +185,29 @@ mod tests {
         let mut wide = frame_with(&Bytes(vec![7; LARGE]));
         wide.reserve_exact(4 * LARGE);
         for frame in [&mut small, &mut wide] {
-            let (length, mut at) = (frame.len(), 8);
-            let got: Bytes = decode_from(frame, &mut at).unwrap();
+            let length = frame.len();
+            let got: Bytes = decode_from(frame, 8..length).unwrap();
             assert!(got.iter().all(|byte| *byte == 7) && got.capacity() <= 2 * got.len());
-            assert_eq!((frame.len(), at), (length, length));
+            assert_eq!(frame.len(), length);
         }
     }
 
     #[test]
     fn bytes_with_something_behind_them_are_not_alone() {
         let mut frame = frame_with(&(Bytes(vec![7; LARGE]), 5_u8));
-        let mut at = 8;
-        let first: Bytes = decode_from(&mut frame, &mut at).unwrap();
-        let second: u8 = decode_from(&mut frame, &mut at).unwrap();
-        assert_eq!((first.len(), second, at), (LARGE, 5, frame.len()));
+        let end = frame.len();
+        let first: Bytes = decode_from(&mut frame, 8..end - 1).unwrap();
+        let second: u8 = decode_from(&mut frame, end - 1..end).unwrap();
+        assert_eq!((first.len(), second, frame.len()), (LARGE, 5, end));
+        let both = decode_from::<Bytes>(&mut frame, 8..end).unwrap_err();
+        assert!(both.contains("left over") && frame.len() == end, "{both}");
     }
 
     #[test]
     fn any_other_type_is_decoded_as_ever() {
         let mut frame = frame_with(&vec![7_u8; LARGE]);
-        let mut at = 8;
-        assert_eq!(decode_from::<Vec<u8>>(&mut frame, &mut at).unwrap().len(), LARGE);
-        assert!(decode_from::<Bytes>(&mut frame, &mut at).is_err(), "there is no more");
+        let end = frame.len();
+        assert_eq!(decode_from::<Vec<u8>>(&mut frame, 8..end).unwrap().len(), LARGE);
+        assert!(decode_from::<Bytes>(&mut frame, end..end).is_err(), "there is no more");
     }
 }

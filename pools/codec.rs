@@ -34,11 +34,6 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Res
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut rest = bytes;
     let value = decode_next(&mut rest)?;
-    nothing_left(rest, value)
-}
-
-/// The value, if nothing stands behind it.
-pub(crate) fn nothing_left<T>(rest: &[u8], value: T) -> Result<T, String> {
     if rest.is_empty() {
         Ok(value)
     } else {

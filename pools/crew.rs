@@ -15,16 +15,15 @@
 //! # Invariants
 //! - A thread that the headcount does not let go gets a job, or a nudge: it never sleeps on
 //!   in vain. So whoever takes a job out of the queue without being a thread nudges.
+//! - A job counts until it has ended: also one that is cancelled, until its captures are gone.
 //! - A thread is free (for the headcount) only when no code of the user's runs on it.
-//! - If no thread can be started, no job waits for one: what is queued is failed.
+//! - If no thread can be started, no job waits for one: whoever submits is told.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `thread_job.rs`. After this: `thread_pool.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `roll.rs`. After this: `thread_pool.rs`.
 
 use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -35,7 +34,8 @@ use crate::hall::Hall;
 use crate::headcount::{Headcount, Hire, Leave};
 use crate::linger::Linger;
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
-use crate::panics::{contain, watch_this_thread};
+use crate::panics::{contain, contain_quietly, watch_this_thread};
+use crate::roll::{Roll, Seat};
 use crate::thread_job::{Ran, Runnable, take_ran_while_waiting};
 
 pub(crate) struct Crew {
@@ -43,10 +43,12 @@ pub(crate) struct Crew {
     headcount: Headcount,
     /// The queue. `None` is a nudge.
     hall: Hall<Option<Arc<dyn Runnable>>>,
+    /// Held by whoever starts a thread, until it is known whether it has started.
+    hiring: Mutex<()>,
     ending: Arc<Ending>,
     /// Why the pool is broken, if it is.
     broken: Mutex<Option<String>>,
-    roll: Mutex<Roll>,
+    roll: Roll,
 }
 
 pub(crate) struct Settings {
@@ -58,30 +60,11 @@ pub(crate) struct Settings {
     pub(crate) initializer: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-/// Who is there; and what those who left have done.
-#[derive(Default)]
-struct Roll {
-    next_number: u64,
-    seats: Vec<Arc<Seat>>,
-    handles: Vec<JoinHandle<()>>,
-    done_by_gone: u64,
-    abandoned_by_gone: u64,
-}
-
-/// One thread's own numbers. Only it writes them; `metrics` reads.
-struct Seat {
-    name: String,
-    busy: AtomicBool,
-    /// Where its job was submitted; while it is not busy, its last one.
-    place: Mutex<Option<&'static Location<'static>>>,
-    done: AtomicU64,
-    abandoned: AtomicU64,
-}
-
 /// What to do when the queue has no room.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WhenFull {
     Wait,
+    WaitUntil(Instant),
     Refuse,
     /// Wait; and where that is refused, the caller will run the job itself.
     RunHere,
@@ -92,10 +75,11 @@ impl Crew {
         Arc::new(Crew {
             headcount: Headcount::new(settings.max_threads),
             hall: Hall::new(settings.capacity),
+            hiring: Mutex::new(()),
             settings,
             ending: Ending::new(),
             broken: Mutex::new(None),
-            roll: Mutex::default(),
+            roll: Roll::default(),
         })
     }
 
@@ -108,61 +92,62 @@ impl Crew {
         match self.headcount.job_comes() {
             Hire::Nobody => {}
             Hire::Closed => return Err(self.why_closed()),
-            Hire::One => {
-                if let Err(source) = self.start_thread()
-                    && !self.headcount.could_not_start()
-                {
-                    // Nobody is there, and nobody comes. Jobs may have been queued meanwhile,
-                    // trusting the thread that we could not start: answer for it.
-                    self.headcount.job_goes();
-                    self.fail_what_waits(&format!("no thread could be started: {source}"));
-                    return Err(PoolError::Os { doing: "starting a thread of the pool", source });
-                }
-            }
+            Hire::Perhaps | Hire::One => self.hire()?,
         }
         self.queue(job, full)
     }
 
+    /// Starts a thread for a job, if that is still wanted when it is our turn.
+    fn hire(self: &Arc<Self>) -> Result<(), PoolError> {
+        let turn = self.hiring.lock();
+        match self.headcount.job_wants_a_thread() {
+            Hire::Closed => return Err(self.why_closed()),
+            Hire::One => {}
+            Hire::Nobody | Hire::Perhaps => return Ok(()),
+        }
+        let Err(source) = self.start_thread() else {
+            self.headcount.has_started();
+            return Ok(());
+        };
+        let left = self.headcount.could_not_start();
+        drop(turn); // the end of a pool wakes others
+        if self.after_leaving(left) {
+            return Err(PoolError::Os { doing: "starting a thread of the pool", source });
+        }
+        Ok(()) // others are there
+    }
+
     fn queue(&self, job: Arc<dyn Runnable>, full: WhenFull) -> Result<(), PoolError> {
         let Err(job) = self.hall.try_put(Some(job)) else { return Ok(()) };
-        // One of our own threads must not wait for room, which is made by our threads.
-        if full != WhenFull::Refuse && !self.ending.is_worker_here() {
-            self.hall.put(job);
+        let placed = match full {
+            WhenFull::Refuse => false,
+            WhenFull::WaitUntil(deadline) => self.hall.put(job, Some(deadline)).is_ok(),
+            // One of our own threads must not wait for room, which is made by our threads.
+            WhenFull::Wait | WhenFull::RunHere => {
+                !self.ending.is_worker_here() && self.hall.put(job, None).is_ok()
+            }
+        };
+        if placed {
             return Ok(());
         }
-        self.headcount.job_goes();
-        self.nudge();
+        self.job_is_gone();
         Err(PoolError::QueueFull { capacity: self.settings.capacity.unwrap_or(usize::MAX) })
     }
 
     fn start_thread(self: &Arc<Self>) -> std::io::Result<()> {
-        let mut roll = self.roll.lock();
-        let name = format!("{}-{}", self.settings.name_prefix, roll.next_number);
-        let mut builder = thread::Builder::new().name(name.clone());
-        if let Some(bytes) = self.settings.stack_size {
-            builder = builder.stack_size(bytes);
-        }
-        let seat = Arc::new(Seat {
-            name,
-            busy: AtomicBool::new(false),
-            place: Mutex::new(None),
-            done: AtomicU64::new(0),
-            abandoned: AtomicU64::new(0),
-        });
-        let (crew, own_seat) = (Arc::clone(self), Arc::clone(&seat));
-        let handle = builder.spawn(move || crew.work(&own_seat))?;
-        roll.next_number += 1;
-        roll.seats.push(seat);
-        roll.handles.retain(|handle| !handle.is_finished());
-        roll.handles.push(handle);
-        Ok(())
+        let crew = Arc::clone(self);
+        let Settings { name_prefix, stack_size, .. } = &self.settings;
+        self.roll.start(name_prefix, *stack_size, move |seat| {
+            crew.work(seat);
+            crew.roll.join_those_who_left_before();
+        })
     }
 }
 
 // ---- a thread's life ------------------------------------------------------------------------
 
 impl Crew {
-    fn work(&self, seat: &Arc<Seat>) {
+    fn work(self: &Arc<Self>, seat: &Arc<Seat>) {
         self.ending.enter();
         watch_this_thread();
         if let Some(initialize) = &self.settings.initializer
@@ -170,31 +155,52 @@ impl Crew {
         {
             let why = format!("the initializer panicked: {report}");
             self.break_pool(why.clone());
-            self.sign_off(seat);
+            self.roll.sign_off(seat);
             return self.fail_what_waits(&why);
         }
         let mut last_place: Option<&'static Location<'static>> = None;
         let mut linger = Linger::new();
         while let Some(job) = self.next_job(seat, &mut linger) {
             let Some(place) = job.start() else {
-                self.headcount.is_free(); // it was cancelled, or run by a thread that waited for it
+                self.skip(job);
                 continue;
             };
             // Many jobs come from one place: only another one is worth the lock.
             if !last_place.is_some_and(|last| ptr::eq(last, place)) {
                 last_place = Some(place);
-                *seat.place.lock() = last_place;
+                seat.will_be_at(place);
             }
-            seat.busy.store(true, Ordering::Release);
+            seat.begins();
             let ran = job.run(&|| {
-                seat.busy.store(false, Ordering::Release);
-                add(&seat.done, 1 + take_ran_while_waiting());
+                seat.has_done(1 + take_ran_while_waiting());
                 self.headcount.is_free();
             });
             if ran == Ran::Abandoned {
-                add(&seat.abandoned, 1);
+                seat.has_done_for_nobody();
             }
         }
+    }
+
+    /// Lets go of a job that was cancelled, or run by a thread that waited for it.
+    fn skip(self: &Arc<Self>, job: Arc<dyn Runnable>) {
+        // One that is just being cancelled counts until what it captured is gone. Nobody waits for
+        // that here: those destructors may wait for this very thread.
+        let mut at_once = true;
+        if job.is_withdrawn() {
+            let crew = Arc::clone(self);
+            at_once = job.when_gone(Box::new(move || crew.job_is_gone())).is_some();
+        }
+        if at_once {
+            self.job_is_gone();
+        }
+        // It may be the last to hold a result that nobody wants.
+        contain_quietly(move || drop(job));
+    }
+
+    /// A job has ended without a thread of ours. Somebody may have stayed for it.
+    fn job_is_gone(&self) {
+        self.headcount.job_goes();
+        self.nudge();
     }
 
     /// The next job; `None`: this thread is to leave, and is no longer counted.
@@ -217,7 +223,7 @@ impl Crew {
         // Signed off before the end is announced, so that the last one leaves an empty roll.
         let left = self.headcount.leave();
         if left != Leave::Stay {
-            self.sign_off(seat);
+            self.roll.sign_off(seat);
         }
         self.after_leaving(left)
     }
@@ -225,41 +231,25 @@ impl Crew {
     fn after_leaving(&self, left: Leave) -> bool {
         match left {
             Leave::Stay => return false,
-            Leave::Go if self.headcount.is_closed() => self.nudge(),
-            Leave::Go => {}
+            Leave::Go => self.nudge(),
             Leave::GoAsLast => self.ending.raise(),
         }
         true
     }
 
-    fn sign_off(&self, seat: &Arc<Seat>) {
-        let mut roll = self.roll.lock();
-        roll.done_by_gone += seat.done.load(Ordering::Relaxed);
-        roll.abandoned_by_gone += seat.abandoned.load(Ordering::Relaxed);
-        roll.seats.retain(|theirs| !Arc::ptr_eq(theirs, seat));
-    }
-
     /// Takes the place of a thread that cannot work: fails each job that counts on it.
-    fn fail_what_waits(&self, why: &str) {
+    fn fail_what_waits(self: &Arc<Self>, why: &str) {
         while !self.after_leaving(self.headcount.leave()) {
             if let Some(Some(job)) = self.hall.take(None, &mut Linger::new()) {
-                job.fail(JobError::BrokenPool(why.to_owned()));
-                self.headcount.is_free();
+                self.fail(job, JobError::BrokenPool(why.to_owned()));
             }
         }
     }
-}
 
-impl Seat {
-    /// Where the job that it has was submitted.
-    fn current(&self) -> Option<&'static Location<'static>> {
-        if self.busy.load(Ordering::Acquire) { *self.place.lock() } else { None }
+    /// `false`: it had ended, or somebody else ends it.
+    fn fail(self: &Arc<Self>, job: Arc<dyn Runnable>, error: JobError) -> bool {
+        job.fail(error, &|| self.job_is_gone()).map_err(|job| self.skip(job)).is_ok()
     }
-}
-
-/// Adds to a number that only this thread writes: no other write can come between.
-fn add(number: &AtomicU64, more: u64) {
-    number.store(number.load(Ordering::Relaxed) + more, Ordering::Relaxed);
 }
 
 // ---- the end --------------------------------------------------------------------------------
@@ -285,21 +275,21 @@ impl Crew {
         }
     }
 
-    /// If the queue is full there is no need: whoever empties it looks at the headcount.
+    /// In an open pool there is no need: who sleeps is wanted, or leaves when its time is up, and
+    /// `close` nudges. (It would take a place from a job.) Nor is there if the queue is full:
+    /// whoever empties it looks at the headcount.
     fn nudge(&self) {
-        let _ = self.hall.try_put(None);
+        if self.headcount.is_closed() {
+            let _ = self.hall.try_put(None);
+        }
     }
 
-    pub(crate) fn cancel_queued(&self) -> usize {
+    pub(crate) fn cancel_queued(self: &Arc<Self>) -> usize {
         let mut cancelled = 0;
         // What is submitted while this runs is none of our business: a bounded number of looks.
         for _ in 0..self.hall.len() {
             match self.hall.try_take() {
-                Some(Some(job)) => {
-                    cancelled += usize::from(job.fail(JobError::Cancelled));
-                    self.headcount.job_goes();
-                    self.nudge();
-                }
+                Some(Some(job)) => cancelled += usize::from(self.fail(job, JobError::Cancelled)),
                 Some(None) => self.nudge(),
                 None => break,
             }
@@ -307,21 +297,16 @@ impl Crew {
         cancelled
     }
 
-    /// Waits until the last thread of a closed pool has left, and joins the threads.
+    /// Waits until the last thread of a closed pool has left, and joins the threads; if those
+    /// take longer than the deadline to be gone, they are left to another shutdown.
     pub(crate) fn wait_for_end(&self, deadline: Option<Instant>) -> Result<(), StillRunning> {
         if !self.ending.wait(deadline) {
             let jobs = self.running();
             let queued = self.headcount.waiting(jobs.len());
-            return Err(StillRunning { jobs, queued });
+            return Err(StillRunning { jobs, queued, starting: Vec::new() });
         }
-        let handles = std::mem::take(&mut self.roll.lock().handles);
-        for handle in handles {
-            // They have left the loop; what may remain is thread-local destructors. With a
-            // deadline we do not wait for those.
-            if deadline.is_none() || handle.is_finished() {
-                let _ = handle.join();
-            }
-        }
+        // They have left the loop; what may remain is destructors of thread-locals.
+        self.roll.join_all(deadline);
         Ok(())
     }
 
@@ -334,28 +319,13 @@ impl Crew {
     }
 
     pub(crate) fn running(&self) -> Vec<RunningJob> {
-        let roll = self.roll.lock();
-        let jobs = roll.seats.iter().filter_map(|seat| {
-            let submitted_at = seat.current()?;
-            Some(RunningJob { worker: seat.name.clone(), submitted_at })
-        });
-        jobs.collect()
+        self.roll.running()
     }
 
     pub(crate) fn metrics(&self) -> PoolMetrics {
-        let roll = self.roll.lock();
-        let mut metrics = PoolMetrics {
-            workers: self.headcount.threads(),
-            queued: 0,
-            running: 0,
-            done: roll.done_by_gone,
-            abandoned: roll.abandoned_by_gone,
-        };
-        for seat in &roll.seats {
-            metrics.running += usize::from(seat.current().is_some());
-            metrics.done += seat.done.load(Ordering::Relaxed);
-            metrics.abandoned += seat.abandoned.load(Ordering::Relaxed);
-        }
+        let mut metrics =
+            PoolMetrics { workers: self.headcount.threads(), ..PoolMetrics::default() };
+        self.roll.add_up(&mut metrics);
         metrics.queued = self.headcount.waiting(metrics.running);
         metrics
     }

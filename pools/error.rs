@@ -69,8 +69,9 @@ pub enum JobError {
     BadArgs(String),
     /// The result could not be encoded by the worker, or not be decoded here.
     BadResult(String),
-    /// The pool broke before this job's turn came: an initializer failed, or workers could not
-    /// be started.
+    /// The pool broke before this job was done: an initializer failed, workers could not be
+    /// started, or one died under [`OnWorkerDeath::BreakPool`](crate::OnWorkerDeath::BreakPool).
+    /// Only in the last case can the job have begun, and half run; the text says so if it has.
     #[doc(alias = "BrokenExecutor")]
     BrokenPool(String),
     /// An item of a `map` that the pool did not accept; the text says why.
@@ -143,7 +144,8 @@ impl fmt::Display for JobError {
                 write!(
                     f,
                     "worker process {pid} ended ({exit}) before it answered; the job may have half \
-                     run. The pool goes on: submit the job again if running it twice is harmless"
+                     run. Submit it again if running it twice is harmless (to a new pool, if this \
+                     one breaks when a worker dies)"
                 )?;
                 if *exit == WorkerExit::Signal(9) {
                     write!(
@@ -168,7 +170,10 @@ impl fmt::Display for JobError {
             }
             JobError::BadResult(text) => write!(f, "the result could not travel back: {text}"),
             JobError::BrokenPool(text) => {
-                write!(f, "the pool broke before the job ran: {text}; make a new pool to go on")
+                write!(
+                    f,
+                    "the pool broke before the job was done: {text}; make a new pool to go on"
+                )
             }
             JobError::Refused(text) => write!(f, "the pool did not accept this item: {text}"),
             JobError::WaitTimeout => {

@@ -28,7 +28,7 @@
 //! - Locks are taken in this order: calls, line, entrance. What is put is neither called nor
 //!   dropped under any of them.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `headcount.rs`. After this: `thread_job.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `headcount.rs`. After this: `out_of_turn.rs`.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -116,18 +116,27 @@ impl<T> Hall<T> {
         Ok(())
     }
 
-    /// Puts something down, and waits for room if need be.
-    pub(crate) fn put(&self, item: T) {
+    /// Puts something down, and waits for room if need be. Handed back: the deadline came first.
+    pub(crate) fn put(&self, item: T, deadline: Option<Instant>) -> Result<(), T> {
         let mut line = self.exit.line.lock();
         let mut arrivals = self.entrance.arrivals.lock();
         while line.len() + arrivals.len() >= self.capacity {
             drop(arrivals);
-            self.exit.room.wait(&mut line);
+            match deadline {
+                None => self.exit.room.wait(&mut line),
+                Some(deadline) => {
+                    if self.exit.room.wait_until(&mut line, deadline).timed_out() {
+                        drop(line);
+                        return self.try_put(item);
+                    }
+                }
+            }
             arrivals = self.entrance.arrivals.lock();
         }
         self.arrive(&mut arrivals, item);
         drop((arrivals, line));
         self.call_one();
+        Ok(())
     }
 
     fn arrive(&self, arrivals: &mut VecDeque<T>, item: T) {
@@ -262,6 +271,10 @@ mod tests {
 
     use super::*;
 
+    fn put<T: std::fmt::Debug>(hall: &Hall<T>, item: T) {
+        hall.put(item, None).expect("without a deadline there is room in the end");
+    }
+
     /// How many calls nobody has heard.
     fn calls<T>(hall: &Hall<T>) -> usize {
         *hall.idle.calls.lock()
@@ -270,9 +283,9 @@ mod tests {
     #[test]
     fn what_came_first_is_taken_first_whichever_end_it_lies_at() {
         let hall = Hall::new(None);
-        (0..3).for_each(|n| hall.put(n));
+        (0..3).for_each(|n| put(&hall, n));
         assert_eq!(hall.try_take(), Some(0)); // now 1 and 2 are the line
-        (3..5).for_each(|n| hall.put(n));
+        (3..5).for_each(|n| put(&hall, n));
         assert_eq!(hall.len(), 4);
         let rest: Vec<_> = std::iter::from_fn(|| hall.try_take()).collect();
         assert_eq!(rest, [1, 2, 3, 4]);
@@ -289,12 +302,20 @@ mod tests {
     #[test]
     fn who_waits_for_room_gets_it_when_something_is_taken() {
         let hall = Arc::new(Hall::new(Some(1)));
-        hall.put(0);
+        put(&hall, 0);
         let other = Arc::clone(&hall);
-        let putter = thread::spawn(move || other.put(1));
+        let putter = thread::spawn(move || put(&other, 1));
         let linger = &mut Linger::new();
         assert_eq!((hall.take(None, linger), hall.take(None, linger)), (Some(0), Some(1)));
         putter.join().unwrap();
+    }
+
+    #[test]
+    fn who_waits_for_room_until_a_deadline_gets_back_what_found_none() {
+        let hall = Hall::new(Some(1));
+        let now = Some(Instant::now());
+        assert_eq!((hall.put(0, now), hall.put(1, now)), (Ok(()), Err(1)));
+        assert_eq!((hall.try_take(), hall.put(1, now)), (Some(0), Ok(())));
     }
 
     #[test]
@@ -302,7 +323,7 @@ mod tests {
         let hall = Arc::new(Hall::new(None));
         let other = Arc::clone(&hall);
         let taker = thread::spawn(move || other.take(None, &mut Linger::new()));
-        hall.put("here");
+        put(&hall, "here");
         assert_eq!(taker.join().unwrap(), Some("here"));
         assert_eq!(hall.take(Some(Duration::ZERO), &mut Linger::new()), None);
         assert_eq!(hall.idle.asleep.load(Ordering::SeqCst), 0);
@@ -313,11 +334,11 @@ mod tests {
         let hall = Hall::new(None);
         assert_eq!(hall.fall_asleep(), None);
         hall.idle.lookouts.fetch_add(1, Ordering::SeqCst);
-        hall.put(0);
+        put(&hall, 0);
         assert_eq!(calls(&hall), 0);
         hall.idle.lookouts.fetch_sub(1, Ordering::SeqCst);
-        hall.put(1);
-        hall.put(2);
+        put(&hall, 1);
+        put(&hall, 2);
         assert_eq!(calls(&hall), 1, "one slept, so one was called");
         assert!(hall.sleep(None), "and it hears the call");
     }
@@ -327,7 +348,7 @@ mod tests {
         let hall = Hall::new(None);
         assert_eq!((hall.fall_asleep(), hall.fall_asleep()), (None, None));
         hall.idle.lookouts.fetch_add(1, Ordering::SeqCst);
-        (0..3).for_each(|n| hall.put(n));
+        (0..3).for_each(|n| put(&hall, n));
         hall.idle.lookouts.fetch_sub(1, Ordering::SeqCst);
         // A lookout would find the first like this.
         assert_eq!((hall.look_out(&mut Linger::new(), None), calls(&hall)), (Some(0), 0));
@@ -340,9 +361,9 @@ mod tests {
     #[test]
     fn a_line_that_was_very_long_gives_its_memory_back() {
         let hall = Hall::new(None);
-        (0..10 * KEPT_PLACES).for_each(|n| hall.put(n));
+        (0..10 * KEPT_PLACES).for_each(|n| put(&hall, n));
         while hall.try_take().is_some() {}
-        hall.put(0);
+        put(&hall, 0);
         assert_eq!(hall.try_take(), Some(0));
         let kept = hall.exit.line.lock().capacity() + hall.entrance.arrivals.lock().capacity();
         assert!(kept <= KEPT_PLACES, "{kept}");

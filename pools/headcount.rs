@@ -6,10 +6,11 @@
 //! answer is one step that nobody can get between:
 //!
 //! ```text
-//!   63      62 ........ 32   31 ............... 0
-//!   closed  threads          spare (signed)
+//!   63      62        61 ..... 32   31 ............... 0
+//!   closed  starting  threads       spare (signed)
 //!
-//!   spare = threads that run no job  -  jobs that no thread has taken yet
+//!   starting: one of the threads may yet turn out not to start
+//!   spare  =  threads that run no job  -  jobs that no thread has taken yet
 //! ```
 //!
 //! A positive `spare` is that many idle threads with nothing coming; a negative one is that
@@ -19,6 +20,8 @@
 //! - `spare` counts a job from before it is in the queue: a thread cannot leave while a job
 //!   that relies on it is still on its way there.
 //! - A thread leaves only while `spare > 0`; then nobody has counted on it.
+//! - Threads are started one at a time, and a job counts on one that is really there, or on the
+//!   one that is started for it. So if none can be had, only who has tried is to be told.
 //! - Whoever leaves last after the close knows it, and nobody else does.
 //!
 //! The obvious version has two counters, and the race that breaks it is this: the only
@@ -41,6 +44,9 @@ pub(crate) struct Headcount {
 pub(crate) enum Hire {
     /// A thread that is there will take it.
     Nobody,
+    /// Nothing has been counted: when it is your turn to start a thread, ask
+    /// [`job_wants_a_thread`](Headcount::job_wants_a_thread).
+    Perhaps,
     /// Start one: it is counted already.
     One,
     /// The pool takes no more jobs.
@@ -60,7 +66,7 @@ pub(crate) enum Leave {
 
 impl Headcount {
     pub(crate) fn new(max_threads: u32) -> Headcount {
-        let nobody = Count { closed: false, threads: 0, spare: 0 };
+        let nobody = Count { closed: false, starting: false, threads: 0, spare: 0 };
         Headcount { word: AtomicU64::new(nobody.pack()), max_threads }
     }
 
@@ -70,14 +76,39 @@ impl Headcount {
             if count.closed {
                 return Hire::Closed;
             }
-            let hire = count.spare <= 0 && count.threads < self.max_threads;
-            count.spare -= 1;
-            if hire {
-                count.threads += 1;
-                count.spare += 1;
+            let nobody_is_there = count.threads == u32::from(count.starting);
+            if nobody_is_there || self.wants_more(count) {
+                return Hire::Perhaps;
             }
-            if hire { Hire::One } else { Hire::Nobody }
+            count.spare -= 1;
+            Hire::Nobody
         })
+    }
+
+    /// The same for somebody who has waited for their turn to start a thread.
+    pub(crate) fn job_wants_a_thread(&self) -> Hire {
+        self.step(|count| {
+            if count.closed {
+                return Hire::Closed;
+            }
+            if self.wants_more(count) {
+                // One thread more and one job more: what is to spare stays the same.
+                count.threads += 1;
+                count.starting = true;
+                return Hire::One;
+            }
+            count.spare -= 1;
+            Hire::Nobody
+        })
+    }
+
+    fn wants_more(&self, count: &Count) -> bool {
+        count.spare <= 0 && count.threads < self.max_threads
+    }
+
+    /// The thread that was to be started is there.
+    pub(crate) fn has_started(&self) {
+        self.step(|count| count.starting = false);
     }
 
     /// The job of the last `job_comes` will not be queued, or was taken out of the queue.
@@ -103,16 +134,17 @@ impl Headcount {
         })
     }
 
-    /// A thread that was hired could not be started. `true`: others are there, and its job is
-    /// theirs now. `false`: it would have been the only one, and is still counted.
-    pub(crate) fn could_not_start(&self) -> bool {
+    /// The thread that was to be started could not be. [`Leave::Stay`]: others are there, and its
+    /// job stays for them. Else it would have been the only one, and its job is not counted either.
+    pub(crate) fn could_not_start(&self) -> Leave {
         self.step(|count| {
-            let others = count.threads > 1;
-            if others {
-                count.threads -= 1;
+            count.starting = false;
+            count.threads -= 1;
+            if count.threads > 0 {
                 count.spare -= 1;
+                return Leave::Stay;
             }
-            others
+            if count.closed { Leave::GoAsLast } else { Leave::Go }
         })
     }
 
@@ -160,17 +192,23 @@ impl Headcount {
 
 struct Count {
     closed: bool,
+    starting: bool,
     threads: u32,
     spare: i32,
 }
 
 const CLOSED: u64 = 1 << 63;
+const STARTING: u64 = 1 << 62;
+
+/// What fits into the word; far more than any system gives.
+pub(crate) const MOST_THREADS: u32 = (1 << 30) - 1;
 
 impl Count {
     fn unpack(word: u64) -> Count {
         Count {
             closed: word & CLOSED != 0,
-            threads: ((word & !CLOSED) >> 32) as u32,
+            starting: word & STARTING != 0,
+            threads: (word >> 32) as u32 & MOST_THREADS,
             // The low half carries the sign as usual; the cast cuts off the upper half.
             spare: word as u32 as i32,
         }
@@ -178,7 +216,8 @@ impl Count {
 
     fn pack(&self) -> u64 {
         let closed = if self.closed { CLOSED } else { 0 };
-        closed | u64::from(self.threads) << 32 | u64::from(self.spare as u32)
+        let starting = if self.starting { STARTING } else { 0 };
+        closed | starting | u64::from(self.threads) << 32 | u64::from(self.spare as u32)
     }
 }
 
@@ -187,18 +226,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_numbers_survive_being_packed() {
-        for (closed, threads, spare) in [(false, 0, 0), (true, 7, -3), (false, 1 << 20, i32::MIN)] {
-            let count = Count::unpack(Count { closed, threads, spare }.pack());
-            assert_eq!((count.closed, count.threads, count.spare), (closed, threads, spare));
+    fn the_numbers_survive_being_packed() {
+        let most = (false, true, MOST_THREADS, i32::MIN);
+        for (closed, starting, threads, spare) in
+            [(false, false, 0, 0), (true, false, 7, -3), (true, true, 1 << 20, 5), most]
+        {
+            let count = Count::unpack(Count { closed, starting, threads, spare }.pack());
+            assert_eq!((count.closed, count.starting), (closed, starting));
+            assert_eq!((count.threads, count.spare), (threads, spare));
         }
+    }
+
+    /// A job comes, and a thread is started for it.
+    fn hire(heads: &Headcount) {
+        assert_eq!((heads.job_comes(), heads.job_wants_a_thread()), (Hire::Perhaps, Hire::One));
+        heads.has_started();
     }
 
     #[test]
     fn a_thread_is_hired_only_while_nobody_is_free() {
         let heads = Headcount::new(2);
-        assert_eq!(heads.job_comes(), Hire::One);
-        assert_eq!(heads.job_comes(), Hire::One);
+        hire(&heads);
+        hire(&heads);
         assert_eq!(heads.job_comes(), Hire::Nobody, "two is the maximum");
         heads.is_free();
         heads.is_free();
@@ -209,18 +258,46 @@ mod tests {
     #[test]
     fn a_thread_stays_while_a_job_is_on_its_way() {
         let heads = Headcount::new(1);
-        assert_eq!(heads.job_comes(), Hire::One);
+        hire(&heads);
         assert_eq!(heads.leave(), Leave::Stay);
         heads.is_free();
         assert_eq!(heads.leave(), Leave::Go);
-        assert_eq!(heads.job_comes(), Hire::One, "and a new one is hired for the next job");
+        hire(&heads); // a new one, for the next job
+    }
+
+    #[test]
+    fn a_job_counts_on_nobody_who_is_not_there_yet() {
+        let heads = Headcount::new(1);
+        heads.job_comes();
+        heads.job_wants_a_thread();
+        assert_eq!(heads.job_comes(), Hire::Perhaps, "the only thread may not start");
+        assert_eq!(heads.could_not_start(), Leave::Go);
+        assert_eq!((heads.threads(), heads.waiting(0)), (0, 0));
+        hire(&heads);
+        assert_eq!(heads.job_comes(), Hire::Nobody);
+    }
+
+    #[test]
+    fn a_job_whose_thread_cannot_be_started_is_left_to_those_who_are_there() {
+        let heads = Headcount::new(2);
+        hire(&heads);
+        assert_eq!(heads.job_wants_a_thread(), Hire::One);
+        assert_eq!(heads.could_not_start(), Leave::Stay);
+        assert_eq!((heads.threads(), heads.waiting(1)), (1, 1));
+    }
+
+    #[test]
+    fn who_could_not_start_the_only_thread_of_a_closed_pool_is_the_last() {
+        let heads = Headcount::new(2);
+        heads.job_wants_a_thread();
+        assert_eq!((heads.close(), heads.could_not_start()), (Some(false), Leave::GoAsLast));
     }
 
     #[test]
     fn the_last_to_leave_a_closed_pool_knows_it() {
         let heads = Headcount::new(2);
-        heads.job_comes();
-        heads.job_comes();
+        hire(&heads);
+        hire(&heads);
         assert_eq!(heads.close(), Some(false));
         assert_eq!(heads.close(), None);
         assert_eq!(heads.job_comes(), Hire::Closed);

@@ -70,8 +70,12 @@ pub(crate) trait Shared<T>: Send + Sync {
         false
     }
 
-    /// Runs the job on this thread, if that is what a worker that waits for it is to do: see
-    /// [`Job::wait`].
+    /// This thread works for the pool that the job is in: see [`Job::wait`].
+    fn is_own_job(&self) -> bool {
+        false
+    }
+
+    /// Runs the job on this thread, if it is an own one and nobody has begun.
     fn run_here(self: Arc<Self>) -> bool {
         false
     }
@@ -92,7 +96,8 @@ impl<T> Job<T> {
     /// A job may wait for another one **of its own thread pool**, even if all threads are busy
     /// waiting: if that one is still queued, the thread that waits for it runs it, here and now
     /// and out of turn. So a pool of one thread can divide and conquer, as deep as its stack
-    /// goes. (In Python's pools such a job waits for ever.)
+    /// goes. (In Python's pools such a job waits for ever.) The job that runs in between sees no
+    /// context variables of the one that waits.
     ///
     /// # Errors
     /// How the job ended without a value; [`JobError::ResultTaken`] if an earlier call has
@@ -147,6 +152,11 @@ impl<T> Job<T> {
         } else {
             Err(JobError::WaitTimeout)
         }
+    }
+
+    /// Blocks until the job is done, and leaves the result in it. `false`: the deadline came first.
+    pub(crate) fn is_done_by(&self, deadline: Instant) -> bool {
+        self.shared.slot().block(Some(deadline))
     }
 
     /// Takes the result if the job is done; `None` if it is not. Never blocks.
@@ -266,10 +276,11 @@ impl<T> Job<T> {
     /// Stops the job, running or not; says whether it did.
     ///
     /// A queued job is cancelled. A job that runs in a *process* ends with
-    /// [`JobError::Killed`]: its worker and the processes that it started are killed, no other
-    /// job is affected, and the pool starts a new worker when there is work for one. A job that
-    /// runs in a *thread* cannot be stopped by anybody (destructors would not run, locks would
-    /// stay locked): the answer is `false`.
+    /// [`JobError::Killed`]: its worker is killed with what the worker has started, except what has
+    /// taken a session or a process group of its own (`setsid`, a daemon, the jobs of an interactive
+    /// shell); no other job is affected, and the pool starts a new worker when there is work for
+    /// one. A job that runs in a *thread* cannot be stopped by anybody (destructors would not run,
+    /// locks would stay locked): the answer is `false`.
     ///
     /// `true` means that the job's value will not arrive; it counts as done when its worker is
     /// really gone, so wait for it if that matters.
@@ -294,10 +305,14 @@ impl<T> Job<T> {
         self.cancel() || self.shared.kill_running()
     }
 
-    /// If this thread works for the job's pool and the job is still queued: runs it, instead of
-    /// waiting for a thread that may never be free.
+    /// This thread works for the job's pool, and the job is still queued.
+    pub(crate) fn may_run_here(&self) -> bool {
+        self.is_queued() && self.shared.is_own_job()
+    }
+
+    /// If it may: runs the job, instead of waiting for a thread that may never be free.
     pub(crate) fn run_here(&self) -> bool {
-        self.is_queued() && Arc::clone(&self.shared).run_here()
+        self.may_run_here() && Arc::clone(&self.shared).run_here()
     }
 
     /// `true`: it is done. `false`: this waker will be woken when it is.

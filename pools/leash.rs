@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!    job.kill() --\
-//!    time limit ---> condemn(reason) --> SIGKILL to the worker's process group
+//!    time limit ---> condemn(reason) --> SIGKILL to the worker and to its process group
 //!    pool -------/                            |
 //!                                             v
 //!    supervisor: end of connection --> reap() --> exit status, reason
@@ -16,11 +16,14 @@
 //!
 //! # Invariants
 //! - No signal after reaping.
+//! - The worker itself is hit wherever it is; of what it has started, what is in its group. What
+//!   has taken a session or a group of its own (`setsid`, a daemon) wanted to live on.
 //! - `kill_job` hits a worker only while it has that very job.
 //! - The first reason counts.
 //!
 //! Tutorial: the chapter on process pools. Before this: `last_words.rs`. After this: `remote_job.rs`.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::Location;
 use std::process::{Child, ExitStatus};
@@ -28,6 +31,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::io::Errno;
+#[cfg(target_os = "linux")]
+use rustix::process::PidfdFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use crate::error::JobError;
@@ -41,6 +46,8 @@ pub(crate) struct Leash {
 struct Held {
     /// `None` once it has been reaped.
     child: Option<Child>,
+    /// It has said hello, and its initializer has returned.
+    has_started: bool,
     job: Option<CurrentJob>,
     reason: Option<Reason>,
 }
@@ -68,7 +75,9 @@ impl Reason {
             Reason::Killed => JobError::Killed,
             Reason::TimedOut(limit) => JobError::TimedOut { limit },
             Reason::Garbage(what) => JobError::BadResult(what),
-            Reason::PoolBroke(why) => JobError::BrokenPool(why),
+            Reason::PoolBroke(why) => JobError::BrokenPool(format!(
+                "{why}, and this one was stopped while it ran, so it may have half run"
+            )),
         }
     }
 }
@@ -77,11 +86,31 @@ impl Leash {
     /// For a child that leads a process group of its own.
     pub(crate) fn new(child: Child) -> Leash {
         let pid = child.id();
-        Leash { pid, held: Mutex::new(Held { child: Some(child), job: None, reason: None }) }
+        let child = Some(child);
+        let held = Held { child, has_started: false, job: None, reason: None };
+        Leash { pid, held: Mutex::new(held) }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    pub(crate) fn has_started(&self) -> bool {
+        self.held.lock().has_started
+    }
+
+    /// From here on the worker can be given jobs.
+    pub(crate) fn set_started(&self) {
+        self.held.lock().has_started = true;
+    }
+
+    /// Becomes readable when the worker ends. `None` where the system has no such thing (Linux
+    /// before 5.3, others), or no descriptor to spare.
+    pub(crate) fn end_of_process(&self) -> Option<OwnedFd> {
+        #[cfg(target_os = "linux")]
+        return rustix::process::pidfd_open(as_pid(self.pid)?, PidfdFlags::empty()).ok();
+        #[cfg(not(target_os = "linux"))]
+        None
     }
 
     /// The worker is about to get this job.
@@ -120,8 +149,8 @@ impl Leash {
         self.held.lock().condemn(self.pid, reason, Signal::TERM);
     }
 
-    /// Kills what is left of the worker and of the processes that it started, waits for it, and
-    /// collects its exit status.
+    /// Kills the worker and what is left of its process group, waits for it, and collects its exit
+    /// status.
     pub(crate) fn kill_and_reap(&self) -> WorkerExit {
         self.held.lock().signal(self.pid, Signal::KILL);
         self.reap()
@@ -141,10 +170,6 @@ impl Leash {
             None => WorkerExit::Unknown,
         }
     }
-
-    pub(crate) fn reason(&self) -> Option<Reason> {
-        self.held.lock().reason.clone()
-    }
 }
 
 impl Held {
@@ -157,8 +182,14 @@ impl Held {
         if self.child.is_some()
             && let Some(pid) = as_pid(pid)
         {
-            // "No such process" means that it is dead already.
+            // "No such process" means that nobody of it is left.
             let _ = rustix::process::kill_process_group(pid, signal);
+            // A job may have put its worker into another group, and that group is not ours. The
+            // worker is: then, and not otherwise, it is told by itself, for a handler of SIGTERM
+            // that runs twice would be a surprise.
+            if rustix::process::getpgid(Some(pid)) != Ok(pid) {
+                let _ = rustix::process::kill_process(pid, signal);
+            }
         }
     }
 }
@@ -193,7 +224,23 @@ mod tests {
         leash.condemn(Reason::Killed);
         leash.condemn(Reason::Garbage("later".to_owned()));
         assert_eq!(leash.reap(), WorkerExit::Signal(9));
-        assert!(matches!(leash.reason(), Some(Reason::Killed)));
+        assert!(matches!(leash.job_ends(), Some(Reason::Killed)));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "starts a process")]
+    fn a_worker_that_has_left_its_group_is_reached_too() {
+        let mut leader = sleeper();
+        let child = Command::new("sleep").arg("1000").process_group(leader.pid as i32).spawn();
+        let strayed = Leash::new(child.unwrap());
+        strayed.condemn(Reason::Killed);
+        assert_eq!(strayed.reap(), WorkerExit::Signal(9));
+        let held = leader.held.get_mut();
+        assert!(
+            held.child.as_mut().unwrap().try_wait().unwrap().is_none(),
+            "that group is not ours"
+        );
+        leader.kill_and_reap();
     }
 
     #[test]
@@ -204,6 +251,9 @@ mod tests {
         assert!(!leash.kill_job(2));
         assert!(leash.job_ends().is_none());
         assert!(!leash.kill_job(1), "its answer has come");
+        leash.job_begins(2, Location::caller());
+        assert!(leash.kill_job(2));
+        assert!(matches!(leash.job_ends(), Some(Reason::Killed)), "who was told yes is believed");
         assert_eq!(leash.kill_and_reap(), WorkerExit::Signal(9));
         assert!(!leash.kill_job(1), "and nobody is signalled after reaping");
     }

@@ -30,7 +30,8 @@
 //! - The crate knows no event loop. Whoever waits left a waker, a callback or a blocked thread.
 //! - No code of the user's runs under one of our locks: take, let go, call.
 //! - A job that was accepted ends exactly once, whatever happens to its worker or its pool.
-//! - When `shutdown` returns, the threads have been joined and the processes reaped.
+//! - When `shutdown` returns, the threads have been joined and the processes reaped. (One thread is
+//!   left for each daemon that a job has left behind, as long as that has the standard error.)
 //!
 //! The modules are listed in the order in which they can be read.
 #![forbid(unsafe_code)]
@@ -62,7 +63,9 @@ mod metrics;
 // The thread pool.
 mod headcount;
 mod hall;
+mod out_of_turn;
 mod thread_job;
+mod roll;
 mod crew;
 mod thread_pool;
 mod thread_pool_builder;
@@ -73,10 +76,13 @@ mod codec;
 mod bytes;
 mod registry;
 mod wire;
+mod panic_words;
 mod transport;
 mod last_words;
 mod leash;
 mod remote_job;
+mod chunk;
+mod lost;
 mod job_queue;
 mod staffing;
 mod team;
@@ -101,7 +107,7 @@ pub use guard::worker_entry;
 pub use job::Job;
 pub use metrics::{PoolMetrics, RunningJob, StillRunning};
 pub use panic_report::PanicReport;
-pub use pool::Pool;
+pub use pool::{Pool, RemotePool};
 pub use process_map::ProcessMap;
 pub use process_pool::{Limited, ProcessPool};
 pub use process_pool_builder::ProcessPoolBuilder;
@@ -134,11 +140,12 @@ pub mod faults {}
 #[doc = include_str!("WIRE.md")]
 pub mod wire_format {}
 
-/// What the macros expand to; not for use by hand.
+/// What the macros expand to, and what the executor uses; not for use by hand.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::__remote as remote;
     pub use crate::guard::{TestWorker, test_worker_entry};
+    pub use crate::out_of_turn::{PutAside, put_aside_with};
     pub use crate::registry::{CallError, Entry, Invoke};
     pub use inventory;
 }

@@ -47,6 +47,9 @@ pub struct StillRunning {
     pub jobs: Vec<RunningJob>,
     /// How many jobs wait for a worker.
     pub queued: usize,
+    /// Worker processes that have not finished starting (`process 4711`). An initializer has no
+    /// time limit: it may be what hangs.
+    pub starting: Vec<String>,
 }
 
 impl fmt::Display for StillRunning {
@@ -59,6 +62,9 @@ impl fmt::Display for StillRunning {
         )?;
         for job in &self.jobs {
             write!(f, "\n  {}: submitted at {}", job.worker, job.submitted_at)?;
+        }
+        for worker in &self.starting {
+            write!(f, "\n  {worker}: is still starting, or in its initializer")?;
         }
         Ok(())
     }

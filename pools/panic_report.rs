@@ -1,12 +1,16 @@
 //! What is left of a panic when it has become a value: its words, its place, its payload.
 //!
 //! # Invariants
-//! - A report can be cloned, and the payload is in one of the clones only: whoever resumes first.
+//! - A report can be cloned, and its payload is taken once: by whoever resumes first.
+//! - Dropping a report harms nobody. The payload's destructor is the user's code, and a report is
+//!   dropped on threads that must go on: a worker's, a supervisor's, a caller's.
 //!
 //! Tutorial: the chapter on thread pools. Before this: nothing. After this: `worker_exit.rs`.
 
 use std::any::Any;
 use std::fmt;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -97,7 +101,7 @@ impl PanicReport {
     /// on with its message.
     ///
     /// ```
-    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    /// use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     /// use roundelay_pools::{Job, JobError, ThreadPool};
     ///
     /// let pool = ThreadPool::new(1);
@@ -109,7 +113,20 @@ impl PanicReport {
     /// ```
     pub fn resume(&self) -> ! {
         let kept = self.inner.payload.lock().take();
-        std::panic::resume_unwind(kept.unwrap_or_else(|| Box::new(self.inner.message.clone())))
+        resume_unwind(kept.unwrap_or_else(|| Box::new(self.inner.message.clone())))
+    }
+}
+
+impl Drop for PanicDetails {
+    fn drop(&mut self) {
+        let Some(payload) = self.payload.lock().take() else { return };
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            // A text can be dropped. Anything else might be a payload whose destructor panics with
+            // a payload whose destructor panics, and so on without end: let it be.
+            if !second.is::<&'static str>() && !second.is::<String>() {
+                mem::forget(second);
+            }
+        }
     }
 }
 
@@ -129,5 +146,29 @@ impl fmt::Display for PanicReport {
 impl fmt::Debug for PanicReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::panic_any;
+
+    use super::*;
+
+    /// Panics when it is dropped, with a payload that does the same.
+    struct Hydra;
+
+    impl Drop for Hydra {
+        fn drop(&mut self) {
+            panic_any(Hydra)
+        }
+    }
+
+    #[test]
+    fn a_report_can_be_dropped_whatever_its_payload_does() {
+        let report = PanicReport::new(String::new(), None, None, Some(Box::new(Hydra)));
+        let clone = report.clone();
+        drop(report);
+        drop(clone);
     }
 }

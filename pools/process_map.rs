@@ -13,24 +13,26 @@
 //! - The n-th result belongs to the n-th item.
 //! - An error belongs to its own item. Only what happens to a worker (a death, a time limit)
 //!   happens to the whole chunk, and then to each item of it.
-//! - At most `window` chunks have been taken and not yet been given back.
+//! - At most `window` chunks are in the pool, or have ended and not yet been given back. Of one
+//!   that had to be split each item counts as one, and waits outside for its turn.
 //!
 //! Tutorial: the chapter on process pools. Before this: `process_pool_builder.rs`. After this:
 //! `pool.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::iter::Fuse;
 use std::panic::Location;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::vec;
 
+use crate::chunk::{add_item, missing_result, read_outcomes};
 use crate::codec;
 use crate::error::{JobError, PoolError};
 use crate::job::Job;
-use crate::panic_report::PanicReport;
 use crate::process_pool::{Limited, ProcessPool, finish};
 use crate::registry::RemoteFn;
-use crate::wire::{Body, FrameWriter, Kind};
+use crate::wire::{FrameWriter, Kind};
 
 impl ProcessPool {
     /// Calls `function` with each item, in worker processes; results in the order of the items.
@@ -59,7 +61,7 @@ impl ProcessPool {
         F: RemoteFn,
         I: IntoIterator<Item = F::Args>,
     {
-        ProcessMap::new(self, function, items.into_iter(), None, Location::caller())
+        ProcessMap::new(self, function, items.into_iter().fuse(), None, Location::caller())
     }
 }
 
@@ -67,7 +69,7 @@ impl<'a> Limited<'a> {
     /// [`ProcessPool::map`], with the time limit for each *chunk*.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use roundelay_pools::{JobError, ProcessPool, remote};
     ///
     /// #[remote(crate = roundelay_pools)]
@@ -92,7 +94,7 @@ impl<'a> Limited<'a> {
         ProcessMap::new(
             self.pool,
             function,
-            items.into_iter(),
+            items.into_iter().fuse(),
             Some(self.limit),
             Location::caller(),
         )
@@ -104,11 +106,14 @@ impl<'a> Limited<'a> {
 pub struct ProcessMap<'a, F: RemoteFn, I> {
     pool: &'a ProcessPool,
     function: F,
-    items: I,
+    /// Asked on while results are left, so it has to stay at its end.
+    items: Fuse<I>,
     limit: Option<Duration>,
     chunk: usize,
     window: usize,
     chunks: VecDeque<Chunk<F::Output>>,
+    /// What is left of a chunk that could not travel as a whole: goes before anything else.
+    alone: vec::IntoIter<F::Args>,
     /// Results of the oldest chunk that have not been given back yet.
     results: vec::IntoIter<Result<F::Output, JobError>>,
     called_at: &'static Location<'static>,
@@ -128,7 +133,7 @@ impl<'a, F: RemoteFn, I> ProcessMap<'a, F, I> {
     fn new(
         pool: &'a ProcessPool,
         function: F,
-        items: I,
+        items: Fuse<I>,
         limit: Option<Duration>,
         called_at: &'static Location<'static>,
     ) -> ProcessMap<'a, F, I> {
@@ -140,6 +145,7 @@ impl<'a, F: RemoteFn, I> ProcessMap<'a, F, I> {
             chunk: 1,
             window: pool.team().settings.workers.saturating_mul(CHUNKS_PER_WORKER),
             chunks: VecDeque::new(),
+            alone: Vec::new().into_iter(),
             results: Vec::new().into_iter(),
             called_at,
         }
@@ -158,6 +164,10 @@ impl<'a, F: RemoteFn, I> ProcessMap<'a, F, I> {
 
     /// At most this many chunks are in the pool at a time. Default: 4 for each worker.
     ///
+    /// A chunk whose arguments are too long for one message
+    /// ([`max_frame`](crate::ProcessPoolBuilder::max_frame)) goes item by item, and each of them
+    /// counts.
+    ///
     /// # Panics
     /// If it is zero.
     #[doc(alias = "buffersize")]
@@ -167,14 +177,12 @@ impl<'a, F: RemoteFn, I> ProcessMap<'a, F, I> {
         self
     }
 
-    /// Queues a chunk. If it cannot travel as a whole, each item is tried alone, so that only
-    /// the culprit is refused.
-    fn send(&mut self, items: &[F::Args]) {
-        match self.send_whole(items) {
+    /// Queues a chunk. If it cannot travel as a whole, each item is to be tried alone, when there
+    /// is room for it, so that only the culprit is refused.
+    fn send(&mut self, items: Vec<F::Args>) {
+        match self.send_whole(&items) {
             Err(PoolError::Encode(_) | PoolError::TooLarge { .. }) if items.len() > 1 => {
-                for item in items {
-                    self.send(std::slice::from_ref(item));
-                }
+                self.alone = items.into_iter();
             }
             sent => {
                 let job = sent.map_err(|error| JobError::Refused(error.to_string()));
@@ -184,16 +192,92 @@ impl<'a, F: RemoteFn, I> ProcessMap<'a, F, I> {
     }
 
     fn send_whole(&self, items: &[F::Args]) -> Result<Job<Results<F::Output>>, PoolError> {
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         let fill = |id, out: &mut Vec<u8>| {
-            let mut frame = FrameWriter::begin(out, Kind::Batch).u64(id).name(F::NAME).u32(count);
+            let mut frame = FrameWriter::begin(out, Kind::Batch).u64(id).name(F::NAME);
             for item in items {
-                codec::encode(item, frame.rest()).map_err(PoolError::Encode)?;
+                add_item(frame.rest(), |out| codec::encode(item, out))
+                    .map_err(PoolError::Encode)?;
             }
             finish(frame, self.pool.team().settings.max_frame)
         };
-        let decode = |frame: &mut Vec<u8>, start: usize| decode_batch::<F>(&frame[start..]);
+        let decode = |frame: &mut Vec<u8>, start: usize| Ok(read_outcomes(frame, start));
         self.pool.send_frame(self.function, fill, decode, self.limit, self.called_at)
+    }
+}
+
+impl<F: RemoteFn, I: Iterator<Item = F::Args>> ProcessMap<'_, F, I> {
+    /// Like `next`, but blocks no longer than `limit` (and as long as the input takes to give its
+    /// next items); `Ok(None)` when all results have come.
+    ///
+    /// For a limit on the whole, give what is left of it each time.
+    ///
+    /// # Errors
+    /// [`JobError::WaitTimeout`] when the limit comes first. No job is affected, nothing is lost,
+    /// and one may go on asking. A zero limit looks and does not block.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use roundelay_pools::{JobError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)]
+    /// fn wait_if(odd: bool) { if odd { loop { std::thread::park() } } }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let mut results = pool.map(wait_if, [false, true]);
+    ///     assert!(results.next_timeout(Duration::MAX)?.is_some());
+    ///     let late = results.next_timeout(Duration::from_millis(5));
+    ///     assert!(matches!(late, Err(JobError::WaitTimeout)));
+    ///     # pool.kill_workers();
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn next_timeout(
+        &mut self,
+        limit: Duration,
+    ) -> Result<Option<Result<F::Output, JobError>>, JobError> {
+        // A limit beyond what the clock can say is no limit.
+        let Some(deadline) = Instant::now().checked_add(limit) else { return Ok(self.next()) };
+        loop {
+            self.fill_window();
+            if let Some(result) = self.results.next() {
+                return Ok(Some(result));
+            }
+            match self.chunks.pop_front() {
+                None => return Ok(None),
+                Some(Chunk { items, job: Ok(job) }) if !job.is_done_by(deadline) => {
+                    self.chunks.push_front(Chunk { items, job: Ok(job) });
+                    return Err(JobError::WaitTimeout);
+                }
+                Some(chunk) => self.open(chunk),
+            }
+        }
+    }
+
+    fn fill_window(&mut self) {
+        while self.chunks.len() < self.window {
+            let items: Vec<F::Args> = match self.alone.next() {
+                Some(item) => vec![item],
+                None => self.items.by_ref().take(self.chunk).collect(),
+            };
+            if items.is_empty() {
+                break;
+            }
+            self.send(items);
+        }
+    }
+
+    /// Waits for a chunk and takes its results out.
+    fn open(&mut self, Chunk { items, job }: Chunk<F::Output>) {
+        self.results = match job.and_then(|job| job.wait()) {
+            Ok(mut results) => {
+                results.resize_with(items, || Err(missing_result()));
+                results.into_iter()
+            }
+            // What happened to the worker happened to each item of the chunk.
+            Err(error) => vec![error; items].into_iter().map(Err).collect::<Vec<_>>().into_iter(),
+        };
     }
 }
 
@@ -203,65 +287,14 @@ impl<F: RemoteFn, I: Iterator<Item = F::Args>> Iterator for ProcessMap<'_, F, I>
     /// Blocks until the next result is there.
     fn next(&mut self) -> Option<Result<F::Output, JobError>> {
         loop {
-            while self.chunks.len() < self.window {
-                let items: Vec<F::Args> = self.items.by_ref().take(self.chunk).collect();
-                if items.is_empty() {
-                    break;
-                }
-                self.send(&items);
-            }
+            self.fill_window();
             if let Some(result) = self.results.next() {
                 return Some(result);
             }
-            let Chunk { items, job } = self.chunks.pop_front()?;
-            self.results = match job.and_then(|job| job.wait()) {
-                Ok(mut results) => {
-                    results.resize_with(items, || Err(missing_result()));
-                    results.into_iter()
-                }
-                // What happened to the worker happened to each item of the chunk.
-                Err(error) => {
-                    vec![error; items].into_iter().map(Err).collect::<Vec<_>>().into_iter()
-                }
-            };
+            let first = self.chunks.pop_front()?;
+            self.open(first);
         }
     }
-}
-
-/// Each item is a kind and its body: a value ends where its type ends, a text has a length.
-fn decode_batch<F: RemoteFn>(bytes: &[u8]) -> Result<Results<F::Output>, JobError> {
-    let mut body = Body { rest: bytes };
-    let mut results = Vec::new();
-    while let Some(kind) = body.u8() {
-        if Kind::from_byte(kind) == Some(Kind::Done) {
-            let value = codec::decode_next(&mut body.rest).map_err(JobError::BadResult);
-            let lost = value.is_err();
-            results.push(value);
-            if lost {
-                break; // nobody knows where the next one begins
-            }
-            continue;
-        }
-        let text =
-            body.u32().and_then(|length| body.take(length as usize)).ok_or_else(missing_result)?;
-        let words = || String::from_utf8_lossy(text).into_owned();
-        results.push(Err(match Kind::from_byte(kind) {
-            Some(Kind::Panicked) => match PanicReport::decode(text) {
-                Some(report) => JobError::Panicked(report),
-                None => missing_result(),
-            },
-            Some(Kind::BadArgs) => JobError::BadArgs(words()),
-            Some(Kind::BadResult) => JobError::BadResult(words()),
-            _ => return Err(missing_result()),
-        }));
-    }
-    Ok(results)
-}
-
-fn missing_result() -> JobError {
-    JobError::BadResult(
-        "it is missing from the answer, or stands behind one that does not decode".to_owned(),
-    )
 }
 
 impl<F: RemoteFn, I> Drop for ProcessMap<'_, F, I> {

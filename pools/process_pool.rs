@@ -32,10 +32,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bytes::{decode_from, drop_sent};
+use crate::bytes::drop_sent;
+use crate::chunk::read_result;
 use crate::codec;
 use crate::ending::Ended;
-use crate::error::{JobError, PoolError};
+use crate::error::PoolError;
 use crate::job::Job;
 use crate::leash::Reason;
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
@@ -69,6 +70,8 @@ use crate::wire::{FrameWriter, Kind};
 /// ends, its workers end with it, also in the middle of a job: call
 /// [`shutdown`](ProcessPool::shutdown) to wait. Dropped by a panic that unwinds, the pool kills
 /// its workers instead.
+///
+/// A job can be awaited on any executor; `run_remote` of roundelay's makes it a part of the loop.
 ///
 /// ```
 /// use roundelay_pools::{ProcessPool, remote};
@@ -130,7 +133,7 @@ impl ProcessPool {
     }
 
     /// A view of this pool: each job submitted through it may run this long, then its worker is
-    /// killed and the job ends with [`JobError::TimedOut`].
+    /// killed and the job ends with [`JobError::TimedOut`](crate::JobError::TimedOut).
     ///
     /// The time counts from the moment a worker gets the job, not from `submit`.
     ///
@@ -158,20 +161,22 @@ impl ProcessPool {
         self.team.close();
     }
 
-    /// Cancels each job that has not started, and says how many. Never blocks. The pool stays
-    /// open (or closed) as it is.
+    /// Cancels each job that has not started, and says how many. Never blocks, but their callbacks
+    /// run here, on this thread. The pool stays open (or closed) as it is.
     #[doc(alias = "cancel_futures")]
     pub fn cancel_queued(&self) -> usize {
         self.team.cancel_queued()
     }
 
     /// [Closes](ProcessPool::close) the pool and waits until every job has ended and every
-    /// worker process has been collected.
+    /// worker process has been collected. What jobs wrote to standard error has been passed on then
+    /// (unless nobody takes it for 5 s). The pool's threads are joined, so their callbacks have run;
+    /// those on a thread that cancels jobs are not waited for.
     ///
     /// On an event loop's thread use `close` and await [`ended`](ProcessPool::ended).
     ///
     /// # Panics
-    /// In a callback of one of this pool's jobs: it would wait for itself.
+    /// In a callback on one of the pool's threads: it would wait for itself.
     ///
     /// ```
     /// use roundelay_pools::{ProcessPool, remote};
@@ -202,7 +207,7 @@ impl ProcessPool {
     /// done or until [`kill_workers`](ProcessPool::kill_workers).
     ///
     /// # Panics
-    /// In a callback of one of this pool's jobs: it would wait for itself.
+    /// As `shutdown`.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -219,10 +224,9 @@ impl ProcessPool {
         self.team.wait_for_end(Instant::now().checked_add(limit))
     }
 
-    /// Closes the pool and kills its workers (SIGKILL), with the processes that jobs started.
-    /// Never blocks.
-    ///
-    /// What was running ends with [`JobError::Killed`], what was queued is cancelled.
+    /// Closes the pool and kills its workers (SIGKILL), with what jobs have started in their process
+    /// groups (see [`Job::kill`]). Never blocks. What was running ends with
+    /// [`Killed`](crate::JobError::Killed), what was queued is cancelled.
     ///
     /// ```
     /// use roundelay_pools::{JobError, ProcessPool, remote};
@@ -310,13 +314,7 @@ impl ProcessPool {
             codec::encode(args, frame.rest()).map_err(PoolError::Encode)?;
             finish(frame, self.team.settings.max_frame)
         };
-        let decode = |frame: &mut Vec<u8>, mut start: usize| {
-            let value = decode_from(frame, &mut start);
-            value
-                .and_then(|value| codec::nothing_left(&frame[start..], value))
-                .map_err(JobError::BadResult)
-        };
-        self.send_frame(function, fill, decode, limit, submitted_at)
+        self.send_frame(function, fill, read_result, limit, submitted_at)
     }
 
     /// Puts a frame together and queues it; the type of what comes back is the decoder's.
@@ -334,7 +332,7 @@ impl ProcessPool {
         let id = self.team.next_id();
         let mut frame = Vec::new();
         fill(id, &mut frame)?;
-        let job = RemoteCall::new(id, frame, limit, submitted_at, decode);
+        let job = RemoteCall::new(id, F::NAME, frame, limit, submitted_at, decode);
         self.team.submit(Arc::clone(&job) as _)?;
         Ok(Job::new(job))
     }

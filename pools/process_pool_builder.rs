@@ -12,8 +12,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::codec;
-use crate::error::PoolError;
+use crate::error::{JobError, PoolError};
 use crate::guard::way_in;
+use crate::lost::OnLost;
+use crate::panic_words::MIN_FRAME;
 use crate::process_pool::{ProcessPool, finish};
 use crate::registry::{RemoteFn, table};
 use crate::staffing::PAUSE;
@@ -74,6 +76,7 @@ pub struct ProcessPoolBuilder {
     /// Encoded by `build`, when the limit for a frame is known.
     initializer: Option<EncodeWithLimit>,
     on_worker_death: OnWorkerDeath,
+    on_lost: OnLost,
     start_timeout: Duration,
     max_frame: u32,
     inherit_stderr: bool,
@@ -89,6 +92,7 @@ impl ProcessPoolBuilder {
             max_tasks: None,
             initializer: None,
             on_worker_death: OnWorkerDeath::FailJob,
+            on_lost: None,
             start_timeout: Duration::from_secs(10),
             max_frame: 1 << 30,
             inherit_stderr: false,
@@ -138,7 +142,8 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// Called once in each worker before its first job. If it panics, the pool is broken.
+    /// Called once in each worker before its first job. If it panics, the pool is broken. It may
+    /// take as long as it needs: neither `start_timeout` nor a job's time limit counts for it.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -191,14 +196,45 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// How long a new worker may take to say hello. Default: 10 s.
+    /// Called when a job has failed whose handle was dropped before, so that nobody else can hear of
+    /// it; not for what was killed or cancelled on purpose. Default: one line on standard error, with
+    /// the function and where it was submitted. It runs on a thread of the pool, or on the one that
+    /// breaks it.
+    ///
+    /// ```no_run
+    /// use std::sync::mpsc;
+    /// use roundelay_pools::{JobError, ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
+    /// fn fail() { panic!("no luck") }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let (tell, told) = mpsc::channel();
+    ///     let tell = move |error: &JobError| tell.send(error.to_string()).unwrap();
+    ///     let pool = ProcessPool::builder().on_lost(tell).build()?;
+    ///     drop(pool.submit(fail, ())?);
+    ///     assert!(told.recv()?.contains("no luck"));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn on_lost(mut self, hook: impl Fn(&JobError) + Send + Sync + 'static) -> Self {
+        self.on_lost = Some(Box::new(hook));
+        self
+    }
+
+    /// How long a new worker may take to say hello, which it does before its
+    /// [`initializer`](Self::initializer). Default: 10 s.
     pub fn start_timeout(mut self, limit: Duration) -> Self {
         self.start_timeout = limit;
         self
     }
 
-    /// The largest message, in bytes: arguments or result of one job, or of one chunk. Default:
-    /// 1 GiB.
+    /// The largest message, in bytes: arguments or result of one job, or of one item of a `map`.
+    /// Default: 1 GiB.
+    ///
+    /// Never less than 4 KiB (4,096), which the pool needs for words of its own, such as a panic's:
+    /// a smaller number means that one.
     ///
     /// ```
     /// use roundelay_pools::{PoolError, ProcessPool, remote};
@@ -208,9 +244,10 @@ impl ProcessPoolBuilder {
     ///
     /// fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///     roundelay_pools::worker_entry();
-    ///     let pool = ProcessPool::builder().max_frame(1024).build()?;
+    ///     let pool = ProcessPool::builder().max_frame(10_000).build()?;
+    ///     assert_eq!(pool.submit(length, "a".repeat(9_000))?.wait()?, 9_000);
     ///     let refused = pool.submit(length, "a".repeat(10_000));
-    ///     assert!(matches!(refused, Err(PoolError::TooLarge { .. })));
+    ///     assert!(matches!(refused, Err(PoolError::TooLarge { limit: 10_000, .. })));
     ///     Ok(())
     /// }
     /// ```
@@ -245,6 +282,7 @@ impl ProcessPoolBuilder {
             max_frame: self.max_frame,
             inherit_stderr: self.inherit_stderr,
             on_worker_death: self.on_worker_death,
+            on_lost: self.on_lost,
             init_frame,
             worker_arguments: way_in.arguments,
             under_test: way_in.under_test,
@@ -252,9 +290,6 @@ impl ProcessPoolBuilder {
         Ok(ProcessPool { team: Team::new(settings, supervise) })
     }
 }
-
-/// Room for the pool's own words, such as a refusal because of the limit.
-const MIN_FRAME: u32 = 4096;
 
 impl fmt::Debug for ProcessPoolBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

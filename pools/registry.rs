@@ -21,6 +21,7 @@
 //! Tutorial: the chapter on process pools. Before this: `bytes.rs`. After this: `wire.rs`.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use serde::Serialize;
@@ -108,8 +109,8 @@ pub struct Entry {
     pub(crate) call: CallEncoded,
 }
 
-/// Decodes arguments from the frame, from there on; calls; appends the result to the last.
-pub(crate) type CallEncoded = fn(&mut Vec<u8>, &mut usize, &mut Vec<u8>) -> Result<(), CallError>;
+/// Decodes arguments from these bytes of the frame; calls; appends the result to the last.
+pub(crate) type CallEncoded = fn(&mut Vec<u8>, Range<usize>, &mut Vec<u8>) -> Result<(), CallError>;
 
 /// A call that went wrong without a panic.
 #[derive(Debug)]
@@ -135,10 +136,10 @@ fn signature<F: RemoteFn>() -> [&'static str; 2] {
 
 fn call_encoded<F: RemoteFn>(
     frame: &mut Vec<u8>,
-    at: &mut usize,
+    args: Range<usize>,
     result: &mut Vec<u8>,
 ) -> Result<(), CallError> {
-    let args = decode_from(frame, at).map_err(CallError::BadArgs)?;
+    let args = decode_from(frame, args).map_err(CallError::BadArgs)?;
     let value = F::call(args);
     let encoded = codec::encode(&value, result).map_err(CallError::BadResult);
     drop_sent(value);
@@ -273,6 +274,10 @@ macro_rules! __remote {
 
         // Inside this block the *type* is the struct, and the *value* is the function again:
         // a recursive call in its body calls the function.
+        //
+        // Names of items know no hygiene: another function of that scope may be called `args`, or
+        // `str`, and would be meant by a pattern `args` or a type `str` written here. So nothing is
+        // bound but one long name, and every other word has its whole path.
         $($cfgs)*
         const _: () = {
             $($function)*
@@ -280,21 +285,22 @@ macro_rules! __remote {
             impl ::core::ops::Deref for $name {
                 type Target = fn($($ty),*) $(-> $out)?;
                 fn deref(&self) -> &Self::Target {
-                    const FUNCTION: fn($($ty),*) $(-> $out)? = $name;
-                    &FUNCTION
+                    const { &($name as fn($($ty),*) $(-> $out)?) }
                 }
             }
 
             impl $crate::RemoteFn for $name {
                 type Args = $crate::__remote_args!($($ty),*);
                 type Output = $crate::__remote_output!($($out)?);
-                const NAME: &'static str = ::core::concat!(
+                const NAME: &'static ::core::primitive::str = ::core::concat!(
                     ::core::module_path!(), "::", ::core::stringify!($name),
                     " @ ", ::core::file!(), ":", ::core::line!(), ":", ::core::column!()
                 );
-                fn call(args: Self::Args) -> Self::Output {
-                    let function: fn($($ty),*) $(-> $out)? = $name;
-                    $crate::__private::Invoke::invoke(function, args)
+                fn call(__roundelay_args: Self::Args) -> Self::Output {
+                    $crate::__private::Invoke::invoke(
+                        $name as fn($($ty),*) $(-> $out)?,
+                        __roundelay_args,
+                    )
                 }
             }
 

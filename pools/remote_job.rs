@@ -13,11 +13,10 @@
 //! - The bytes leave `frame` once: to be sent, or to be dropped by a cancel. They come back if
 //!   the worker turns out to have been dead before it got any.
 //!
-//! Tutorial: the chapter on process pools. Before this: `leash.rs`. After this: `job_queue.rs`.
+//! Tutorial: the chapter on process pools. Before this: `leash.rs`. After this: `chunk.rs`.
 
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -25,16 +24,14 @@ use parking_lot::Mutex;
 use crate::error::JobError;
 use crate::job::Shared;
 use crate::leash::Leash;
-use crate::panics::contain_quietly;
-use crate::slot::{Answer, Decode, Slot};
+use crate::slot::{Answer, Decode, News, Slot};
 
 pub(crate) struct RemoteCall<T> {
     pub(crate) id: u64,
+    pub(crate) function: &'static str,
     pub(crate) limit: Option<Duration>,
     pub(crate) submitted_at: &'static Location<'static>,
     frame: Mutex<Vec<u8>>,
-    /// Asked for under the team's lock, so it has none of its own.
-    is_hollow: AtomicBool,
     running_in: Mutex<Option<Arc<Leash>>>,
     slot: Slot<T>,
     decode: Decode<T>,
@@ -43,13 +40,15 @@ pub(crate) struct RemoteCall<T> {
 /// What a supervisor can do with a job.
 pub(crate) trait RemoteJob: Send + Sync {
     fn id(&self) -> u64;
+    fn function(&self) -> &'static str;
     fn limit(&self) -> Option<Duration>;
     fn submitted_at(&self) -> &'static Location<'static>;
 
-    /// It has been cancelled, or failed: all that is left of it is its place in the queue.
+    /// It has been cancelled: all that is left of it is its place in the queue. Asked under the
+    /// team's lock, so it takes none of its own.
     fn is_hollow(&self) -> bool;
 
-    /// A worker takes the job: the frame to send. `None`: it has been cancelled.
+    /// A worker takes the job: the frame to send. `None`: it has been cancelled, and is done.
     fn start(&self, worker: &Arc<Leash>) -> Option<Vec<u8>>;
 
     /// The worker had died before it got any of it.
@@ -58,8 +57,9 @@ pub(crate) trait RemoteJob: Send + Sync {
     /// Ends a started job; `free` as in [`Slot::complete`].
     fn end(self: Arc<Self>, answer: Result<Encoded, JobError>, free: &dyn Fn()) -> Ended;
 
-    /// Ends a job that no worker has. `false`: it has ended already.
-    fn fail(self: Arc<Self>, error: JobError) -> bool;
+    /// Ends a job that no worker has; whoever is to hear of it is for the caller to tell. `None`: it
+    /// has been cancelled, and is done.
+    fn fail(self: Arc<Self>, error: JobError) -> Option<News>;
 }
 
 /// Where in a frame's body the result begins.
@@ -77,6 +77,7 @@ pub(crate) enum Ended {
 impl<T: Send + 'static> RemoteCall<T> {
     pub(crate) fn new(
         id: u64,
+        function: &'static str,
         frame: Vec<u8>,
         limit: Option<Duration>,
         submitted_at: &'static Location<'static>,
@@ -84,20 +85,35 @@ impl<T: Send + 'static> RemoteCall<T> {
     ) -> Arc<RemoteCall<T>> {
         Arc::new(RemoteCall {
             id,
+            function,
             limit,
             submitted_at,
             frame: Mutex::new(frame),
-            is_hollow: AtomicBool::new(false),
             running_in: Mutex::new(None),
             slot: Slot::new(),
             decode,
         })
+    }
+
+    /// `false`: somebody has cancelled it. They may be in the middle of that, so this waits for them,
+    /// or a shutdown could return before the job is done. In between is code of ours only, and not
+    /// much.
+    fn start_or_see_it_end(&self) -> bool {
+        let started = self.slot.start();
+        if !started {
+            self.slot.block(None);
+        }
+        started
     }
 }
 
 impl<T: Send + 'static> RemoteJob for RemoteCall<T> {
     fn id(&self) -> u64 {
         self.id
+    }
+
+    fn function(&self) -> &'static str {
+        self.function
     }
 
     fn limit(&self) -> Option<Duration> {
@@ -109,12 +125,12 @@ impl<T: Send + 'static> RemoteJob for RemoteCall<T> {
     }
 
     fn is_hollow(&self) -> bool {
-        self.is_hollow.load(Ordering::Relaxed)
+        self.slot.is_done()
     }
 
     fn start(&self, worker: &Arc<Leash>) -> Option<Vec<u8>> {
         *self.running_in.lock() = Some(Arc::clone(worker));
-        self.slot.start().then(|| std::mem::take(&mut *self.frame.lock()))
+        self.start_or_see_it_end().then(|| std::mem::take(&mut *self.frame.lock()))
     }
 
     fn put_back(&self, frame: Vec<u8>) {
@@ -132,14 +148,11 @@ impl<T: Send + 'static> RemoteJob for RemoteCall<T> {
         if abandoned { Ended::Abandoned } else { Ended::Awaited }
     }
 
-    fn fail(self: Arc<Self>, error: JobError) -> bool {
-        let was_queued = self.slot.start();
-        if was_queued {
+    fn fail(self: Arc<Self>, error: JobError) -> Option<News> {
+        self.start_or_see_it_end().then(|| {
             self.drop_work();
-            self.slot.complete(Err(error), || ());
-        }
-        contain_quietly(move || drop(self));
-        was_queued
+            self.slot.put_down(Err(error), &mut None::<fn()>)
+        })
     }
 }
 
@@ -150,7 +163,6 @@ impl<T: Send + 'static> Shared<T> for RemoteCall<T> {
 
     fn drop_work(&self) {
         drop(std::mem::take(&mut *self.frame.lock()));
-        self.is_hollow.store(true, Ordering::Relaxed);
     }
 
     fn kill_running(&self) -> bool {
@@ -160,5 +172,29 @@ impl<T: Send + 'static> Shared<T> for RemoteCall<T> {
 
     fn submitted_at(&self) -> &'static Location<'static> {
         self.submitted_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn whoever_finds_a_job_cancelled_finds_it_done() {
+        let job =
+            RemoteCall::<()>::new(0, "f", vec![0; 100], None, Location::caller(), |_, _| Ok(()));
+        assert!(job.slot.withdraw());
+        thread::scope(|scope| {
+            let failing = scope
+                .spawn(|| (Arc::clone(&job).fail(JobError::Killed).is_none(), job.is_hollow()));
+            // Time to do it wrong; to do it right takes what comes next.
+            for _ in 0..1000 {
+                thread::yield_now();
+            }
+            job.slot.complete(Err(JobError::Cancelled), || ());
+            assert_eq!(failing.join().unwrap(), (true, true));
+        });
     }
 }

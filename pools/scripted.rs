@@ -33,7 +33,7 @@ use crate::codec;
 use crate::error::{JobError, PoolError};
 use crate::job::{Job, Shared};
 use crate::panics::{contain, contain_quietly, watch_this_thread};
-use crate::pool::Pool;
+use crate::pool::{Pool, RemotePool};
 use crate::registry::RemoteFn;
 use crate::slot::{Answer, Slot, State as SlotState};
 
@@ -127,7 +127,7 @@ impl ScriptedPool {
         codec::encode(&args, &mut sent).map_err(PoolError::Encode)?;
         self.accept(Location::caller(), move || {
             let args = codec::decode(&sent).map_err(JobError::BadArgs)?;
-            let value = contain(|| F::call(args)).map_err(JobError::Panicked)?;
+            let value = F::call(args);
             let mut answer = Vec::new();
             codec::encode(&value, &mut answer).map_err(JobError::BadResult)?;
             codec::decode(&answer).map_err(JobError::BadResult)
@@ -249,6 +249,17 @@ impl ScriptedPool {
     }
 }
 
+impl RemotePool for ScriptedPool {
+    #[track_caller]
+    fn submit_remote<F: RemoteFn>(
+        &self,
+        function: F,
+        args: F::Args,
+    ) -> Result<Job<F::Output>, PoolError> {
+        ScriptedPool::submit_remote(self, function, args)
+    }
+}
+
 impl Pool for ScriptedPool {
     #[track_caller]
     fn submit<F, T>(&self, work: F) -> Result<Job<T>, PoolError>
@@ -256,7 +267,7 @@ impl Pool for ScriptedPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.accept(Location::caller(), move || contain(work).map_err(JobError::Panicked))
+        self.accept(Location::caller(), move || Ok(work()))
     }
 
     fn close(&self) {
@@ -323,7 +334,8 @@ impl<T: Send + 'static> Scripted for ScriptedJob<T> {
 
     fn run(&self) -> bool {
         let Some(work) = self.take_work() else { return false };
-        let outcome = work();
+        // The whole way of a call is contained: arguments and results may panic on it, too.
+        let outcome = contain(work).unwrap_or_else(|report| Err(JobError::Panicked(report)));
         self.slot.complete(outcome.map(Answer::Here), || ());
         true
     }

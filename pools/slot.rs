@@ -25,6 +25,7 @@
 //!
 //! Tutorial: the chapter on thread pools. Before this: `linger.rs`. After this: `job.rs`.
 
+use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::Instant;
@@ -72,6 +73,12 @@ pub(crate) enum Answer<T> {
 /// Decodes what begins so far behind the beginning of a frame; may keep the frame's memory.
 pub(crate) type Decode<T> = fn(&mut Vec<u8>, usize) -> Result<T, JobError>;
 pub(crate) type Callback = Box<dyn FnOnce() + Send>;
+
+/// A job is done; those who are to hear of it.
+pub(crate) struct News {
+    waker: Option<Waker>,
+    callbacks: Vec<Callback>,
+}
 
 /// What a handle may be told about its job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,14 +130,52 @@ impl<T> Slot<T> {
     /// would find its one worker "busy" for a moment longer, and start a second. It is our own
     /// code and runs under the lock: a counter, or the pool's lock (always *after* the slot's).
     pub(crate) fn complete(&self, outcome: Result<Answer<T>, JobError>, free: impl FnOnce()) {
+        let mut free = Some(free);
+        self.put_down(outcome, &mut free).tell();
+        if let Some(free) = free {
+            free();
+        }
+    }
+
+    /// The same for a job that was taken out of the queue and not run. `gone` is called once, when
+    /// everybody can see the outcome and nobody has been told: a callback may wait for the end of
+    /// the pool, which must not count on this job any more.
+    pub(crate) fn complete_unrun(&self, error: JobError, gone: impl FnOnce()) {
+        let news = self.put_down(Err(error), &mut None::<fn()>);
+        gone();
+        news.tell();
+    }
+
+    /// If the job is just being cancelled: `gone` will be called by whoever does that, as in
+    /// [`complete_unrun`](Slot::complete_unrun). If not, it is given back.
+    pub(crate) fn when_gone(&self, gone: Callback) -> Option<Callback> {
+        let mut inner = self.inner.lock();
+        if !self.is_withdrawn() {
+            return Some(gone);
+        }
+        inner.callbacks.insert(0, gone);
+        None
+    }
+
+    /// It is being cancelled: what it captured is being dropped at this moment.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.is(Phase::Withdrawn)
+    }
+
+    /// The first half of `complete`: the job is done, and nothing of the user's has run yet. What it
+    /// gives back is the second half.
+    pub(crate) fn put_down(
+        &self,
+        outcome: Result<Answer<T>, JobError>,
+        free: &mut Option<impl FnOnce()>,
+    ) -> News {
         assert!(
             self.is(Phase::Running) || self.is(Phase::Withdrawn),
             "a job is completed once, by whoever started or withdrew it"
         );
         let cancelled = matches!(outcome, Err(JobError::Cancelled));
         let phase = if cancelled { Phase::Cancelled } else { Phase::Done };
-        let mut free = Some(free);
-        let (waker, callbacks) = {
+        let news = {
             let mut inner = self.inner.lock();
             if inner.callbacks.is_empty()
                 && let Some(free) = free.take()
@@ -139,17 +184,21 @@ impl<T> Slot<T> {
             }
             inner.outcome = Some(outcome);
             self.phase.store(phase as u8, Ordering::Release);
-            (inner.waker.take(), std::mem::take(&mut inner.callbacks))
+            News { waker: inner.waker.take(), callbacks: mem::take(&mut inner.callbacks) }
         };
         self.done.notify_all();
-        if let Some(waker) = waker {
+        news
+    }
+}
+
+impl News {
+    /// Tells everybody who asked to be told.
+    pub(crate) fn tell(self) {
+        if let Some(waker) = self.waker {
             contain_quietly(|| waker.wake());
         }
-        for callback in callbacks {
+        for callback in self.callbacks {
             contain_quietly(callback);
-        }
-        if let Some(free) = free {
-            free();
         }
     }
 }

@@ -8,28 +8,30 @@
 //!
 //! # Invariants
 //! - A worker that is handed out has said hello, is of this very build, and is initialized.
-//! - A start that fails says why, in the worker's own last words if it had any, and leaves a
-//!   process that is to be collected, or none.
+//! - A start that fails says why, in the worker's own last words if it had any, and leaves no
+//!   process behind.
 //! - The parent keeps no copy of the child's end, or it would never see the end of file.
 //!
 //! Tutorial: the chapter on process pools. Before this: `team_end.rs`. After this:
 //! `supervisor.rs`.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::last_words::LastWords;
+use crate::last_words::{AtTheEnd, LastWords};
 use crate::leash::Leash;
 use crate::panic_report::PanicReport;
 use crate::registry;
 use crate::team::Team;
 use crate::transport::{Line, NAME_MARK, NotSent, Preamble};
 use crate::wire::{Body, Frame, FrameReader, Kind, PROTOCOL};
+use crate::worker_exit::WorkerExit;
 
 /// The parent's end of one worker.
 pub(crate) struct Worker {
@@ -61,8 +63,14 @@ impl Worker {
             if wanted { worker.greet(team) } else { Err(Why::Died("stopped".to_owned())) };
         greeted.map_err(|why| {
             let leash = Some(Arc::clone(&worker.leash));
-            StartFailure { leash, why: worker.with_last_words(why) }
+            // Killed first: it may be waiting for a frame that will never come.
+            let exit = worker.leash.kill_and_reap();
+            let why = worker.with_last_words(why, exit);
+            worker.words.see_passed_on();
+            StartFailure { leash, why }
         })?;
+        worker.leash.set_started();
+        worker.words.forget();
         Ok(worker)
     }
 
@@ -89,18 +97,17 @@ impl Worker {
         // The command keeps a copy of the child's end, which would hide the end of file.
         drop(command);
         let mut child = spawned?;
-        let stderr = child.stderr.take();
+        let stderr = child.stderr.take().map(OwnedFd::from);
         let leash = Arc::new(Leash::new(child));
-        let words = match stderr {
-            None => LastWords::none(),
-            Some(stderr) => match LastWords::listen(stderr) {
-                Ok(words) => words,
-                Err(error) => {
-                    leash.kill_and_reap();
-                    return Err(error);
-                }
-            },
-        };
+        let end = leash.end_of_process();
+        let end = end.map(|process| AtTheEnd { process, hang_up: Box::new(line.hang_up()) });
+        let words = LastWords::listen(stderr, end, |bytes| {
+            // If our own standard error is closed, there is nobody to tell.
+            let _ = io::stderr().write_all(bytes);
+        });
+        let words = words.inspect_err(|_| {
+            leash.kill_and_reap();
+        })?;
         let reader = FrameReader::new(line, settings.max_frame);
         Ok(Worker { leash, reader, words, jobs_done: 0 })
     }
@@ -132,10 +139,9 @@ impl Worker {
         }
     }
 
-    fn with_last_words(&self, why: Why) -> Why {
+    fn with_last_words(&self, why: Why, exit: WorkerExit) -> Why {
         match why {
             Why::Died(text) => {
-                let exit = self.leash.kill_and_reap();
                 let words = self.words.take();
                 let words = words.trim_end();
                 let said =

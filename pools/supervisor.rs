@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::JobError;
 use crate::leash::Reason;
+use crate::lost::Lost;
 use crate::panic_report::PanicReport;
 use crate::remote_job::{Encoded, Ended, RemoteJob};
 use crate::shelf::give_back;
@@ -48,10 +49,6 @@ pub(crate) fn supervise(team: &Arc<Team>) {
             team.leave(Some(&leash));
         }
         Err(failure) => {
-            if let Some(leash) = &failure.leash {
-                // Killed first: it may be waiting for a frame that will never come.
-                leash.kill_and_reap();
-            }
             match &failure.why {
                 Why::InitializerFailed(text) => {
                     team.start_given_up();
@@ -75,14 +72,18 @@ pub(crate) fn supervise(team: &Arc<Team>) {
 
 /// Steps 4 to 6.
 fn serve(team: &Arc<Team>, mut worker: Worker) {
-    while let Some(job) = team.next_job() {
+    let is_there = loop {
+        let Some(job) = team.next_job() else { break true };
         match worker.run(team, job) {
             Next::Another => {}
-            Next::Retire => break,
-            Next::Gone => return,
+            Next::Retire => break true,
+            Next::Gone => break false,
         }
+    };
+    if is_there {
+        worker.retire();
     }
-    worker.retire();
+    worker.words.see_passed_on();
 }
 
 enum Next {
@@ -101,13 +102,14 @@ impl Worker {
             team.is_free();
             return Next::Another;
         };
-        self.words.forget();
         let deadline = job.limit().and_then(|limit| Instant::now().checked_add(limit));
         self.reader.source.set_deadline(deadline);
         if let Err(NotSent { nothing, error }) = self.reader.source.send(&frame) {
-            if nothing && self.leash.reason().is_none() && error.kind() != io::ErrorKind::TimedOut {
-                // The worker died while it was idle, so this job has not been touched.
-                self.leash.job_ends();
+            let untouched = nothing && error.kind() != io::ErrorKind::TimedOut;
+            // One question, and from its answer on `kill_job` says no: a kill in between would be
+            // told yes, and the job would run elsewhere.
+            if untouched && matches!(self.leash.job_ends(), None | Some(Reason::PoolBroke(_))) {
+                // The worker died while it was idle. (In a broken pool the job will not run.)
                 self.leash.kill_and_reap();
                 job.put_back(frame);
                 team.put_back(job);
@@ -130,10 +132,20 @@ impl Worker {
     fn finish(&mut self, team: &Team, job: Arc<dyn RemoteJob>, answer: Answer) -> Next {
         self.jobs_done += 1;
         let stays = team.settings.max_tasks.is_none_or(|most| self.jobs_done < most);
-        if job.end(answer, &|| team.job_done(stays)) == Ended::Abandoned {
-            team.job_was_abandoned();
-        }
+        end(team, job, answer, stays);
+        // Now, when nobody waits for this job any more: it is a system call.
+        self.words.forget();
         if stays { Next::Another } else { Next::Retire }
+    }
+}
+
+fn end(team: &Team, job: Arc<dyn RemoteJob>, answer: Answer, stays: bool) {
+    let lost = answer.as_ref().err().map(|error| Lost::new(&*job, error.clone()));
+    if job.end(answer, &|| team.job_done(stays)) == Ended::Abandoned {
+        team.job_was_abandoned();
+        if let Some(lost) = lost {
+            lost.report(&team.settings.on_lost);
+        }
     }
 }
 
@@ -180,11 +192,9 @@ impl Worker {
         if team.settings.on_worker_death == OnWorkerDeath::BreakPool
             && let JobError::WorkerDied { pid, .. } = &error
         {
-            team.break_and_kill(format!("worker process {pid} ended ({exit}) during a job"));
+            team.break_and_kill(format!("worker process {pid} ended ({exit}) during another job"));
         }
-        if job.end(Err(error), &|| team.job_done(false)) == Ended::Abandoned {
-            team.job_was_abandoned();
-        }
+        end(team, job, Err(error), false);
         Next::Gone
     }
 

@@ -26,12 +26,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
 use crate::ending::Ending;
-use crate::error::{JobError, PoolError};
+use crate::error::PoolError;
 use crate::job_queue::JobQueue;
 use crate::leash::{Leash, Reason};
+use crate::lost::OnLost;
 use crate::remote_job::RemoteJob;
 use crate::staffing::{Door, Staffing};
 
@@ -41,10 +42,12 @@ pub(crate) struct Team {
     life: fn(&Arc<Team>),
     pub(crate) state: Mutex<State>,
     /// There is a job, or the door has moved: for those that wait for a job.
-    news: Condvar,
+    pub(crate) news: Condvar,
     /// The door has moved: for those that pause before they start a worker.
-    door_moved: Condvar,
+    pub(crate) door_moved: Condvar,
     pub(crate) ending: Arc<Ending>,
+    /// Held by the shutdown that joins the supervisors; another one waits for that.
+    pub(crate) joining: Mutex<()>,
     next_id: AtomicU64,
 }
 
@@ -58,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) max_frame: u32,
     pub(crate) inherit_stderr: bool,
     pub(crate) on_worker_death: OnWorkerDeath,
+    pub(crate) on_lost: OnLost,
     /// The frame that calls the initializer.
     pub(crate) init_frame: Option<Vec<u8>>,
     /// How this program is started as a worker, after its path.
@@ -83,12 +87,12 @@ pub(crate) struct Settings {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnWorkerDeath {
-    /// The job that it had fails with [`JobError::WorkerDied`]; nothing else happens. The
-    /// default.
+    /// The job that it had fails with [`WorkerDied`](crate::JobError::WorkerDied); nothing else
+    /// happens. The default.
     #[default]
     FailJob,
     /// The pool is broken, as Python's is: the other jobs, running or queued, fail with
-    /// [`JobError::BrokenPool`], later ones are refused.
+    /// [`BrokenPool`](crate::JobError::BrokenPool), later ones are refused.
     #[doc(alias = "BrokenProcessPool")]
     BreakPool,
 }
@@ -99,6 +103,8 @@ pub(crate) struct State {
     pub(crate) next_number: u64,
     pub(crate) leashes: Vec<Arc<Leash>>,
     pub(crate) handles: Vec<JoinHandle<()>>,
+    /// How often jobs are being ended at this moment that have left the queue without a worker.
+    pub(crate) ending_jobs: usize,
     pub(crate) done: u64,
     pub(crate) abandoned: u64,
 }
@@ -111,6 +117,7 @@ impl Team {
             next_number: 0,
             leashes: Vec::new(),
             handles: Vec::new(),
+            ending_jobs: 0,
             done: 0,
             abandoned: 0,
         };
@@ -121,6 +128,7 @@ impl Team {
             news: Condvar::new(),
             door_moved: Condvar::new(),
             ending: Ending::new(),
+            joining: Mutex::new(()),
             next_id: AtomicU64::new(1),
         });
         team.start_or_break(&mut team.state.lock());
@@ -160,12 +168,12 @@ impl Team {
             let started = thread::Builder::new().name(name).spawn(move || {
                 team.ending.enter();
                 life(&team);
+                team.join_those_gone();
             });
             match started {
                 Ok(handle) => {
                     state.next_number += 1;
                     state.staff.start_begins();
-                    state.handles.retain(|handle| !handle.is_finished());
                     state.handles.push(handle);
                 }
                 Err(error) if state.staff.present == 0 => return Err(error),
@@ -175,22 +183,14 @@ impl Team {
         Ok(())
     }
 
+    /// Nobody is there and nobody can be started: the jobs that wait would do so for ever. If none
+    /// waits, the next one's `submit` tries again.
     fn start_or_break(self: &Arc<Self>, state: &mut State) {
-        if let Err(error) = self.start_who_is_needed(state) {
+        if let Err(error) = self.start_who_is_needed(state)
+            && state.queue.len() > 0
+        {
             state.staff.door = Door::Broken(format!("no thread could be started: {error}"));
         }
-    }
-}
-
-impl State {
-    /// The jobs that nobody will ever come for, to be failed when the lock has been let go.
-    fn take_hopeless(&mut self) -> Vec<(Arc<dyn RemoteJob>, JobError)> {
-        let error = match &self.staff.door {
-            Door::Broken(why) => JobError::BrokenPool(why.clone()),
-            _ if self.staff.killed => JobError::Cancelled,
-            _ => return Vec::new(),
-        };
-        self.queue.take_all().into_iter().map(|job| (job, error.clone())).collect()
     }
 }
 
@@ -286,30 +286,12 @@ impl Team {
         self.start_or_break(&mut state);
         self.after_change(state);
     }
-
-    /// Lets the lock go; then fails the jobs without hope, tells everybody who waits, and raises
-    /// the end if it has come.
-    pub(crate) fn after_change(&self, mut state: MutexGuard<'_, State>) {
-        let hopeless = state.take_hopeless();
-        let closed = !state.staff.is_open();
-        let over = closed && state.staff.present == 0 && state.queue.len() == 0;
-        drop(state);
-        self.news.notify_all();
-        if closed {
-            self.door_moved.notify_all();
-        }
-        for (job, error) in hopeless {
-            job.fail(error);
-        }
-        if over && !self.ending.has_come() {
-            self.ending.raise();
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::JobError;
     use crate::job::Job;
     use crate::remote_job::RemoteCall;
     use std::panic::Location;
@@ -324,6 +306,7 @@ mod tests {
             max_frame: 4096,
             inherit_stderr: true,
             on_worker_death: OnWorkerDeath::FailJob,
+            on_lost: None,
             init_frame: None,
             worker_arguments: Vec::new(),
             under_test: true,
@@ -331,7 +314,7 @@ mod tests {
     }
 
     fn submit(team: &Arc<Team>) -> Job<()> {
-        let job = RemoteCall::new(0, vec![0; 100], None, Location::caller(), |_, _| Ok(()));
+        let job = RemoteCall::new(0, "f", vec![0; 100], None, Location::caller(), |_, _| Ok(()));
         team.submit(Arc::clone(&job) as _).unwrap();
         Job::new(job)
     }

@@ -10,18 +10,29 @@
 //! # Invariants
 //! - A door that has been closed stays closed; one that is broken keeps its first reason.
 //! - Workers are signalled, and jobs are failed, after the team's lock has been let go.
+//! - Each supervisor's thread is joined before any shutdown returns, whoever joins it. (One with a
+//!   time limit may give that up, and leaves it to the next.)
+//! - The end comes when every job is done. Callbacks are waited for if a thread of the pool runs
+//!   them, because that is joined; what a thread of the program runs, which has cancelled a job, is
+//!   that thread's business.
 //!
 //! Tutorial: the chapter on process pools. Before this: `team.rs`. After this: `start_worker.rs`.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Instant;
+
+use parking_lot::MutexGuard;
 
 use crate::ending::Ending;
 use crate::error::JobError;
 use crate::leash::{Leash, Reason};
+use crate::lost::Lost;
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
+use crate::remote_job::RemoteJob;
+use crate::slot::News;
 use crate::staffing::Door;
-use crate::team::Team;
+use crate::team::{State, Team};
 
 impl Team {
     pub(crate) fn close(&self) {
@@ -64,25 +75,37 @@ impl Team {
 
     pub(crate) fn cancel_queued(&self) -> usize {
         let mut state = self.state.lock();
-        let jobs = state.queue.take_all();
-        self.after_change(state);
-        jobs.into_iter().map(|job| usize::from(job.fail(JobError::Cancelled))).sum()
+        let jobs =
+            state.queue.take_all().into_iter().map(|job| (job, JobError::Cancelled)).collect();
+        self.end_jobs(state, jobs)
     }
 
     /// Waits until the last worker of a closed pool has ended, and joins the supervisors.
     pub(crate) fn wait_for_end(&self, deadline: Option<Instant>) -> Result<(), StillRunning> {
         if !self.ending.wait(deadline) {
-            return Err(StillRunning {
-                jobs: self.running(),
-                queued: self.state.lock().queue.len(),
-            });
+            let (jobs, starting) = (self.running(), self.starting());
+            return Err(StillRunning { jobs, queued: self.state.lock().queue.len(), starting });
         }
-        let handles = std::mem::take(&mut self.state.lock().handles);
-        for handle in handles {
-            // They have nothing left to do but to return.
-            let _ = handle.join();
+        // Everything has ended; the threads have little left to do but to return. Whoever comes
+        // while another shutdown joins them waits for that one.
+        let turn = match deadline {
+            None => Some(self.joining.lock()),
+            Some(deadline) => self.joining.try_lock_until(deadline),
+        };
+        if turn.is_some() {
+            let handles = std::mem::take(&mut self.state.lock().handles);
+            handles.into_iter().for_each(join);
         }
         Ok(())
+    }
+
+    /// The very last thing that a supervisor's thread does: joins those that have ended before it.
+    /// So threads do not pile up in a pool whose workers come and go. And whoever has been joined
+    /// by a thread that is joined has been joined before a shutdown returns.
+    pub(crate) fn join_those_gone(&self) {
+        let gone: Vec<_> =
+            self.state.lock().handles.extract_if(.., |handle| handle.is_finished()).collect();
+        gone.into_iter().for_each(join);
     }
 
     pub(crate) fn ending(&self) -> &Arc<Ending> {
@@ -102,6 +125,12 @@ impl Team {
         jobs.collect()
     }
 
+    fn starting(&self) -> Vec<String> {
+        let state = self.state.lock();
+        let starting = state.leashes.iter().filter(|leash| !leash.has_started());
+        starting.map(|leash| format!("process {}", leash.pid())).collect()
+    }
+
     pub(crate) fn metrics(&self) -> PoolMetrics {
         let running = self.running().len();
         let state = self.state.lock();
@@ -113,4 +142,82 @@ impl Team {
             abandoned: state.abandoned,
         }
     }
+}
+
+// ---- jobs that end without a worker -------------------------------------------------------------
+
+impl Team {
+    /// Ends the jobs without hope and says what there is to say.
+    pub(crate) fn after_change(&self, mut state: MutexGuard<'_, State>) {
+        let hopeless = state.take_hopeless();
+        self.end_jobs(state, hopeless);
+    }
+
+    /// Lets the lock go, and ends jobs that have just left the queue; how many had not been
+    /// cancelled before.
+    ///
+    /// All of them are done before the pool's end can come, and before the first callback runs. One
+    /// that takes long holds nobody up, and one that waits for the pool's end does not wait for
+    /// itself.
+    pub(crate) fn end_jobs(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        jobs: Vec<(Arc<dyn RemoteJob>, JobError)>,
+    ) -> usize {
+        if jobs.is_empty() {
+            self.announce(state);
+            return 0;
+        }
+        state.ending_jobs += 1;
+        self.announce(state);
+        let mut lost = Vec::new();
+        let end = |(job, error): (Arc<dyn RemoteJob>, JobError)| {
+            // Nobody but this thread knows of it.
+            if Arc::strong_count(&job) == 1 {
+                lost.push(Lost::new(&*job, error.clone()));
+            }
+            job.fail(error)
+        };
+        let news: Vec<_> = jobs.into_iter().filter_map(end).collect();
+        let mut state = self.state.lock();
+        state.ending_jobs -= 1;
+        self.announce(state);
+        let count = news.len();
+        news.into_iter().for_each(News::tell);
+        lost.into_iter().for_each(|lost| lost.report(&self.settings.on_lost));
+        count
+    }
+
+    /// Lets the lock go, tells everybody who waits, and raises the end if it has come.
+    fn announce(&self, state: MutexGuard<'_, State>) {
+        let closed = !state.staff.is_open();
+        let nobody = state.staff.present == 0 && state.ending_jobs == 0;
+        let over = closed && nobody && state.queue.len() == 0;
+        drop(state);
+        self.news.notify_all();
+        if closed {
+            self.door_moved.notify_all();
+        }
+        if over && !self.ending.has_come() {
+            self.ending.raise();
+        }
+    }
+}
+
+impl State {
+    /// The jobs that nobody will ever come for, to be failed when the lock has been let go.
+    fn take_hopeless(&mut self) -> Vec<(Arc<dyn RemoteJob>, JobError)> {
+        let error = match &self.staff.door {
+            Door::Broken(why) => JobError::BrokenPool(format!("{why} (this job has not run)")),
+            _ if self.staff.killed => JobError::Cancelled,
+            _ => return Vec::new(),
+        };
+        self.queue.take_all().into_iter().map(|job| (job, error.clone())).collect()
+    }
+}
+
+/// Also waits for what the thread has left in its thread-locals.
+fn join(thread: JoinHandle<()>) {
+    // A supervisor does not panic: what it calls of the user's is contained.
+    let _ = thread.join();
 }

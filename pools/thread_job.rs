@@ -13,11 +13,12 @@
 //! - The closure leaves `work` once: to be called, or to be dropped by a cancel.
 //! - A job runs where the queue says, with one exception: a worker of the same pool that blocks
 //!   until the job is done runs it itself, if nobody has begun. Otherwise a pool whose threads
-//!   all wait for queued jobs would wait for ever.
+//!   all wait for queued jobs would wait for ever. (One that blocks until *any* of several is done:
+//!   if nobody has begun any of them, see `bell.rs`.)
 //! - Whatever the user's code does in here (a panic in the call, or in the destructor of a
 //!   result that nobody wants), the worker that runs it lives on.
 //!
-//! Tutorial: the chapter on thread pools. Before this: `hall.rs`. After this: `crew.rs`.
+//! Tutorial: the chapter on thread pools. Before this: `out_of_turn.rs`. After this: `roll.rs`.
 
 use std::cell::Cell;
 use std::panic::Location;
@@ -28,8 +29,9 @@ use parking_lot::Mutex;
 use crate::ending::employer;
 use crate::error::JobError;
 use crate::job::Shared;
+use crate::out_of_turn::apart;
 use crate::panics::{contain, contain_quietly};
-use crate::slot::{Answer, Slot};
+use crate::slot::{Answer, Callback, Slot};
 
 pub(crate) struct ThreadJob<F, T> {
     work: Mutex<Option<F>>,
@@ -47,8 +49,15 @@ pub(crate) trait Runnable: Send + Sync {
     /// Runs a started job and stores its outcome; `free` as in [`Slot::complete`].
     fn run(self: Arc<Self>, free: &dyn Fn()) -> Ran;
 
-    /// Ends a job that will not be run. `false`: it has ended already, or a thread has it.
-    fn fail(self: Arc<Self>, error: JobError) -> bool;
+    /// Ends a job that will not be run; `gone` as in [`Slot::complete_unrun`]. Gives it back if
+    /// it has ended already, or somebody else has it and ends it.
+    fn fail(self: Arc<Self>, error: JobError, gone: &dyn Fn()) -> Result<(), Arc<dyn Runnable>>;
+
+    /// Somebody is just cancelling it: it has not ended before what it captured is gone.
+    fn is_withdrawn(&self) -> bool;
+
+    /// See [`Slot::when_gone`].
+    fn when_gone(&self, gone: Callback) -> Option<Callback>;
 }
 
 /// Whether anybody could still take the result of a job that ran.
@@ -112,14 +121,22 @@ where
         ran
     }
 
-    fn fail(self: Arc<Self>, error: JobError) -> bool {
-        let was_queued = self.slot.start();
-        if was_queued {
-            self.drop_work();
-            self.slot.complete(Err(error), || ());
+    fn fail(self: Arc<Self>, error: JobError, gone: &dyn Fn()) -> Result<(), Arc<dyn Runnable>> {
+        if !self.slot.start() {
+            return Err(self);
         }
+        self.drop_work();
+        self.slot.complete_unrun(error, gone);
         contain_quietly(move || drop(self));
-        was_queued
+        Ok(())
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        self.slot.is_withdrawn()
+    }
+
+    fn when_gone(&self, gone: Callback) -> Option<Callback> {
+        self.slot.when_gone(gone)
     }
 }
 
@@ -138,14 +155,20 @@ where
         contain_quietly(move || drop(work));
     }
 
+    fn is_own_job(&self) -> bool {
+        employer() == self.pool
+    }
+
     fn run_here(self: Arc<Self>) -> bool {
-        let mine = employer() == self.pool && self.slot.start();
+        let mine = self.is_own_job() && self.slot.start();
         if mine {
-            let outcome = contain(self.take_work());
-            RAN_WHILE_WAITING.with(|count| count.set(count.get() + 1));
-            // This thread is not free: it goes on with the job that has waited for this one. The
-            // empty place in the queue is found by another, or by this one later.
-            self.slot.complete(outcome.map(Answer::Here).map_err(JobError::Panicked), || ());
+            apart(|| {
+                let outcome = contain(self.take_work());
+                RAN_WHILE_WAITING.with(|count| count.set(count.get() + 1));
+                // This thread is not free: it goes on with the job that has waited for this one.
+                // The empty place in the queue is found by another, or by this one later.
+                self.slot.complete(outcome.map(Answer::Here).map_err(JobError::Panicked), || ());
+            });
         }
         mine
     }

@@ -13,12 +13,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::iter::Fuse;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::crew::WhenFull;
-use crate::error::JobError;
+use crate::error::{JobError, PoolError};
 use crate::job::Job;
+use crate::thread_job::Runnable;
 use crate::thread_pool::ThreadPool;
 
 impl ThreadPool {
@@ -54,9 +57,10 @@ impl ThreadPool {
         ThreadMap {
             pool: self,
             function: Arc::new(function),
-            items: items.into_iter(),
+            items: items.into_iter().fuse(),
             window: self.max_threads().saturating_mul(JOBS_PER_THREAD),
             jobs: VecDeque::new(),
+            refused: None,
             called_at: Location::caller(),
         }
     }
@@ -70,9 +74,12 @@ const JOBS_PER_THREAD: usize = 16;
 pub struct ThreadMap<'a, F, I, T> {
     pool: &'a ThreadPool,
     function: Arc<F>,
-    items: I,
+    /// Asked on while results are left, so it has to stay at its end.
+    items: Fuse<I>,
     window: usize,
     jobs: VecDeque<Result<Job<T>, JobError>>,
+    /// The job of the next item, if it found no room in the queue within a limit.
+    refused: Option<(Arc<dyn Runnable>, Job<T>)>,
     called_at: &'static Location<'static>,
 }
 
@@ -102,6 +109,81 @@ impl<F, I, T> ThreadMap<'_, F, I, T> {
     }
 }
 
+impl<F, I, T> ThreadMap<'_, F, I, T>
+where
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    I: Iterator,
+    I::Item: Send + 'static,
+    T: Send + 'static,
+{
+    /// Like `next`, but blocks no longer than `limit` (and as long as the input takes to give its
+    /// next items); `Ok(None)` when all results have come.
+    ///
+    /// For a limit on the whole, give what is left of it each time.
+    ///
+    /// # Errors
+    /// [`JobError::WaitTimeout`] when the limit comes first. No job is affected, nothing is lost,
+    /// and one may go on asking. A zero limit looks and does not block.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use roundelay_pools::{JobError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let (open, door) = mpsc::channel::<()>();
+    /// let door = std::sync::Mutex::new(door);
+    /// let mut results = pool.map(move |n| door.lock().unwrap().recv().map(|()| n * n), [2, 3]);
+    /// let early = results.next_timeout(Duration::from_millis(1));
+    /// assert!(matches!(early, Err(JobError::WaitTimeout)));
+    ///
+    /// open.send(())?;
+    /// assert_eq!(results.next_timeout(Duration::MAX)?.unwrap()?, Ok(4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn next_timeout(
+        &mut self,
+        limit: Duration,
+    ) -> Result<Option<Result<T, JobError>>, JobError> {
+        // A limit beyond what the clock can say is no limit.
+        let Some(deadline) = Instant::now().checked_add(limit) else { return Ok(self.next()) };
+        self.submit_until(deadline);
+        match self.jobs.front() {
+            Some(Ok(job)) if !job.is_done_by(deadline) => Err(JobError::WaitTimeout),
+            None if self.refused.is_some() => Err(JobError::WaitTimeout),
+            _ => Ok(self.jobs.pop_front().map(|job| job?.wait())),
+        }
+    }
+
+    /// Submits what the window allows and the queue has room for. Only if there is nothing else to
+    /// wait for does it wait for room.
+    fn submit_until(&mut self, deadline: Instant) {
+        while self.jobs.len() < self.window {
+            let (to_run, job) = match (self.refused.take(), &mut self.items) {
+                (Some(refused), _) => refused,
+                (None, items) => {
+                    let Some(item) = items.next() else { return };
+                    let function = Arc::clone(&self.function);
+                    self.pool.prepare(move || function(item), self.called_at)
+                }
+            };
+            let nothing_else = self.jobs.is_empty();
+            let full = if nothing_else { WhenFull::WaitUntil(deadline) } else { WhenFull::Refuse };
+            match self.pool.crew.accept(Arc::clone(&to_run), full) {
+                Err(PoolError::QueueFull { .. }) => {
+                    self.refused = Some((to_run, job));
+                    return;
+                }
+                accepted => self.jobs.push_back(accepted.map(|()| job).map_err(refused)),
+            }
+        }
+    }
+}
+
+fn refused(error: PoolError) -> JobError {
+    JobError::Refused(error.to_string())
+}
+
 impl<F, I, T> Iterator for ThreadMap<'_, F, I, T>
 where
     F: Fn(I::Item) -> T + Send + Sync + 'static,
@@ -113,12 +195,16 @@ where
 
     /// Blocks until the next result is there.
     fn next(&mut self) -> Option<Result<T, JobError>> {
+        if let Some((to_run, job)) = self.refused.take() {
+            let job = self.pool.place(to_run, job, WhenFull::RunHere);
+            self.jobs.push_back(job.map_err(refused));
+        }
         while self.jobs.len() < self.window
             && let Some(item) = self.items.next()
         {
             let function = Arc::clone(&self.function);
             let job = self.pool.accept(move || function(item), self.called_at, WhenFull::RunHere);
-            self.jobs.push_back(job.map_err(|error| JobError::Refused(error.to_string())));
+            self.jobs.push_back(job.map_err(refused));
         }
         self.jobs.pop_front().map(|job| job?.wait())
     }

@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 use crate::crew::{Crew, WhenFull};
 use crate::ending::Ended;
 use crate::error::PoolError;
-use crate::job::{Job, Shared};
+use crate::job::Job;
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
-use crate::thread_job::ThreadJob;
+use crate::thread_job::{Runnable, ThreadJob};
 
 /// A pool of threads that run closures.
 ///
@@ -123,32 +123,43 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        // A job that is cancelled, or run out of turn, keeps its place in the queue until its turn
-        // comes: so what stays there is to be small, however much the closure has captured.
-        if size_of::<F>() > LARGEST_INLINE {
-            self.queue(Box::new(work), submitted_at, full)
-        } else {
-            self.queue(work, submitted_at, full)
-        }
+        let (to_run, job) = self.prepare(work, submitted_at);
+        self.place(to_run, job, full)
     }
 
-    fn queue<F, T>(
+    pub(crate) fn place<T>(
+        &self,
+        to_run: Arc<dyn Runnable>,
+        job: Job<T>,
+        full: WhenFull,
+    ) -> Result<Job<T>, PoolError> {
+        match self.crew.accept(to_run, full) {
+            Err(PoolError::QueueFull { .. }) if full == WhenFull::RunHere && job.run_here() => {}
+            accepted => accepted?,
+        }
+        Ok(job)
+    }
+
+    /// A job as the crew sees it, and as its owner does; it is not queued yet.
+    pub(crate) fn prepare<F, T>(
         &self,
         work: F,
         submitted_at: &'static Location<'static>,
-        full: WhenFull,
-    ) -> Result<Job<T>, PoolError>
+    ) -> (Arc<dyn Runnable>, Job<T>)
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let job = ThreadJob::new(work, submitted_at, self.crew.ending().id());
-        match self.crew.accept(Arc::clone(&job) as _, full) {
-            Err(PoolError::QueueFull { .. })
-                if full == WhenFull::RunHere && Arc::clone(&job).run_here() => {}
-            accepted => accepted?,
+        let pool = self.crew.ending().id();
+        // A job that is cancelled, or run out of turn, keeps its place in the queue until its turn
+        // comes: so what stays there is to be small, however much the closure has captured.
+        if size_of::<F>() > LARGEST_INLINE {
+            let job = ThreadJob::new(Box::new(work), submitted_at, pool);
+            (Arc::clone(&job) as _, Job::new(job))
+        } else {
+            let job = ThreadJob::new(work, submitted_at, pool);
+            (Arc::clone(&job) as _, Job::new(job))
         }
-        Ok(Job::new(job))
     }
 
     pub(crate) fn max_threads(&self) -> usize {
@@ -193,7 +204,8 @@ impl ThreadPool {
     /// an event loop's thread use `close` and await [`ended`](ThreadPool::ended).
     ///
     /// # Panics
-    /// In a job or a callback of this pool: it would wait for itself.
+    /// On a thread of this pool, in a job or a callback: it would wait for itself. (The callback of
+    /// a job that somebody else cancels is called by them, and may.)
     ///
     /// ```
     /// use roundelay_pools::ThreadPool;
@@ -214,10 +226,11 @@ impl ThreadPool {
     ///
     /// # Errors
     /// [`StillRunning`]: the list of the jobs that have not ended. A thread cannot be stopped,
-    /// so they go on; the pool stays closed and one may wait again.
+    /// so they go on; the pool stays closed and one may wait again. (Where all jobs have ended, and
+    /// only the destructors of thread-locals take longer than that, it is `Ok`.)
     ///
     /// # Panics
-    /// In a job or a callback of this pool: it would wait for itself.
+    /// As [`shutdown`](ThreadPool::shutdown) does.
     ///
     /// ```
     /// use std::sync::mpsc;

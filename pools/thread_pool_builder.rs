@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::crew::{Crew, Settings};
+use crate::headcount::MOST_THREADS;
 use crate::thread_pool::ThreadPool;
 
 impl ThreadPool {
@@ -125,9 +126,9 @@ impl ThreadPoolBuilder {
     }
 
     /// At most this many jobs wait in the queue; a `submit` beyond that waits for room, and a
-    /// `try_submit` is refused. Default: no limit, and memory is the limit. A job that
-    /// was cancelled, or run out of turn by a thread that waited for it, keeps its place until its
-    /// turn comes.
+    /// `try_submit` is refused. Default: no limit, and memory is the limit. A job that was
+    /// cancelled by its handle, or run out of turn by a thread that waited for it, keeps its place
+    /// until its turn comes; [`cancel_queued`](ThreadPool::cancel_queued) gives up all places.
     ///
     /// # Panics
     /// If it is zero.
@@ -204,9 +205,6 @@ impl ThreadPoolBuilder {
         ThreadPool { crew }
     }
 }
-
-/// What fits into the headcount's word; far more than any system gives.
-const MOST_THREADS: u32 = (1 << 31) - 1;
 
 fn default_threads() -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);

@@ -24,14 +24,18 @@
 //! - The mark is there before the child's first instruction, whatever becomes of the parent.
 //! - Looking for it takes nothing out of the stream.
 //!
-//! Tutorial: the chapter on process pools. Before this: `wire.rs`. After this: `last_words.rs`.
+//! Tutorial: the chapter on process pools. Before this: `panic_words.rs`. After this: `last_words.rs`.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, sockopt};
+
+use crate::wire::PROTOCOL;
 
 /// What a worker knows before its first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub(crate) struct Preamble {
 }
 
 /// `\0` and `\r\n` are what no text begins with; byte 5 is the protocol's version.
-const MAGIC: [u8; 8] = *b"rndl\0\x01\r\n";
+const MAGIC: [u8; 8] = [b'r', b'n', b'd', b'l', 0, PROTOCOL as u8, b'\r', b'\n'];
 const PREAMBLE: usize = 14;
 
 /// So many bytes may be under way in each direction. Whoever sends more sleeps until the other side
@@ -76,7 +80,8 @@ impl Preamble {
 
 /// One end of the socket pair, with a moment after which nobody waits any longer.
 pub(crate) struct Line {
-    stream: UnixStream,
+    /// Shared with whoever may hang up.
+    stream: Arc<UnixStream>,
     deadline: Option<Instant>,
     /// The kernel has a time-out set for this socket; without need none is set.
     timeout_is_set: bool,
@@ -91,7 +96,16 @@ impl Line {
             let _ = sockopt::set_socket_send_buffer_size(end, UNDER_WAY);
         }
         ours.write_all(&preamble.to_bytes())?;
-        Ok((Line { stream: ours, deadline: None, timeout_is_set: false }, theirs.into()))
+        let stream = Arc::new(ours);
+        Ok((Line { stream, deadline: None, timeout_is_set: false }, theirs.into()))
+    }
+
+    /// Ends the connection, whoever has the other end, and wakes whoever waits at ours. What has
+    /// arrived can still be read.
+    pub(crate) fn hang_up(&self) -> impl FnOnce() + Send + 'static {
+        let stream = Arc::clone(&self.stream);
+        // It cannot be anything but connected; if it were not, there would be nothing to end.
+        move || drop(stream.shutdown(Shutdown::Both))
     }
 
     /// From here on, each read and write ends by then, with `TimedOut` or `WouldBlock`.
@@ -148,14 +162,14 @@ pub(crate) struct NotSent {
 impl Read for Line {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.apply_deadline()?;
-        self.stream.read(buffer)
+        (&*self.stream).read(buffer)
     }
 }
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.apply_deadline()?;
-        self.stream.write(bytes)
+        (&*self.stream).write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

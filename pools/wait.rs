@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::bell::{Bell, run_one};
+use crate::bell::{Bell, OwnJobs};
 use crate::error::JobError;
 use crate::job::Job;
 
@@ -57,7 +57,8 @@ pub struct Waited {
 /// nothing and is no error: look at `not_done`. A zero limit looks and does not block.
 ///
 /// On an event loop's thread use [`wait_async`]. A job may wait for jobs of its own pool, if it
-/// sets no limit: see [`Job::wait`].
+/// sets no limit: see [`Job::wait`]. If not all are waited for and one of them runs elsewhere, none
+/// is run by the thread that waits.
 ///
 /// ```
 /// use roundelay_pools::{ThreadPool, When, wait};
@@ -80,13 +81,14 @@ pub fn wait<'a, T: 'a>(
 ) -> Waited {
     let deadline = limit.into().and_then(|limit| Instant::now().checked_add(limit));
     let mut waiting = wait_async(jobs, when);
-    let mut offered = 0;
+    let mut own = OwnJobs::default();
     while !waiting.enough {
         let WaitJobs { jobs, bell, .. } = &waiting;
         let heard = match deadline {
-            None => {
-                bell.listen_or_work(|| run_one(jobs.iter().map(|job| Some(&**job)), &mut offered))
-            }
+            None => bell.listen_or_work(|| {
+                let job = |at: usize| Some(&*jobs[at]).filter(|job| when.is_waiting_for(job));
+                own.run_one(jobs.len(), job, when != When::All)
+            }),
             deadline => bell.listen(deadline),
         };
         let Some(index) = heard else { break };
@@ -138,6 +140,19 @@ pub struct WaitJobs<'a, T> {
     enough: bool,
 }
 
+impl When {
+    /// `false`: the job's end, which has come, changes nothing.
+    fn is_waiting_for<T>(self, job: &Job<T>) -> bool {
+        !job.is_done()
+            || self == When::FirstCompleted
+            || self == When::FirstFailure && has_failed(job)
+    }
+}
+
+fn has_failed<T>(job: &Job<T>) -> bool {
+    job.error().is_some_and(|error| !matches!(error, JobError::Cancelled))
+}
+
 impl<T> WaitJobs<'_, T> {
     /// A job has ended: is that what is waited for?
     fn note(&mut self, index: usize) {
@@ -145,9 +160,7 @@ impl<T> WaitJobs<'_, T> {
         self.enough |= match self.when {
             _ if self.open == 0 => true,
             When::FirstCompleted => true,
-            When::FirstFailure => {
-                self.jobs[index].error().is_some_and(|error| !matches!(error, JobError::Cancelled))
-            }
+            When::FirstFailure => has_failed(self.jobs[index]),
             When::All => false,
         };
     }

@@ -14,34 +14,34 @@
 //!    2 Ready         worker ->  -                                       after Init
 //!    7 InitFailed    worker ->  panic                                   after Init
 //!   17 Job           -> worker  u64 id, name, args                      ready
-//!   18 Batch         -> worker  u64 id, name, u32 count, args ...       ready
+//!   18 Batch         -> worker  u64 id, name, items: args               ready
 //!    3 Done          worker ->  u64 id, result                          busy (with that id)
-//!                               (a batch: for each item, u8 kind 3..6 and its body)
+//!                               (a batch: items: u8 kind 3..6 and its body)
 //!    4 Panicked      worker ->  u64 id, panic                           busy
 //!    5 BadArgs       worker ->  u64 id, text                            busy
 //!    6 BadResult     worker ->  u64 id, text                            busy
+//!    8 Part          worker ->  the beginning of a body                 busy
 //!   19 Exit          -> worker  -                                       ready
 //! ```
 //!
-//! A panic is encoded as message, place and backtrace (the last two optional). A batch carries
-//! its count because `()` is encoded in no bytes at all.
+//! A panic is encoded as message, place and backtrace (the last two optional). An item is a `u32`
+//! length and so many bytes (`chunk.rs`).
 //!
 //! # Invariants
 //! - A length is checked before anything is allocated for it, and memory grows with what has
 //!   *arrived*, not with what was announced.
+//! - Every frame keeps the limit, also where an answer needs several. Who reads sees one.
 //! - Memory that is used again never lets old bytes through: a body ends where what arrived ends.
 //! - Whatever the bytes are, reading them ends in a frame or in a [`WireError`]; no panic.
 //!
-//! Tutorial: the chapter on process pools. Before this: `registry.rs`. After this: `transport.rs`.
+//! Tutorial: the chapter on process pools. Before this: `registry.rs`. After this: `panic_words.rs`.
 
 use std::fmt;
 use std::io::{self, Read};
 
-use crate::codec;
-use crate::panic_report::PanicReport;
-use crate::shelf::{LARGE, any_spare, memory_for};
+use crate::shelf::{LARGE, any_spare, give_back, memory_for};
 
-pub(crate) const PROTOCOL: u16 = 1;
+pub(crate) const PROTOCOL: u16 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -53,6 +53,7 @@ pub(crate) enum Kind {
     BadArgs = 5,
     BadResult = 6,
     InitFailed = 7,
+    Part = 8,
     Init = 16,
     Job = 17,
     Batch = 18,
@@ -62,9 +63,9 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) fn from_byte(byte: u8) -> Option<Kind> {
         use Kind::*;
-        let all =
-            [Hello, Ready, Done, Panicked, BadArgs, BadResult, InitFailed, Init, Job, Batch, Exit];
-        all.into_iter().find(|kind| *kind as u8 == byte)
+        let from_worker = [Hello, Ready, Done, Panicked, BadArgs, BadResult, InitFailed, Part];
+        let to_worker = [Init, Job, Batch, Exit];
+        from_worker.into_iter().chain(to_worker).find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -183,7 +184,19 @@ impl<R: Read> FrameReader<R> {
         FrameReader { source, limit, buffer: vec![0; BUFFER].into(), start: 0, end: 0 }
     }
 
+    /// The next frame, or several in one: of those, the last says what they are.
     pub(crate) fn next(&mut self) -> Result<Frame, WireError> {
+        let mut frame = self.one()?;
+        while frame.kind == Kind::Part {
+            let Frame { kind, body } = self.one()?;
+            frame.body.extend_from_slice(&body);
+            frame.kind = kind;
+            give_back(body);
+        }
+        Ok(frame)
+    }
+
+    fn one(&mut self) -> Result<Frame, WireError> {
         while self.end - self.start < HEADER {
             self.fill()?;
         }
@@ -199,9 +212,7 @@ impl<R: Read> FrameReader<R> {
             return Err(WireError::Garbage(format!("a frame of unknown kind {kind}")));
         };
         self.start += HEADER;
-
-        let body = self.body(length as usize - 1)?;
-        Ok(Frame { kind, body })
+        Ok(Frame { kind, body: self.body(length as usize - 1)? })
     }
 
     fn body(&mut self, length: usize) -> Result<Vec<u8>, WireError> {
@@ -257,10 +268,6 @@ impl<'a> Body<'a> {
         Some(taken)
     }
 
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.take(1).map(|bytes| bytes[0])
-    }
-
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.take(2)?.try_into().ok().map(u16::from_le_bytes)
     }
@@ -276,21 +283,6 @@ impl<'a> Body<'a> {
     pub(crate) fn name(&mut self) -> Option<&'a str> {
         let length = self.u16()?;
         std::str::from_utf8(self.take(usize::from(length))?).ok()
-    }
-}
-
-impl PanicReport {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let parts = (self.message(), self.location(), self.backtrace());
-        let encoded = codec::encode(&parts, &mut bytes);
-        debug_assert!(encoded.is_ok(), "texts can always be encoded");
-        bytes
-    }
-
-    pub(crate) fn decode(bytes: &[u8]) -> Option<PanicReport> {
-        let (message, location, backtrace) = codec::decode(bytes).ok()?;
-        Some(PanicReport::new(message, location, backtrace, None))
     }
 }
 
@@ -317,9 +309,9 @@ mod tests {
         }
     }
 
-    fn frame(body: &[u8]) -> Vec<u8> {
+    fn frame(kind: Kind, body: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        let mut writer = FrameWriter::begin(&mut out, Kind::Done);
+        let mut writer = FrameWriter::begin(&mut out, kind);
         writer.rest().extend_from_slice(body);
         writer.finish(LIMIT).unwrap();
         out
@@ -342,7 +334,7 @@ mod tests {
             sizes in proptest::collection::vec(1_usize..5000, 1..10),
             given_back: bool,
         ) {
-            let stream: Vec<u8> = bodies.iter().flat_map(|body| frame(body)).collect();
+            let stream: Vec<u8> = bodies.iter().flat_map(|body| frame(Kind::Done, body)).collect();
             let source = Pieces { bytes: &stream, sizes: sizes.iter().cycle() };
             let mut reader = FrameReader::new(source, LIMIT);
             for body in &bodies {
@@ -360,7 +352,7 @@ mod tests {
             body in proptest::collection::vec(any::<u8>(), 0..RANDOM),
             cut in any::<prop::sample::Index>(),
         ) {
-            let whole = frame(&body);
+            let whole = frame(Kind::Done, &body);
             let torn = &whole[..cut.index(whole.len())];
             let mut reader = FrameReader::new(torn, LIMIT);
             prop_assert!(matches!(reader.next(), Err(WireError::End)));
@@ -372,9 +364,19 @@ mod tests {
             while let Ok(frame) = reader.next() {
                 prop_assert!(frame.body.capacity() <= LIMIT as usize);
                 let mut body = Body { rest: &frame.body };
-                let _ = (body.u64(), body.name(), body.u32(), body.u8());
+                let _ = (body.u64(), body.name(), body.u32());
             }
         }
+    }
+
+    #[test]
+    fn parts_are_read_as_the_one_frame_that_they_are() {
+        let parts = [b"an ".as_slice(), b"", b"ans"].map(|body| frame(Kind::Part, body)).concat();
+        let stream = [parts.clone(), frame(Kind::Done, b"wer"), parts].concat();
+        let mut reader = FrameReader::new(stream.as_slice(), LIMIT);
+        let Frame { kind, body } = reader.next().unwrap();
+        assert_eq!((kind, body.as_slice()), (Kind::Done, b"an answer".as_slice()));
+        assert!(matches!(reader.next(), Err(WireError::End)), "its last part never comes");
     }
 
     #[test]

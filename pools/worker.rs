@@ -15,6 +15,7 @@
 //! third longer.
 //!
 //! # Invariants
+//! - Who says hello is able to work: what could still fail has been done before.
 //! - A job sees the null device as its standard input, and never the socket.
 //! - What a job prints has left the process before its answer.
 //! - A panic is an answer; the worker lives on.
@@ -22,6 +23,7 @@
 //! Tutorial: the chapter on process pools. Before this: `supervisor.rs`. After this: `guard.rs`.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::Arc;
@@ -31,7 +33,9 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpgrp, getpid, kill_process_group};
 
+use crate::chunk::{Items, OUTCOME_HEAD, add_outcome};
 use crate::panic_report::PanicReport;
+use crate::panic_words::{MIN_FRAME, cut};
 use crate::panics::{contain, watch_this_thread_silently};
 use crate::registry::{CallError, Entry, table};
 use crate::shelf::give_back;
@@ -59,15 +63,19 @@ pub(crate) fn serve(preamble: Preamble) -> ! {
         let _ = rustix::stdio::dup2_stdout(io::stderr());
     }
     watch_this_thread_silently();
-    let mut desk = Desk { socket: Arc::new(socket), answer: Vec::new(), limit: preamble.max_frame };
-    desk.say_hello();
-
-    let socket = desk.socket.try_clone();
-    let socket = socket.unwrap_or_else(|error| give_up(EXIT_NO_SOCKET, &error.to_string()));
-    if let Err(error) = watch(Arc::clone(&desk.socket)) {
+    let reading = socket.try_clone();
+    let reading = reading.unwrap_or_else(|error| give_up(EXIT_NO_SOCKET, &error.to_string()));
+    let socket = Arc::new(socket);
+    if let Err(error) = watch(Arc::clone(&socket)) {
         give_up(EXIT_NO_SOCKET, &format!("the watcher could not be started: {error}"));
     }
-    let mut reader = FrameReader::new(socket, preamble.max_frame);
+    // The pool says what it has made sure of; there must be room for a few words.
+    let limit = preamble.max_frame.max(MIN_FRAME) as usize;
+    let mut desk = Desk { socket, answer: Vec::new(), limit };
+    // Now it has all that it needs. Said earlier, and a worker without its watcher would have been
+    // sent a job, and would have died of a death that was none of the job's doing.
+    desk.say_hello();
+    let mut reader = FrameReader::new(reading, preamble.max_frame);
     loop {
         match reader.next() {
             Ok(mut frame) => {
@@ -115,7 +123,8 @@ struct Desk {
     socket: Arc<UnixStream>,
     /// Used again for each answer.
     answer: Vec<u8>,
-    limit: u32,
+    /// For the length of a frame.
+    limit: usize,
 }
 
 impl Desk {
@@ -150,15 +159,16 @@ impl Desk {
         let mut head = Body { rest: body };
         let id = head.u64()?;
         let entry = table().find(head.name()?);
-        let mut at = body.len() - head.rest.len();
+        let args = body.len() - head.rest.len()..body.len();
         let mut frame = FrameWriter::begin(&mut self.answer, Kind::Done).u64(id);
-        let kind = call(entry, body, &mut at, frame.rest());
-        let kind = if kind == Kind::Done && at < body.len() {
-            replace(frame.rest(), HEAD, "bytes are left over behind the arguments")
-        } else {
-            kind
-        };
-        self.finish_answer(kind, id);
+        let mut kind = call(entry, body, args, frame.rest(), self.limit - (HEAD - LENGTH));
+        let length = self.answer.len() - LENGTH;
+        if length > self.limit {
+            self.answer.truncate(HEAD);
+            self.answer.extend(too_long(length, self.limit).as_bytes());
+            kind = Kind::BadResult;
+        }
+        self.finish_answer(kind);
         Some(())
     }
 
@@ -166,38 +176,56 @@ impl Desk {
         let mut head = Body { rest: body };
         let id = head.u64()?;
         let entry = table().find(head.name()?);
-        let count = head.u32()?;
-        let mut at = body.len() - head.rest.len();
-        let mut frame = FrameWriter::begin(&mut self.answer, Kind::Done).u64(id);
-        for _ in 0..count {
-            let out = frame.rest();
-            let place = out.len();
-            out.push(0);
-            let mut item = Vec::new();
-            let kind = call(entry, body, &mut at, &mut item);
-            out[place] = kind as u8;
-            // A value ends where its type ends; the texts need a length.
-            if kind != Kind::Done {
-                out.extend((item.len() as u32).to_le_bytes());
+        let mut items = Items::of(body, body.len() - head.rest.len());
+        FrameWriter::begin(&mut self.answer, Kind::Done).u64(id);
+        let room = self.limit - (HEAD - LENGTH) - OUTCOME_HEAD;
+        while let Some(args) = items.next(body) {
+            let place = self.answer.len();
+            add_outcome(&mut self.answer, |out| call(entry, body, args, out, room));
+            if self.answer.len() - LENGTH > self.limit {
+                self.make_room(place);
             }
-            out.extend(item);
         }
-        self.finish_answer(Kind::Done, id);
+        if !items.are_used_up() {
+            return None;
+        }
+        self.finish_answer(Kind::Done);
         Some(())
+    }
+
+    /// With the item that begins there, the answer is too long for a frame: what stands before it
+    /// goes ahead. An item that would be too long by itself is told so.
+    #[cold]
+    fn make_room(&mut self, place: usize) {
+        let alone = HEAD - LENGTH + self.answer.len() - place;
+        if alone > self.limit {
+            self.answer.truncate(place);
+            let text = too_long(alone, self.limit);
+            add_outcome(&mut self.answer, |out| {
+                out.extend(text.as_bytes());
+                Kind::BadResult
+            });
+        }
+        if self.answer.len() - LENGTH > self.limit {
+            let item = self.answer.split_off(place);
+            self.send_as(Kind::Part);
+            FrameWriter::begin(&mut self.answer, Kind::Done).rest().extend(item);
+        }
     }
 
     fn init(&mut self, body: &mut Vec<u8>) -> Option<()> {
         let mut head = Body { rest: body };
         let entry = table().find(head.name()?);
-        let mut at = body.len() - head.rest.len();
+        let args = body.len() - head.rest.len()..body.len();
+        let room = self.limit - 1;
         let mut out = Vec::new();
-        let kind = call(entry, body, &mut at, &mut out);
+        let kind = call(entry, body, args, &mut out, room);
         let (kind, text) = match kind {
             Kind::Done => (Kind::Ready, Vec::new()),
             Kind::Panicked => (Kind::InitFailed, out),
             _ => {
                 let text = String::from_utf8_lossy(&out).into_owned();
-                (Kind::InitFailed, PanicReport::new(text, None, None, None).encode())
+                (Kind::InitFailed, PanicReport::new(text, None, None, None).encode(room))
             }
         };
         let mut frame = FrameWriter::begin(&mut self.answer, kind);
@@ -207,25 +235,21 @@ impl Desk {
         Some(())
     }
 
-    /// Sends the answer that was put together; one that is too long becomes a short one.
-    fn finish_answer(&mut self, kind: Kind, id: u64) {
-        self.answer[4] = kind as u8;
-        let length = self.answer.len() - 4;
-        if length > self.limit as usize {
-            let text = format!("it is {length} bytes long, the limit is {}", self.limit);
-            self.answer.truncate(HEAD);
-            self.answer[4] = Kind::BadResult as u8;
-            self.answer.extend(text.as_bytes());
-        }
-        debug_assert_eq!(self.answer[5..HEAD], id.to_le_bytes());
-        let length = (self.answer.len() - 4) as u32;
-        self.answer[..4].copy_from_slice(&length.to_le_bytes());
+    /// Sends the answer that was put together.
+    fn finish_answer(&mut self, kind: Kind) {
         flush_prints();
-        self.send();
+        self.send_as(kind);
         // A large answer's memory is kept for the next one: fresh pages cost more than copies.
         if self.answer.capacity() > KEPT_BUFFER {
             self.answer = Vec::new();
         }
+    }
+
+    fn send_as(&mut self, kind: Kind) {
+        let length = (self.answer.len() - LENGTH) as u32;
+        self.answer[..LENGTH].copy_from_slice(&length.to_le_bytes());
+        self.answer[LENGTH] = kind as u8;
+        self.send();
     }
 
     fn send(&mut self) {
@@ -235,41 +259,40 @@ impl Desk {
     }
 }
 
+/// How many bytes a frame's length takes, which it does not count.
+const LENGTH: usize = 4;
 /// Length, kind and id.
-const HEAD: usize = 4 + 1 + 8;
+const HEAD: usize = LENGTH + 1 + 8;
 const KEPT_BUFFER: usize = 64 << 20;
 
-/// Calls a function of the table with what begins at `at` of the body; what it returns, or what
-/// went wrong, is appended to `out`.
+/// Calls a function of the table with these bytes of the body; what it returns is appended to `out`,
+/// or what went wrong, in words for which there is room.
 fn call(
     entry: Option<&'static Entry>,
     body: &mut Vec<u8>,
-    at: &mut usize,
+    args: Range<usize>,
     out: &mut Vec<u8>,
+    room: usize,
 ) -> Kind {
     let start = out.len();
-    let Some(entry) = entry else {
-        return replace(out, start, "no function of that name is in this program");
+    let (kind, words) = match entry.map(|entry| contain(|| (entry.call)(body, args, out))) {
+        Some(Ok(Ok(()))) => return Kind::Done,
+        Some(Ok(Err(CallError::BadArgs(text)))) => (Kind::BadArgs, bytes_of(&text, room)),
+        Some(Ok(Err(CallError::BadResult(text)))) => (Kind::BadResult, bytes_of(&text, room)),
+        Some(Err(report)) => (Kind::Panicked, report.encode(room)),
+        None => (Kind::BadArgs, b"no function of that name is in this program".to_vec()),
     };
-    match contain(|| (entry.call)(body, at, out)) {
-        Ok(Ok(())) => Kind::Done,
-        Ok(Err(CallError::BadArgs(text))) => replace(out, start, &text),
-        Ok(Err(CallError::BadResult(text))) => {
-            replace(out, start, &text);
-            Kind::BadResult
-        }
-        Err(report) => {
-            out.truncate(start);
-            out.extend(report.encode());
-            Kind::Panicked
-        }
-    }
+    out.truncate(start);
+    out.extend(words);
+    kind
 }
 
-fn replace(out: &mut Vec<u8>, start: usize, text: &str) -> Kind {
-    out.truncate(start);
-    out.extend(text.as_bytes());
-    Kind::BadArgs
+fn bytes_of(text: &str, room: usize) -> Vec<u8> {
+    cut(text, room).into_owned().into_bytes()
+}
+
+fn too_long(length: usize, limit: usize) -> String {
+    format!("it is {length} bytes long, the limit is {limit}")
 }
 
 /// For frames that are short by nature.

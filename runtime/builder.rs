@@ -341,8 +341,11 @@ impl EventLoopBuilder {
 
 const SLOW_LIMIT: Duration = Duration::from_millis(100);
 
+/// Whoever writes `off` does not want it on.
 fn debug_in_environment() -> bool {
-    std::env::var_os("ROUNDELAY_DEBUG").is_some_and(|value| !value.is_empty() && value != "0")
+    let value = std::env::var_os("ROUNDELAY_DEBUG").unwrap_or_default();
+    let value = value.to_string_lossy().to_lowercase();
+    !["", "0", "off", "false", "no"].contains(&value.as_str())
 }
 
 /// Several observers as one.

@@ -34,6 +34,8 @@ impl Moment {
     pub const START: Moment = Moment(1 << 62);
     /// A deadline that is never reached.
     pub const NEVER: Moment = Moment(u64::MAX);
+    /// Nothing is before it.
+    pub(crate) const FIRST: Moment = Moment(0);
 
     /// This moment and `delay` later; too far away is [`Moment::NEVER`].
     ///

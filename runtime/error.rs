@@ -85,8 +85,8 @@ pub enum RunError {
     Stopped,
     /// What the loop ran for was cancelled.
     Cancelled,
-    /// Ctrl-C: the main task was cancelled and has unwound. Only where the runner was built to
-    /// hear of it.
+    /// Ctrl-C: the main task was cancelled and has unwound, or had just finished, and its value
+    /// was dropped. Only where the runner was built to hear of it.
     Interrupted,
     /// The loop would have slept for ever: nothing is ready, no timer can ever be due (one
     /// set for never does not count), nobody waits for a socket, and nobody holds a door:

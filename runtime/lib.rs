@@ -50,6 +50,8 @@ mod near_timers;
 mod limits;
 mod timer_table;
 mod timers;
+#[cfg(test)]
+mod timers_model;
 mod ready;
 mod observer;
 mod interest;

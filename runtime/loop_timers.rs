@@ -85,6 +85,24 @@ impl LoopRef {
         Ok(key)
     }
 
+    /// How many timers wait for their deadline. One that is cancelled does not count.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let timer = event_loop.call_later(Duration::from_secs(5), || ())?;
+    /// assert_eq!(event_loop.timers_len(), 1);
+    /// timer.cancel();
+    /// assert_eq!(event_loop.timers_len(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn timers_len(&self) -> usize {
+        self.core.timers.borrow().len()
+    }
+
     /// Whether a timer is still to be called.
     #[must_use]
     pub fn is_timer_set(&self, key: TimerKey) -> bool {

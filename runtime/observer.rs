@@ -14,7 +14,7 @@
 //! # Invariants
 //! - An observer is called when nothing of the loop is borrowed, so it may call the loop.
 //!   What it causes while it is being told of an event is not told to it: it would never
-//!   come to an end.
+//!   come to an end. The loop does not sleep over it.
 //! - Events speak of numbers, never of addresses: two runs can be compared.
 //! - An observer that panics is the observer's mistake: the panic is swallowed, and it is
 //!   told of the next event as usual.
@@ -51,7 +51,8 @@ pub enum Event {
     /// The turn is over.
     TurnEnds,
     /// Nothing can ever happen any more: nothing is ready, no timer is set, no source is
-    /// awaited, and no other thread can reach the loop.
+    /// awaited, and no other thread can reach the loop. The run ends, unless the observer leaves
+    /// something to do.
     Stuck,
     /// The loop asks the operating system for events, and waits for them this long at most.
     WaitBegins {
@@ -247,15 +248,15 @@ pub enum Event {
         /// What happened.
         deed: SyncDeed,
     },
-    /// A job was given to a pool and is awaited, by `to_thread` or `run_on`. (A pool knows no loop:
-    /// of a job that was given to it without one of the two, nobody can tell.)
+    /// A job was given to a pool and is awaited, by `to_thread`, `run_on` or `run_remote`. (A pool
+    /// knows no loop: of a job that was given to it without one of these, nobody can tell.)
     JobSubmitted {
         /// The job's number on this loop.
         job: u64,
         /// The type of the pool.
         pool: &'static str,
     },
-    /// A worker has begun a job. The loop hears of it later than it happened: when it next
+    /// A thread has begun a job. The loop hears of it later than it happened: when it next
     /// has to do with tasks or jobs.
     JobStarted {
         /// The job's number on this loop.

@@ -178,6 +178,30 @@ impl LoopProxy {
         }
     }
 
+    /// As [`LoopProxy::notify`], for whoever may do so many times before anybody looks: from another
+    /// thread it leaves a message only if `told` says that none is on its way.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use roundelay_runtime::{EventLoop, Key};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (door, told) = (event_loop.proxy(), Cell::new(false));
+    /// for _ in 0..1000 {
+    ///     door.notify_unless(Key::new(0, 1), || told.replace(true)); // one message
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn notify_unless(&self, key: Key, told: impl FnOnce() -> bool) {
+        match target_at_home(self.id()) {
+            Some(Some(target)) => target.notify(key),
+            Some(None) => {}
+            None if told() => {}
+            None => self.tell(Message::Notify(key)),
+        }
+    }
+
     /// Tells the loop's observer, from any thread. Elsewhere it becomes a message, so only
     /// whoever knows that the loop is observed should ask for it.
     pub fn observe(&self, event: Event) {

@@ -27,7 +27,7 @@
 //!   before is in it: readiness, messages, due timers. What a callback adds waits for the next.
 //! - A cancelled entry stays as an empty one, so the places behind it do not change.
 //!
-//! Tutorial: chapter 2. Before this: `timers.rs`. After this: `observer.rs`.
+//! Tutorial: chapter 2. Before this: `timers_model.rs`. After this: `observer.rs`.
 
 use slab::Slab;
 

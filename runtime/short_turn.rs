@@ -35,7 +35,6 @@
 use crate::callback::Key;
 use crate::loop_ref::{Core, LoopRef};
 use crate::ready::ReadyQueue;
-use crate::waiting::CALLBACKS_BETWEEN_LOOKS;
 
 impl Core {
     /// Begins a turn if it is a short one; `ready` is the ready queue, between two turns.
@@ -64,7 +63,7 @@ impl Core {
         }
         let spans = &self.spans;
         let looked_at = spans.looked_at.get();
-        let look_at = looked_at + CALLBACKS_BETWEEN_LOOKS;
+        let look_at = looked_at + spans.pace.get();
         let mut timers = self.timers.borrow_mut();
         let wants_a_long_one = ready.front() >= look_at
             // The span's only call may be in this turn: see `span_watch.rs`.
@@ -134,6 +133,7 @@ mod tests {
     use std::rc::Rc;
     use std::time::Duration;
 
+    use crate::spans::MOST_BETWEEN_LOOKS;
     use crate::{Callback, EventLoop, Key, LoopRef, Target};
 
     /// Takes key after key, and notes in which turn. `again` is asked whether a key comes back.
@@ -178,7 +178,10 @@ mod tests {
     }
 
     fn real() -> EventLoop {
-        EventLoop::builder().debug(false).build().unwrap()
+        let event_loop = EventLoop::builder().debug(false).build().unwrap();
+        // As if it had run for a while.
+        event_loop.core.spans.pace.set(MOST_BETWEEN_LOOKS);
+        event_loop
     }
 
     #[test]

@@ -88,6 +88,24 @@ impl SignalHandler {
         drop((watch, state.callback.take()));
         removed
     }
+
+    /// As [`SignalHandler::remove`], and says whether the signal has come and the callback was not
+    /// called for it any more: it is called in a later turn, and there may be none.
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, Signal};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let handler = event_loop.on_signal(Signal::USER_1, || unreachable!("no turn comes"))?;
+    /// assert!(!handler.remove_and_ask()); // no signal has come, either
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn remove_and_ask(&self) -> bool {
+        let watch = self.state.upgrade().and_then(|state| state.watch.borrow().clone());
+        let came = watch.is_some_and(|watch| !watch.pipe.end().is_empty());
+        self.remove();
+        came
+    }
 }
 
 impl fmt::Debug for SignalHandler {

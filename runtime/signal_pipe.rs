@@ -43,7 +43,7 @@ use crate::signal::Signal;
 pub struct SignalPipe {
     // Dropped first: a signal that comes while this is being dropped is not lost between the
     // listener and what the system does.
-    _listening: Vec<Listening>,
+    listening: Mutex<Vec<Listening>>,
     delivery: Mutex<SignalDelivery<UnixStream, SignalOnly>>,
     /// The delivery's own end of the pipe is behind a lock, and whoever asks for the
     /// descriptor cannot wait.
@@ -71,12 +71,23 @@ impl SignalPipe {
         let listening = signals.iter().copied().map(Listening::begin).collect::<io::Result<_>>()?;
         let numbers = signals.iter().map(|signal| signal.number());
         let delivery = SignalDelivery::with_pipe(ours, handlers, SignalOnly, numbers)?;
-        Ok(SignalPipe { _listening: listening, delivery: Mutex::new(delivery), readable })
+        Ok(SignalPipe {
+            listening: Mutex::new(listening),
+            delivery: Mutex::new(delivery),
+            readable,
+        })
     }
 
     /// Takes the signals that have come since the last time, each kind once.
     pub fn take(&self) -> Vec<Signal> {
         self.delivery.lock().pending().filter_map(Signal::from_number).collect()
+    }
+
+    /// Listens no more, and takes what has come until then. So nothing is lost at the end: a signal
+    /// either is among these, or does again what it did before this was made.
+    pub fn end(&self) -> Vec<Signal> {
+        self.listening.lock().clear();
+        self.take()
     }
 }
 
@@ -88,8 +99,8 @@ impl AsFd for SignalPipe {
 
 impl fmt::Debug for SignalPipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signals = self._listening.iter().map(|listening| listening.signal);
-        f.debug_list().entries(signals).finish()
+        let listening = self.listening.lock();
+        f.debug_list().entries(listening.iter().map(|listening| listening.signal)).finish()
     }
 }
 

@@ -29,13 +29,13 @@ use crate::loop_ref::LoopRef;
 use crate::observer::{Event, Work};
 use crate::observing::work;
 use crate::ready::Entry;
-use crate::spans::{CALLS_TO_MEASURE, MeasuredCall};
+use crate::spans::{CALLS_TO_MEASURE, MeasuredCall, next_pace};
 
 impl LoopRef {
     /// How often this loop was held up, and by whom.
     ///
     /// Each loop knows it, at no cost to a call: it reads the clock when it asks the system for
-    /// events (after 128 calls at the latest, or as many as were ready in one turn), and so sees
+    /// events (after a millisecond's calls or 128 of them, or as many as were ready in one turn), and so sees
     /// how long the calls in between have taken. It took longer than the
     /// [limit](crate::EventLoopBuilder::slow_limit)? If it was a single call, that one is named. If
     /// not, the next 1,024 calls are measured one by one, so that who does it again is named then.
@@ -83,21 +83,25 @@ impl EventLoop {
         self.core.spans.before.set(took);
     }
 
-    /// The loop looks outside: one span ends here, and the next begins.
+    /// The loop looks outside: one span ends here, and the next begins. Whether somebody was told
+    /// that the loop was held up, and so may have called it.
     #[inline]
-    pub(crate) fn end_span(&self) {
+    pub(crate) fn end_span(&self) -> bool {
         let now = self.core.read_clock();
         let began = self.core.spans.began.replace(now);
         let took = now.since(began) + self.core.spans.before.take();
         let called = self.core.since_look().saturating_sub(self.core.spans.counted.take());
         self.core.spans.looked_at.set(self.core.ready.borrow().turn_end());
-        if self.is_slow(took) && called > 0 {
+        self.core.spans.pace.set(next_pace(self.core.spans.pace.get(), called, took));
+        let was_slow = self.is_slow(took) && called > 0;
+        if was_slow {
             self.tell_of_slow_span(took, called);
         }
         self.core.spans.single_at.set(1);
         if self.watched.get() {
             self.forget_measured();
         }
+        was_slow
     }
 
     #[inline]

@@ -23,6 +23,12 @@ use crate::clock::Moment;
 use crate::held_up::SlowSpan;
 use crate::observer::Work;
 
+/// How many calls there are between two looks at the most.
+pub(crate) const MOST_BETWEEN_LOOKS: u64 = 128;
+
+/// How long a span should be at the most.
+pub(crate) const SPAN_AIMED_AT: Duration = Duration::from_millis(1);
+
 /// How many calls are measured one by one after a slow span.
 pub(crate) const CALLS_TO_MEASURE: u32 = 1024;
 
@@ -30,8 +36,10 @@ pub(crate) const CALLS_TO_MEASURE: u32 = 1024;
 pub(crate) struct Spans {
     pub(crate) limit: Duration,
     /// The place in the line where the loop last looked outside, that is, asked the operating
-    /// system: see `CALLBACKS_BETWEEN_LOOKS` in `waiting.rs`.
+    /// system.
     pub(crate) looked_at: Cell<u64>,
+    /// After so many calls a turn with work looks again: see [`next_pace`].
+    pub(crate) pace: Cell<u64>,
     pub(crate) began: Cell<Moment>,
     /// So long it had taken before the last run ended.
     pub(crate) before: Cell<Duration>,
@@ -61,6 +69,7 @@ impl Spans {
         Spans {
             limit,
             looked_at: Cell::default(),
+            pace: Cell::new(1),
             began: Cell::new(Moment::START),
             before: Cell::default(),
             counted: Cell::default(),
@@ -70,5 +79,55 @@ impl Spans {
             measured: Cell::default(),
             longest: RefCell::default(),
         }
+    }
+}
+
+/// How many calls there may be in the next span. The loop begins with one and makes it twice as many
+/// as long as that many stay within a millisecond; if they did not, it is as many as would have.
+///
+/// So timers and sockets are looked after every millisecond or so, whatever a call costs, and
+/// nobody reads the clock in between: only a span in which calls have suddenly become longer takes
+/// as long as it takes.
+pub(crate) fn next_pace(pace: u64, called: u64, took: Duration) -> u64 {
+    if took > SPAN_AIMED_AT {
+        let fits = u128::from(called) * SPAN_AIMED_AT.as_nanos() / took.as_nanos();
+        return (fits as u64).clamp(1, MOST_BETWEEN_LOOKS);
+    }
+    match called >= pace {
+        true => (2 * pace).min(MOST_BETWEEN_LOOKS),
+        false => pace,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_micros(1);
+
+    #[test]
+    fn the_pace_doubles_while_as_many_calls_stay_within_a_millisecond() {
+        let mut pace = 1;
+        let paces = std::iter::repeat_with(|| {
+            pace = next_pace(pace, pace, SHORT * pace as u32);
+            pace
+        });
+        assert_eq!(paces.take(8).collect::<Vec<_>>(), [2, 4, 8, 16, 32, 64, 128, 128]);
+    }
+
+    #[test]
+    fn after_a_long_span_it_is_as_many_calls_as_would_have_fitted() {
+        let ms = Duration::from_millis;
+        assert_eq!(next_pace(128, 128, ms(4)), 32);
+        assert_eq!(next_pace(128, 128, ms(2560)), 1);
+        assert_eq!(next_pace(1, 1, Duration::MAX), 1);
+        // One turn may hold more than was asked for.
+        assert_eq!(next_pace(128, 10_000, ms(2)), 128);
+    }
+
+    #[test]
+    fn few_calls_say_nothing_of_many() {
+        assert_eq!(next_pace(4, 3, SHORT), 4);
+        assert_eq!(next_pace(4, 0, SHORT), 4);
     }
 }

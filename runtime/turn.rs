@@ -17,10 +17,12 @@
 //!   for ever still let timers and sockets in between: each turn ends, and now and then a
 //!   turn looks outside.
 //! - *Looking outside* is asking the system and reading the clock, and costs as much as
-//!   dozens of callbacks. A turn with work looks only if `CALLBACKS_BETWEEN_LOOKS` (128) or more
-//!   entries were called since the last look. So between two looks lie at most 127 entries
-//!   and one turn's.
-//! - Due timers are taken up in their order, at most [`TIMERS_IN_A_TURN`] in a turn.
+//!   dozens of callbacks. A turn with work looks only if 128 entries were called since the last
+//!   look, or as many as take about a millisecond (`spans.rs`): so between two looks lie at most
+//!   127 entries and one turn's.
+//! - Due timers are taken up in their order, at most [`TIMERS_IN_A_TURN`] in a turn. While some are
+//!   left over, a timer that is set for the past stands behind all that were due: nobody who sets
+//!   such timers again and again keeps others from their turn.
 //! - The order among `call_soon` callbacks never depends on that; when a timer or a socket
 //!   joins them does. In a turn that looks, callbacks run in this order: what was ready
 //!   already, then readiness, then the inbox, then due timers.
@@ -88,7 +90,7 @@ impl EventLoop {
     }
 
     /// Step 1.
-    fn time_until_next_work(&self) -> Sleep {
+    pub(crate) fn time_until_next_work(&self) -> Sleep {
         let core = &self.core;
         if core.stopping.get() || !core.ready.borrow().is_empty() {
             return Sleep::NotAtAll;
@@ -180,6 +182,8 @@ impl EventLoop {
             self.push(Entry::Timer(timer.to_key()));
             count += 1;
         }
+        let left_over = count == TIMERS_IN_A_TURN;
+        core.timers.borrow_mut().no_earlier_than(if left_over { now } else { Moment::FIRST });
         self.fetch_ahead(count);
     }
 

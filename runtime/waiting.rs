@@ -7,8 +7,10 @@
 //! ```
 //!
 //! # Invariants
-//! - The loop sleeps only if nothing is ready and the inbox is empty: both are looked at after it
-//!   has said that it falls asleep, so a message that comes then rings.
+//! - The loop sleeps only if nothing is ready and the inbox is empty. The inbox is looked at after
+//!   the loop has said that it falls asleep, so a message that comes then rings.
+//! - Whoever is told of something on the way to sleep may call the loop: it is asked once more then
+//!   how long that is.
 //! - It lingers before it sleeps only where that may pay (`linger.rs`), and looks outside after it.
 //! - A deadlock is reported only if nobody holds a door through which a message could come.
 //!
@@ -25,9 +27,6 @@ use crate::interest::Interest;
 use crate::observer::Event;
 use crate::reactor::News;
 
-/// How many entries are called before a turn with work looks outside again.
-pub(crate) const CALLBACKS_BETWEEN_LOOKS: u64 = 128;
-
 /// How long the loop may sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sleep {
@@ -42,7 +41,7 @@ impl EventLoop {
         match sleep {
             Sleep::NotAtAll => {
                 // On the virtual clock every turn looks: there it counts that runs are alike.
-                let looks = self.core.since_look() >= CALLBACKS_BETWEEN_LOOKS;
+                let looks = self.core.since_look() >= self.core.spans.pace.get();
                 if looks || self.core.clock.is_virtual() { self.look() } else { Ok(()) }
             }
             Sleep::AtMost(remaining) => self.fall_asleep(Some(remaining)),
@@ -53,6 +52,9 @@ impl EventLoop {
     /// Sleeps, unless there is a message after all.
     #[inline(never)]
     fn fall_asleep(&self, at_most: Option<Duration>) -> Result<(), RunError> {
+        if self.end_span() {
+            return self.wait_for_events(self.time_until_next_work());
+        }
         let inbox = &self.core.inbox;
         if self.lingers_with_success(at_most) || !inbox.fall_asleep() {
             return self.look();
@@ -92,11 +94,13 @@ impl EventLoop {
         if core.inbox.has_messages() {
             return self.look();
         }
-        self.end_span();
         match at_most {
             None if cut_off => {
                 self.observe(|| Event::Stuck);
-                Err(RunError::Deadlock(self.who_is_stuck()))
+                match self.time_until_next_work() {
+                    Sleep::WithoutEnd => Err(RunError::Deadlock(self.who_is_stuck())),
+                    _ => Ok(()),
+                }
             }
             Some(remaining) if core.clock.is_virtual() && only_time_can_help => {
                 let from = core.clock.now();
@@ -137,6 +141,10 @@ impl EventLoop {
     #[inline(never)]
     fn poll(&self, timeout: Option<Duration>) -> Result<(), RunError> {
         self.observe(|| Event::WaitBegins { at_most: timeout });
+        let timeout = match self.is_interesting(Interest::TURNS) {
+            true => self.no_longer_than_until_work(timeout),
+            false => timeout,
+        };
         let mut released = self.released.take();
         let mut news = Vec::new();
         let observed = self.is_interesting(Interest::SOURCES);
@@ -166,5 +174,17 @@ impl EventLoop {
         let events = outcome? + played;
         self.observe(|| Event::WaitEnds { events });
         Ok(())
+    }
+    /// What whoever was told that the wait begins has left to do shortens it.
+    #[cold]
+    fn no_longer_than_until_work(&self, planned: Option<Duration>) -> Option<Duration> {
+        match self.time_until_next_work() {
+            Sleep::NotAtAll => Some(Duration::ZERO),
+            // A virtual clock that is held does not pass on its own.
+            Sleep::AtMost(remaining) if !self.core.clock.is_virtual() => {
+                Some(planned.map_or(remaining, |planned| planned.min(remaining)))
+            }
+            Sleep::AtMost(_) | Sleep::WithoutEnd => planned,
+        }
     }
 }

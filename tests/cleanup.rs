@@ -11,7 +11,7 @@ use roundelay::{
     CancelToken, Runner, TaskGroup, promise, sleep, spawn, stop_gracefully, task_group,
     with_cleanup, with_resource, yield_now,
 };
-use support::{Log, ms, on_drop, reporting_runner, run_virtual, virtual_runner};
+use support::{Log, in_a_process, ms, on_drop, reporting_runner, run_virtual, virtual_runner};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -308,4 +308,32 @@ fn whoever_gives_up_on_a_graceful_stop_ends_the_grace() {
         assert!(roundelay::timeout(ms(1), stop).await.is_err());
         assert!(ended.await.is_err());
     });
+}
+
+#[test]
+fn a_release_that_panics_while_the_body_panics_is_reported_and_kills_nobody() {
+    in_a_process(
+        "a_release_that_panics_while_the_body_panics_is_reported_and_kills_nobody",
+        || {
+            let (runner, reports) = reporting_runner();
+            runner
+                .run(async {
+                    let task = spawn(with_resource(
+                        async { Ok::<_, ()>(5) },
+                        async |_resource: &mut u32| -> Result<(), ()> { panic!("the body") },
+                        |_resource| {
+                            if true {
+                                panic!("the release");
+                            }
+                            async {}
+                        },
+                        LIMIT,
+                    ));
+                    assert!(task.await.is_err_and(|error| error.to_string().contains("the body")));
+                })
+                .unwrap();
+            assert_eq!(reports.take(), ["TaskPanicked: the release"]);
+        },
+    )
+    .well();
 }

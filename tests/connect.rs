@@ -166,6 +166,36 @@ fn several_listeners_may_share_a_port_if_all_of_them_agree() {
 
 #[test]
 #[cfg_attr(miri, ignore = "sets options of sockets")]
+fn times_of_keepalive_are_whole_seconds_and_none_is_set_in_half() {
+    on_a_loop(async || {
+        let (_listener, address) = listen();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let times = || {
+            let socket = socket2::SockRef::from(&stream);
+            let times = [socket.tcp_keepalive_time(), socket.tcp_keepalive_interval()];
+            times.map(|time| time.unwrap().as_secs())
+        };
+        for (asked, kept) in [([900, 1900], [1, 2]), ([0, 1], [1, 1]), ([7000, 3000], [7, 3])] {
+            stream.set_keepalive(None).unwrap();
+            let [idle, interval] = asked.map(Duration::from_millis);
+            stream.set_keepalive(Some((idle, interval))).unwrap();
+            assert!(stream.keepalive().unwrap());
+            assert_eq!(times(), kept);
+        }
+        let (second, month) = (Duration::from_secs(1), Duration::from_secs(30 * 86_400));
+        for too_long in [(month, second), (second, Duration::MAX)] {
+            stream.set_keepalive(None).unwrap();
+            let error = stream.set_keepalive(Some(too_long)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains("32767 seconds"), "{error}");
+            assert!(!stream.keepalive().unwrap(), "half of it was done");
+            assert_eq!(times(), [7, 3]);
+        }
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "sets options of sockets")]
 fn options_are_kept_and_a_stream_may_come_from_std_and_go_back() {
     on_a_loop(async || {
         let (listener, address) = listen();

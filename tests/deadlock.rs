@@ -1,20 +1,23 @@
 //! Who waits for whom, and for ever: the answer of a loop in which nothing can happen any more, and
 //! the warning of tasks that wait for each other while others go on.
 
+#![allow(clippy::async_yields_async, reason = "a task's handle is often what a run gives back")]
+
 mod support;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::{pending, poll_fn};
-use std::pin::pin;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use roundelay::{
-    Either, FailureKind, Lock, Queue, RunError, Runner, RwLock, Semaphore, TaskBuilder, sleep,
-    spawn, timeout, yield_now,
+    Either, FailureKind, Lock, Queue, RunError, Runner, RwLock, Semaphore, TaskBuilder, When,
+    as_completed, current_loop, gather, gather_all, promise, race_tasks, sleep, spawn, timeout,
+    try_gather, wait, yield_now,
 };
 use support::{Reports, length, virtual_runner};
 
@@ -296,6 +299,159 @@ fn a_lock_whose_guards_were_seen_to_travel_is_not_suspected() {
         named("giver").spawn(giver).detach();
     });
     assert_eq!(seen, Vec::<String>::new());
+}
+
+#[test]
+fn a_lock_whose_guard_was_seen_to_be_dropped_by_a_callback_is_not_suspected() {
+    let seen = circles(async || {
+        let lock = Lock::new(());
+        let giver = async move {
+            let guard = lock.lock().await;
+            current_loop().unwrap().call_later(SECOND, move || drop(guard)).unwrap();
+            sleep(2 * SECOND).await;
+            let guard = lock.lock().await;
+            current_loop().unwrap().call_later(SECOND, move || drop(guard)).unwrap();
+            drop(lock.lock().await);
+        };
+        named("giver").spawn(giver).detach();
+    });
+    assert_eq!(seen, Vec::<String>::new());
+}
+
+#[test]
+fn a_lock_whose_guard_was_dropped_with_its_cancelled_task_is_still_suspected() {
+    let seen = circles(async || {
+        let (one, two) = (Lock::new(()), Lock::new(()));
+        let holds = one.clone();
+        let cancelled = spawn(async move {
+            let _guard = holds.lock().await;
+            pending::<()>().await;
+        });
+        yield_now().await;
+        cancelled.cancel();
+        let _ = cancelled.await;
+        takes("a", &one, &two);
+        takes("b", &two, &one);
+    });
+    assert_eq!(seen.len(), 1, "{seen:?}");
+}
+
+/// A task that holds `lock` and then waits for what `wait` makes.
+fn holds_and<F: Future>(lock: &Lock<()>, wait: impl FnOnce() -> F + 'static) {
+    let lock = lock.clone();
+    let holds = async move {
+        let _guard = lock.lock().await;
+        wait().await;
+    };
+    named("holder").spawn(holds).detach();
+}
+
+/// A child that wants `lock`.
+fn wants(lock: &Lock<()>) -> impl Future<Output = Result<(), ()>> + 'static {
+    let lock = lock.clone();
+    async move {
+        drop(lock.lock().await);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_circle_through_whoever_waits_for_several_tasks_is_reported() {
+    type Waits = fn(&Lock<()>);
+    let ways: [(&str, Waits); 7] = [
+        ("gather", |lock| {
+            let both = [wants(lock), wants(lock)];
+            holds_and(lock, move || gather(both));
+        }),
+        ("a tuple", |lock| {
+            let both = (wants(lock), wants(lock));
+            holds_and(lock, move || gather_all(both));
+        }),
+        ("gather_all", |lock| {
+            let others: [Boxed; 2] = [Box::pin(wants(lock)), Box::pin(sleep_well())];
+            holds_and(lock, move || gather_all(others));
+        }),
+        ("try_gather", |lock| {
+            let both = [wants(lock), wants(lock)];
+            holds_and(lock, move || try_gather(both));
+        }),
+        ("race_tasks", |lock| {
+            let both = [wants(lock), wants(lock)];
+            holds_and(lock, move || race_tasks(both));
+        }),
+        ("wait", |lock| {
+            let child = wants(lock);
+            holds_and(lock, async move || {
+                let mut tasks = vec![spawn(child)];
+                wait(&mut tasks, When::All, None).await;
+            });
+        }),
+        ("as_completed", |lock| {
+            let child = wants(lock);
+            holds_and(lock, async move || {
+                let child = spawn(child);
+                sleep(SECOND).await; // the child waits first
+                as_completed([child]).next().await;
+            });
+        }),
+    ];
+    for (way, waits) in ways {
+        let seen = circles(async || waits(&Lock::new(())));
+        assert_eq!(seen.len(), 1, "{way}: {seen:?}");
+        assert!(seen[0].starts_with("holder "), "{way}: {seen:?}");
+    }
+}
+
+type Boxed = Pin<Box<dyn Future<Output = Result<(), ()>>>>;
+
+async fn sleep_well() -> Result<(), ()> {
+    sleep(SECOND).await;
+    Ok(())
+}
+
+#[test]
+fn whoever_waits_for_the_first_of_several_may_go_on_while_one_of_them_can() {
+    let seen = circles(async || {
+        let lock = Lock::new(());
+        let others: [Boxed; 2] = [Box::pin(wants(&lock)), Box::pin(sleep_well())];
+        holds_and(&lock, move || race_tasks(others));
+        // A failure ends a `gather`.
+        let lock = Lock::new(());
+        let fails = async {
+            sleep(SECOND).await;
+            Err(())
+        };
+        let others: [Boxed; 2] = [Box::pin(wants(&lock)), Box::pin(fails)];
+        holds_and(&lock, move || gather(others));
+    });
+    assert_eq!(seen, Vec::<String>::new());
+}
+
+#[test]
+fn a_task_of_another_runner_that_is_awaited_here_is_not_taken_for_one_of_ours() {
+    let reports = Reports::new();
+    let runner = || Runner::builder().failure_policy(reports.policy()).build().unwrap();
+    let (one, other) = (runner(), runner());
+    let (resolver, answer) = promise::<u32>();
+    let theirs = other
+        .run(async move {
+            let waits = spawn(async move { answer.await.unwrap() });
+            yield_now().await;
+            waits
+        })
+        .unwrap();
+    let ours = one
+        .run(async move {
+            // In its own table it stands where the other one stands in the other.
+            let waits = spawn(async move { theirs.await.unwrap() + 1 });
+            yield_now().await;
+            resolver.resolve(1).unwrap();
+            waits
+        })
+        .unwrap();
+    other.run(async { yield_now().await }).unwrap();
+    assert_eq!(one.run(ours).unwrap().unwrap(), 2);
+    assert_eq!(reports.take(), Vec::<String>::new());
 }
 
 #[test]

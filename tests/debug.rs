@@ -85,7 +85,15 @@ fn without_debug_mode_nobody_is_warned() {
 #[cfg_attr(miri, ignore = "reads what a process of its own wrote")]
 fn the_environment_turns_debug_mode_on() {
     let program = std::env::current_exe().unwrap();
-    for (value, debug) in [("1", "true"), ("0", "false"), ("", "false")] {
+    for (value, debug) in [
+        ("1", "true"),
+        ("on", "true"),
+        ("0", "false"),
+        ("", "false"),
+        ("off", "false"),
+        ("False", "false"),
+        ("no", "false"),
+    ] {
         let mut inner = Command::new(&program);
         inner.args(["--exact", "the_inner_program", "--ignored", "--nocapture"]);
         let output = inner.env("ROUNDELAY_DEBUG", value).output().unwrap();

@@ -63,10 +63,11 @@ fn every_feature_has_its_line_and_what_the_line_names_exists() {
         assert!(seen.insert(id.to_owned()), "{id} is there twice");
         assert!(!asked.is_empty(), "{id} does not say what is asked");
         let is_left_out = what.starts_with("by design not: ");
-        let is_missing = what.starts_with("not there: ");
+        // The whole of it, or after the items that are there a part.
+        let is_missing = what.contains("not there: ");
         designed += usize::from(is_left_out);
         missing += usize::from(is_missing);
-        if !is_left_out && !is_missing {
+        if !is_left_out && !what.starts_with("not there: ") {
             assert!(!links(what).is_empty(), "{id} names no item");
             assert!(!links(shown).is_empty(), "{id} names no test");
         }
@@ -83,15 +84,19 @@ fn every_feature_has_its_line_and_what_the_line_names_exists() {
             assert!(kinds.iter().any(is_declared) || is_variant, "{id}: {file} has no {item}");
         }
         tests_exist(&folder, id, shown);
+        for page in what.split("](").skip(1).filter_map(|link| link.split(')').next()) {
+            assert!(folder.join(page).exists(), "{id} names {page}, which is not there");
+        }
     }
     let groups = [("L", 21), ("T", 20), ("C", 9), ("X", 12), ("E", 10), ("S", 9), ("Q", 4)];
-    let more = [("B", 12), ("V", 9), ("D", 4), ("R", 18), ("N", 6), ("U", 71)];
+    let more =
+        [("P", 14), ("W", 10), ("B", 12), ("V", 9), ("D", 4), ("R", 18), ("N", 6), ("U", 71)];
     for id in groups.into_iter().chain(more).flat_map(|(letter, last)| ids(letter, last)) {
         // There has never been a U29.
         assert!(seen.contains(&id) || id == "U29", "FEATURES.md has no line for {id}");
     }
     let count = format!(
-        "Of {} rows {designed} are left out by design, and {missing} are not there yet.",
+        "Of {} rows {designed} are left out by design, and {missing} are not wholly there yet.",
         seen.len()
     );
     let flat = page.replace('\n', " ");

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use roundelay::runtime::Event;
 use roundelay::{
-    Dump, Lock, Queue, Runner, RwLock, Semaphore, TaskBuilder, TaskState, channel, dump, promise,
-    sleep, spawn, spawner, task_group, timeout, to_thread, yield_now,
+    Dump, Lock, Queue, Runner, RwLock, Semaphore, TaskBuilder, TaskState, WaitsFor, When,
+    as_completed, channel, dump, gather_all, promise, race_tasks, sleep, spawn, spawner,
+    task_group, timeout, to_thread, wait, window, yield_now,
 };
 use support::virtual_runner;
 
@@ -269,4 +270,69 @@ fn a_group_that_has_only_its_children_left_says_so_and_a_job_is_named() {
     let lines = lines(&seen.unwrap());
     assert!(lines.iter().any(|line| line.contains("(group)") && line.contains("children")));
     assert!(lines.iter().any(|line| line.contains("(job)") && line.contains("for job ")));
+}
+
+#[test]
+fn whoever_waits_for_several_tasks_names_them_and_says_whether_it_needs_all() {
+    let runner = virtual_runner();
+    let seen = runner.run(async {
+        let child = |name: &str| named(name).spawn(pending::<()>());
+        let (first, second) = (child("first"), child("second"));
+        let waits = async move {
+            let mut tasks = vec![first, second];
+            wait(&mut tasks, When::All, None).await;
+        };
+        named("wait").spawn(waits).detach();
+        named("as_completed")
+            .spawn(async {
+                as_completed((0..10).map(|_| spawn(pending::<()>()))).next().await.is_some()
+            })
+            .detach();
+        named("race_tasks").spawn(async { race_tasks([pending::<()>()]).await.0 }).detach();
+        named("window")
+            .spawn(async {
+                let three = [pending::<()>(), pending(), pending()];
+                window(2, three).next().await.is_some()
+            })
+            .detach();
+        yield_now().await;
+        yield_now().await;
+        dump()
+    });
+    let waits = seen.unwrap().tasks.into_iter().filter_map(|task| match task.waits_for? {
+        WaitsFor::Tasks { all, tasks, more } => Some((task.name, all, tasks.len(), more)),
+        _ => None,
+    });
+    let waits: Vec<_> = waits.collect();
+    let expected = [
+        ("wait", true, 2, 0),
+        ("as_completed", false, 8, 2),
+        ("race_tasks", false, 1, 0),
+        ("window", false, 2, 0),
+    ];
+    let expected = expected.map(|(name, all, named, more)| (name.to_owned(), all, named, more));
+    assert_eq!(waits, expected);
+}
+
+#[test]
+fn the_answer_of_a_stuck_loop_names_those_who_are_gathered() {
+    let outcome =
+        virtual_runner().run(async { gather_all([pending::<()>(), pending()]).await.len() });
+    let message = outcome.unwrap_err().to_string();
+    assert!(message.contains("for the ends of task 2 (Task-2), task 3 (Task-3)"), "{message}");
+}
+
+#[test]
+fn a_name_cannot_break_the_list_or_colour_the_terminal() {
+    let runner = virtual_runner();
+    let text = runner.run(async {
+        let task = TaskBuilder::new().name("na\u{1b}[31m\nname é").spawn(pending::<()>());
+        yield_now().await;
+        let text = dump().to_string();
+        task.cancel();
+        text
+    });
+    let text = text.unwrap();
+    assert!(text.contains("(na\\u{1b}[31m\\nname é) has waited"), "{text}");
+    assert_eq!(text.lines().count(), 3, "{text}");
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use roundelay::testing::TestRun;
-use roundelay::{Random, now, sleep, spawn, to_thread, yield_now};
+use roundelay::{Random, current_loop, now, sleep, spawn, to_thread, yield_now};
 
 use support::in_a_process;
 
@@ -87,6 +87,28 @@ async fn a_test_may_be_one_that_should_panic() {
 #[should_panic(expected = "the test leaves tasks running")]
 async fn a_test_that_leaves_a_task_running_fails() {
     spawn(std::future::pending::<()>()).detach();
+}
+
+#[roundelay::test]
+#[should_panic(expected = "the test leaves 1 timer(s) set")]
+async fn a_test_that_leaves_a_timer_set_fails() {
+    current_loop().unwrap().call_later(Duration::from_secs(5), || ()).unwrap();
+}
+
+#[roundelay::test]
+#[should_panic(expected = "nobody took this")]
+async fn a_test_fails_with_a_task_that_nobody_awaits() {
+    spawn(async { panic!("nobody took this") }).detach();
+    yield_now().await;
+    yield_now().await;
+}
+
+#[roundelay::test(leftovers = true)]
+async fn a_test_may_say_that_timers_and_failures_may_be_left() {
+    current_loop().unwrap().call_later(Duration::from_secs(5), || ()).unwrap();
+    spawn(async { panic!("this is only reported") }).detach();
+    yield_now().await;
+    yield_now().await;
 }
 
 #[roundelay::test(leftovers = true)]

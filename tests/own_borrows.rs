@@ -13,8 +13,8 @@ use std::time::Duration;
 use futures_lite::StreamExt;
 use futures_lite::stream::unfold;
 use roundelay::{
-    CancelScope, CancelToken, ContextScope, ContextVar, Deadline, TaskGroup, fail_after, race, run,
-    select, spawn, task_group, timeout, window, with_cleanup, yield_now,
+    CancelScope, CancelToken, ContextScope, ContextVar, Deadline, TaskGroup, fail_after, join,
+    race, run, select, spawn, task_group, timeout, window, with_cleanup, yield_now,
 };
 
 static NAME: ContextVar<&str> = ContextVar::new("name");
@@ -71,6 +71,8 @@ fn wrapped() -> Vec<(&'static str, Wrapped)> {
         ("cleanup", Box::pin(with_cleanup(lends(), async {}, LONG))),
         ("race", Box::pin(async { race([lends(), lends()]).await.1 })),
         ("select", Box::pin(async { select(lends(), lends()).await.into_inner() })),
+        ("list", Box::pin(async { join([lends(), lends()]).await[0] })),
+        ("tuple", Box::pin(async { join((lends(), lends())).await.1 })),
         ("window", Box::pin(from_stream)),
     ]
 }

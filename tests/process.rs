@@ -7,12 +7,17 @@ mod support;
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::rc::Rc;
 
+use futures_lite::future::poll_once;
 use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, io::BufReader};
 use roundelay::process::{Child, Command, Stdio};
-use roundelay::{PipeReader, Runner, Signal, gather_all, race, run, spawn, timeout, yield_now};
+use roundelay::{
+    PipeReader, Runner, Signal, Signals, gather_all, race, run, spawn, timeout, yield_now,
+};
+use rustix::process::{Pid, Resource, Rlimit, getpgid, getpgrp, getrlimit, setrlimit};
 use support::{in_a_process, ms, must_end};
 
 #[track_caller]
@@ -79,9 +84,105 @@ fn a_program_that_is_not_there_is_an_error_of_spawn() {
 fn a_child_needs_a_loop_and_leaves_none_behind_without_one() {
     in_a_process("a_child_needs_a_loop_and_leaves_none_behind_without_one", || {
         let error = shell("echo $$; exec cat").stdin(Stdio::piped()).spawn().unwrap_err();
-        assert!(error.to_string().contains("needs a running event loop"), "{error}");
+        assert!(
+            error.to_string().contains("a child process needs a running event loop"),
+            "{error}"
+        );
         let children = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
         assert_eq!(children.trim(), "");
+    })
+    .well();
+}
+
+/// Whether a program that makes a file has been run.
+struct Trace(PathBuf);
+
+impl Trace {
+    fn new(name: &str) -> Trace {
+        let path = std::env::temp_dir().join(format!("roundelay-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        Trace(path)
+    }
+
+    fn is_left(&self) -> bool {
+        std::fs::remove_file(&self.0).is_ok()
+    }
+}
+
+#[test]
+fn without_a_loop_the_program_is_not_even_started() {
+    let trace = Trace::new("no-loop");
+    for _ in 0..50 {
+        let error = Command::new("touch").arg(&trace.0).spawn().unwrap_err();
+        assert!(error.to_string().starts_with("a child process needs a running event loop"));
+        assert!(!trace.is_left(), "it ran all the same");
+    }
+}
+
+#[test]
+fn a_program_whose_end_could_not_be_watched_for_is_not_started() {
+    in_a_process("a_program_whose_end_could_not_be_watched_for_is_not_started", || {
+        run(async {
+            let trace = Trace::new("no-descriptor");
+            let all = getrlimit(Resource::Nofile);
+            let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+            let (mut refused, mut ran) = (0, 0);
+            // From no descriptor at all up to enough of them.
+            for limit in 4..open + 12 {
+                let few = Rlimit { current: Some(limit), maximum: all.maximum };
+                for _ in 0..10 {
+                    setrlimit(Resource::Nofile, few).unwrap();
+                    let child = Command::new("touch").arg(&trace.0).spawn();
+                    setrlimit(Resource::Nofile, all).unwrap();
+                    match child {
+                        Ok(mut child) => {
+                            assert!(child.wait().await.unwrap().success());
+                            assert!(trace.is_left());
+                            ran += 1;
+                        }
+                        Err(error) => {
+                            assert!(!trace.is_left(), "it ran all the same: {error}");
+                            refused += 1;
+                        }
+                    }
+                }
+            }
+            assert!(refused > 0 && ran > 0, "{refused} refused, {ran} ran");
+        });
+    })
+    .well();
+}
+
+#[test]
+fn where_the_system_forgets_how_children_end_the_error_says_why_and_what_to_do() {
+    let name = "where_the_system_forgets_how_children_end_the_error_says_why_and_what_to_do";
+    in_a_process(name, || {
+        if !Signal::CHILD.is_ignored() {
+            let ignoring = || {
+                let mut env = std::process::Command::new("env");
+                env.arg("--ignore-signal=CHLD");
+                env
+            };
+            if !ignoring().arg("true").status().is_ok_and(|status| status.success()) {
+                println!("skipped: this `env` cannot have a signal ignored");
+                return;
+            }
+            panic!("{}", ignoring().args(std::env::args_os()).exec());
+        }
+        run(async {
+            let forgotten = [
+                Command::new("echo").arg("hello").output().await.map(drop),
+                Command::new("true").status().await.map(drop),
+            ];
+            for outcome in forgotten {
+                let error = outcome.unwrap_err();
+                assert!(error.to_string().contains("SIGCHLD"), "{error}");
+                assert!(error.to_string().contains("Signals::new([Signal::CHILD])"), "{error}");
+            }
+            let _kept = Signals::new([Signal::CHILD]).unwrap();
+            let output = Command::new("echo").arg("hello").output().await.unwrap();
+            assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"hello\n"[..]));
+        });
     })
     .well();
 }
@@ -177,12 +278,26 @@ fn the_loop_turns_while_children_run_and_hears_of_each() {
                 yield_now().await;
             }
         });
-        let codes = (0..20).map(|n| async move {
-            shell(&format!("exit {n}")).status().await.unwrap().code().unwrap()
+        // They end when their inputs do, and these are held until the loop has turned.
+        let (mut inputs, mut children) = (Vec::new(), Vec::new());
+        for n in 0..20 {
+            let line = format!("read line; exit {n}");
+            let mut child = shell(&line).stdin(Stdio::piped()).spawn().unwrap();
+            inputs.push(child.stdin.take());
+            children.push(async move { child.wait().await.unwrap().code().unwrap() });
+        }
+        let before = turned.get();
+        let counted = Rc::clone(&turned);
+        let opener = spawn(async move {
+            while counted.get() <= before + 20 {
+                yield_now().await;
+            }
+            drop(inputs);
         });
-        let codes: Vec<i32> = gather_all(codes).await.into_iter().map(Result::unwrap).collect();
+        let codes: Vec<i32> = gather_all(children).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(codes, Vec::from_iter(0..20));
-        assert!(turned.get() > 20);
+        assert!(turned.get() > before + 20);
+        opener.await.unwrap();
         turner.cancel();
     });
 }
@@ -309,6 +424,59 @@ fn a_child_without_a_group_of_its_own_is_not_signalled_as_one() {
 }
 
 #[test]
+fn a_group_of_its_own_is_taken_back_for_the_next_child() {
+    on_a_loop(async || {
+        let mut command = Command::new("cat");
+        command.stdin(Stdio::piped());
+        let group = |child: &Child| getpgid(Pid::from_raw(child.id() as i32)).unwrap();
+        let mut first = command.process_group(true).spawn().unwrap();
+        assert_eq!(group(&first).as_raw_nonzero().get() as u32, first.id());
+        let mut second = command.process_group(false).spawn().unwrap();
+        assert_eq!(group(&second), getpgrp());
+        let error = second.signal_group(Signal::TERMINATE).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let mut third = command.process_group(true).spawn().unwrap();
+        assert!(third.signal_group(Signal::TERMINATE).unwrap());
+        for child in [&mut first, &mut second, &mut third] {
+            child.wait().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_group_that_stds_command_was_told_to_make_is_known() {
+    on_a_loop(async || {
+        let mut command = std::process::Command::new("cat");
+        command.stdin(Stdio::piped()).process_group(0);
+        let mut command = Command::from(command);
+        let mut child = command.spawn().unwrap();
+        assert!(child.signal_group(Signal::TERMINATE).unwrap());
+        assert_eq!(child.wait().await.unwrap().signal(), Some(Signal::TERMINATE.number()));
+        let mut child = command.process_group(false).spawn().unwrap();
+        assert!(child.signal_group(Signal::TERMINATE).is_err());
+        child.wait().await.unwrap();
+    });
+}
+
+#[test]
+fn what_a_child_that_was_waited_for_has_left_behind_is_not_killed() {
+    on_a_loop(async || {
+        // A shell gives its children in the background no input of its own, unless it is told to.
+        let mut command = shell("exec 3<&0; cat <&3 & exit 0");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.kill_on_drop(true).process_group(true).spawn().unwrap();
+        let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        assert!(child.wait().await.unwrap().success());
+        drop(child);
+        stdin.write_all(b"still here").await.unwrap();
+        stdin.close().await.unwrap();
+        let mut said = String::new();
+        stdout.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "still here");
+    });
+}
+
+#[test]
 fn the_first_of_several_children_wins_a_race() {
     on_a_loop(async || {
         let wait = |line: &'static str| {
@@ -365,6 +533,18 @@ fn a_full_pipe_makes_its_writer_wait_for_the_reader() {
         reader.read_to_end(&mut all).await.unwrap();
         assert_eq!(all, vec![7; 300_000]);
         writing.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn reading_nothing_from_a_pipe_waits_for_nothing() {
+    on_a_loop(async || {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut reader = PipeReader::new(reader).unwrap();
+        // After a try that was in vain the pipe is known to be empty.
+        assert!(poll_once(reader.read(&mut [0])).await.is_none());
+        assert_eq!(reader.read(&mut []).await.unwrap(), 0);
+        drop(writer);
     });
 }
 

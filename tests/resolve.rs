@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use roundelay::{
-    Endpoint, LookupError, Resolver, Runner, gather_all, lookup_host, sleep, spawn, to_thread,
-    yield_now,
+    Endpoint, LookupError, Resolver, Runner, TcpStream, gather_all, lookup_host, sleep, spawn,
+    to_thread, yield_now,
 };
 use support::{ms, must_end, poll_once, run_virtual};
 
@@ -57,6 +57,38 @@ fn a_numeric_address_needs_neither_a_thread_nor_a_turn() {
 }
 
 #[test]
+fn no_address_at_all_is_a_wrong_argument_and_no_name_without_an_address() {
+    run_virtual(async {
+        let nothing: Vec<SocketAddr> = Vec::new();
+        for error in [
+            lookup_host(nothing.clone()).await.unwrap_err(),
+            TcpStream::connect(nothing).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(matches!(inner(&error), LookupError::EmptyList), "{error:?}");
+            let text = "the list of addresses is empty, so there is nowhere to connect to";
+            assert!(error.to_string().starts_with(text), "{error}");
+        }
+    });
+}
+
+#[test]
+fn an_address_with_the_name_of_its_interface_is_looked_up_in_every_notation() {
+    let resolver = Resolver::new(|host, port| {
+        assert_eq!((host, port), ("fe80::1%lo", PORT));
+        Ok(vec![ours()])
+    });
+    run_virtual(async move {
+        let endpoints: [Endpoint; 2] = [("fe80::1%lo", PORT).into(), "[fe80::1%lo]:80".into()];
+        assert_eq!(endpoints[0], endpoints[1]);
+        for endpoint in endpoints {
+            assert_eq!(endpoint.to_string(), "[fe80::1%lo]:80");
+            assert_eq!(resolver.lookup(endpoint).await.unwrap(), [ours()]);
+        }
+    });
+}
+
+#[test]
 fn the_system_knows_this_machine() {
     let found = must_end(|| run_virtual(lookup_host("localhost:80"))).unwrap();
     assert!(!found.is_empty());
@@ -84,8 +116,6 @@ fn what_is_no_endpoint_an_unknown_name_and_an_empty_answer_are_typed_errors_that
             assert!(matches!(inner(&error), LookupError::Failed { name, .. } if name == "unknown"));
             let error = resolver.lookup("empty:1").await.unwrap_err();
             assert!(matches!(inner(&error), LookupError::NoAddress { name } if name == "empty"));
-            let error = resolver.lookup(Vec::new()).await.unwrap_err();
-            assert!(matches!(inner(&error), LookupError::NoAddress { .. }));
             let error = resolver.lookup("panics:1").await.unwrap_err();
             assert!(matches!(inner(&error), LookupError::NotRun { name, .. } if name == "panics"));
             assert!(error.to_string().contains("a look-up that panics"), "{error}");

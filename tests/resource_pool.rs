@@ -343,3 +343,30 @@ fn a_group_that_is_cancelled_gives_everything_back() {
         assert_eq!((pool.available(), pool.idle(), pool.waiting()), (2, 2, 0));
     });
 }
+
+#[test]
+fn what_came_back_while_no_loop_ran_is_idle_from_the_next_look_on_and_grows_old_as_others_do() {
+    let runner = support::virtual_runner();
+    let log = Log::new();
+    let pool = numbers(3, &log).idle_limit(Duration::from_secs(60));
+    let (a, b, c) = runner
+        .run(async {
+            let get = async || pool.get().await.unwrap();
+            (get().await, get().await, get().await)
+        })
+        .unwrap();
+    drop((a, b)); // between two runs
+    runner
+        .run(async {
+            drop(c); // the look
+            sleep(Duration::from_secs(59)).await;
+            assert_eq!(pool.get().await.unwrap().number, 3);
+            sleep(Duration::from_secs(59)).await;
+            assert_eq!(pool.get().await.unwrap().number, 3);
+            assert_eq!(log.take(), ["1 dropped", "2 dropped"]);
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!(pool.get().await.unwrap().number, 4);
+            assert_eq!(log.take(), ["3 dropped"]);
+        })
+        .unwrap();
+}

@@ -4,8 +4,10 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use proptest::prelude::*;
 use roundelay::{GaveUp, RetryPolicy, now, retry, retry_if, sleep, spawn, timeout, with_seed};
 
 use support::{Log, ms, run_virtual};
@@ -51,6 +53,154 @@ fn pauses_grow_by_the_factor_up_to_the_longest() {
     let policy = attempts(6).factor(3).longest_pause(ms(1000));
     let (_, _, moments) = failing(policy, ms(0));
     assert_eq!(moments, [0, 100, 400, 1300, 2300, 3300]);
+}
+
+#[test]
+fn linear_pauses_grow_by_the_first_one_up_to_the_longest() {
+    let (_, _, moments) = failing(attempts(6).linear().longest_pause(ms(350)), ms(0));
+    assert_eq!(moments, [0, 100, 300, 600, 950, 1300]);
+}
+
+#[test]
+fn pauses_of_ones_own_are_asked_for_when_an_attempt_has_failed_and_for_no_other() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let asks = Arc::clone(&asked);
+    let policy = attempts(9).longest_pause(ms(500)).pauses_by(move |failed| {
+        asks.lock().unwrap().push(failed);
+        ms(400 * u64::from(failed % 3))
+    });
+    let outcome = run_virtual(async {
+        let start = now();
+        let outcome = retry(&policy, async |attempt| match attempt {
+            5 => Ok((now() - start).as_millis()),
+            _ => Err("busy"),
+        });
+        outcome.await
+    });
+    // 400, 500 and not 800, none at all, 400.
+    assert_eq!((outcome, &*asked.lock().unwrap()), (Ok(1300), &vec![1, 2, 3, 4]));
+}
+
+#[test]
+fn of_several_ways_to_grow_the_last_counts() {
+    let pauses = |policy: RetryPolicy| policy.pauses().map(|p| p.as_millis()).collect::<Vec<_>>();
+    let own = |policy: RetryPolicy| policy.pauses_by(|_| ms(7));
+    assert_eq!(pauses(own(attempts(4).factor(3)).linear()), [100, 200, 300]);
+    assert_eq!(pauses(own(attempts(4).linear()).factor(3)), [100, 300, 900]);
+    assert_eq!(pauses(own(attempts(4).linear().factor(3))), [7, 7, 7]);
+}
+
+#[test]
+fn a_panic_of_who_is_asked_for_a_pause_comes_through() {
+    let policy = attempts(3).pauses_by(|_| panic!("no idea"));
+    let outcome = run_virtual(async move {
+        spawn(async move { retry(&policy, async |_| Err::<(), _>("busy")).await }).await
+    });
+    assert_eq!(outcome.unwrap_err().to_string(), "the task panicked: no idea");
+}
+
+/// How pauses grow, on paper.
+#[derive(Clone, Debug)]
+enum Growth {
+    ByFactor(u32),
+    Linear,
+    Own(Vec<u64>),
+}
+
+impl Growth {
+    fn of(&self, policy: RetryPolicy) -> RetryPolicy {
+        match self.clone() {
+            Growth::ByFactor(factor) => policy.factor(factor),
+            Growth::Linear => policy.linear(),
+            Growth::Own(table) => policy.pauses_by(move |failed| ms(table[failed as usize - 1])),
+        }
+    }
+
+    /// In milliseconds, without a limit.
+    fn pause(&self, first: u64, failed: u32) -> u128 {
+        match self {
+            Growth::ByFactor(factor) => {
+                u128::from(first) * u128::from((*factor).max(1)).pow(failed - 1)
+            }
+            Growth::Linear => u128::from(first) * u128::from(failed),
+            Growth::Own(table) => u128::from(table[failed as usize - 1]),
+        }
+    }
+}
+
+const MOST_ATTEMPTS: u32 = 12;
+
+fn growth() -> impl Strategy<Value = Growth> {
+    let table = prop::collection::vec(0_u64..5000, MOST_ATTEMPTS as usize);
+    prop_oneof![
+        (0_u32..5).prop_map(Growth::ByFactor),
+        Just(Growth::Linear),
+        table.prop_map(Growth::Own),
+    ]
+}
+
+proptest! {
+    #![proptest_config(crate::support::properties(200))]
+
+    #[test]
+    fn attempts_come_after_the_pauses_that_arithmetic_says_until_one_works_or_time_is_up(
+        growth in growth(),
+        count in 1..=MOST_ATTEMPTS,
+        works in 1..=MOST_ATTEMPTS + 3,
+        first in 0_u64..2000,
+        longest in 0_u64..9000,
+        limit in prop::option::of(1_u64..20_000),
+    ) {
+        let policy = growth.of(attempts(count).first_pause(ms(first)).longest_pause(ms(longest)));
+        let policy = limit.iter().fold(policy, |policy, limit| policy.within(ms(*limit)));
+        let moments = RefCell::new(Vec::new());
+        let outcome = run_virtual(async {
+            let start = now();
+            let outcome = retry(&policy, async |attempt| {
+                moments.borrow_mut().push((now() - start).as_millis());
+                if attempt == works { Ok(attempt) } else { Err(attempt) }
+            });
+            outcome.await.map_err(|error| (error.why(), error.attempts(), error.into_last()))
+        });
+        let (mut expected, mut moment) = (vec![0], 0);
+        let end = loop {
+            let number = expected.len() as u32;
+            if number == works {
+                break Ok(number);
+            }
+            if number == count {
+                break Err((GaveUp::OutOfAttempts, number, Some(number)));
+            }
+            moment += growth.pause(first, number).min(u128::from(longest));
+            if limit.is_some_and(|limit| moment >= u128::from(limit)) {
+                break Err((GaveUp::OutOfTime, number, Some(number)));
+            }
+            expected.push(moment);
+        };
+        prop_assert_eq!((outcome, moments.take()), (end, expected));
+    }
+
+    #[test]
+    fn jitter_moves_every_pause_within_its_band_however_it_grows(
+        growth in growth(),
+        first in 0_u64..2000,
+        longest in 0_u64..9000,
+        percent in 0_u32..130,
+        seed: u64,
+    ) {
+        let policy = attempts(MOST_ATTEMPTS).first_pause(ms(first)).longest_pause(ms(longest));
+        let policy = growth.of(policy).jitter_percent(percent).seed(seed);
+        let pauses: Vec<_> = policy.pauses().collect();
+        prop_assert_eq!(&pauses, &policy.clone().pauses().collect::<Vec<_>>());
+        let share = f64::from(percent.min(100)) / 1e2;
+        for (failed, pause) in (1..).zip(pauses) {
+            let even = growth.pause(first, failed).min(u128::from(longest)) as f64 / 1e3;
+            let seconds = pause.as_secs_f64();
+            prop_assert!(seconds >= even * (1.0 - share) - 1e-6);
+            prop_assert!(seconds <= even * (1.0 + share) + 1e-6);
+            prop_assert!(pause <= ms(longest));
+        }
+    }
 }
 
 #[test]

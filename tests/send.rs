@@ -168,6 +168,16 @@ has!(Unpin: Acquire, Get<Stays>, Put<Stays>, PromiseFuture<Stays>, Gather<Vec<Ta
 has!(Unpin: Interval, TryGather<Vec<Task<Result<Stays, Stays>>>>, AsCompleted<Stays>, RaceTasks<Stays>);
 has!(Unpin: GatherAll<Vec<Task<Stays>>>, ToThread<fn() -> u8, u8>, Timeout<Sleep>);
 
+#[test]
+fn joined_futures_travel_if_each_of_them_may() {
+    fn check<T: Send + Sync>(_: T) {}
+    let answer = || std::future::ready(Ok::<u8, u8>(0));
+    check(join([sleep(Duration::ZERO)]));
+    check(join((sleep(Duration::ZERO), yield_now())));
+    check(try_join([answer()]));
+    check(try_join((answer(), answer())));
+}
+
 /// Futures that a `Send` program would want to keep in its own.
 #[test]
 fn the_futures_of_sockets_may_travel_too() {

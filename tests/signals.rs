@@ -1,7 +1,7 @@
 //! Promises about signals: they reach every listener as ordinary callbacks and awaits, Ctrl-C
 //! unwinds what asked for it, and when nobody listens any more all is as before.
 //!
-//! Facts O28.1 and O28.2 of the order. A process has one set of handlers, so each test here is
+//! Facts O28.1 to O28.3 of the order. A process has one set of handlers, so each test here is
 //! a process of its own. Nothing waits for a clock: whoever waits, waits for a signal.
 
 mod support;
@@ -308,6 +308,51 @@ fn a_runner_that_was_interrupted_can_run_again_and_be_interrupted_again() {
 }
 
 #[test]
+fn a_ctrl_c_in_the_last_step_of_a_run_or_after_it_is_told_and_told_once() {
+    if nobody_can_interrupt() {
+        return;
+    }
+    let name = "a_ctrl_c_in_the_last_step_of_a_run_or_after_it_is_told_and_told_once";
+    in_a_process(name, || {
+        let log = Log::new();
+        let runner = interruptible();
+        // O28.3: `asyncio.run` raises KeyboardInterrupt both times.
+        let last_step = runner.run(async {
+            raise_and_wait(Signal::INTERRUPT);
+            log.on_drop("the value is dropped")
+        });
+        assert!(matches!(last_step, Err(RunError::Interrupted)), "{last_step:?}");
+        assert_eq!(log.take(), ["the value is dropped"]);
+        assert_eq!(runner.run(async { 7 }).unwrap(), 7);
+        let last_turn = runner.run(async {
+            here().call_soon(|| raise_and_wait(Signal::INTERRUPT)).unwrap();
+            7
+        });
+        assert!(matches!(last_turn, Err(RunError::Interrupted)), "{last_turn:?}");
+        assert_eq!(runner.run(async { 7 }).unwrap(), 7);
+    })
+    .well();
+}
+
+#[test]
+fn a_ctrl_c_and_a_stop_in_one_turn_are_an_interruption() {
+    if nobody_can_interrupt() {
+        return;
+    }
+    let name = "a_ctrl_c_and_a_stop_in_one_turn_are_an_interruption";
+    in_a_process(name, || {
+        let runner = interruptible();
+        let outcome = runner.run(async {
+            raise_and_wait(Signal::INTERRUPT);
+            here().stop();
+            pending::<()>().await;
+        });
+        assert!(matches!(outcome, Err(RunError::Interrupted)), "{outcome:?}");
+    })
+    .well();
+}
+
+#[test]
 fn the_second_ctrl_c_ends_the_process_at_once_even_if_the_loop_is_stuck() {
     if nobody_can_interrupt() {
         return;
@@ -354,4 +399,30 @@ fn after_the_run_ctrl_c_ends_the_process_again() {
         }
     });
     assert_eq!(ended.status.unwrap().signal(), Some(2), "{ended:?}");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn an_interrupted_run_leaves_the_trace_that_was_asked_for() {
+    if nobody_can_interrupt() {
+        return;
+    }
+    let trace = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("interrupted.txt");
+    let _ = std::fs::remove_file(&trace);
+    let mut inner = std::process::Command::new(std::env::current_exe().unwrap());
+    inner.args(["--exact", "the_interrupted_program", "--ignored", "--nocapture"]);
+    let output = inner.env("ROUNDELAY_TRACE", &trace).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = std::fs::read_to_string(&trace).unwrap();
+    assert!(text.contains("asked to cancel") && text.contains("The run is over"), "{text}");
+}
+
+#[test]
+#[ignore = "a program for the test before it"]
+fn the_interrupted_program() {
+    let outcome = interruptible().run(async {
+        raise(Signal::INTERRUPT);
+        pending::<()>().await;
+    });
+    assert!(matches!(outcome, Err(RunError::Interrupted)), "{outcome:?}");
 }

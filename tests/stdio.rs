@@ -5,12 +5,17 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 
+use futures_lite::future::poll_once;
 use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, io::BufReader};
+use roundelay::testing::wait_all_tasks_blocked;
 use roundelay::{run, stderr, stdin, stdout};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use support::must_end;
 
 const CHILD: &str = "ROUNDELAY_STDIO_CHILD";
@@ -198,4 +203,155 @@ fn a_file_is_written_in_order() {
     file.seek(SeekFrom::Start(0)).unwrap();
     file.read_to_string(&mut all).unwrap();
     assert!(all.ends_with(&text()), "{} bytes", all.len());
+}
+
+#[test]
+fn a_file_is_written_without_keeping_everybody_else_waiting() {
+    let name = "a_file_is_written_without_keeping_everybody_else_waiting";
+    if is_child(name) {
+        run(async {
+            let written = Rc::new(Cell::new(0_usize));
+            let count = Rc::clone(&written);
+            roundelay::spawn(async move {
+                let mut out = stdout().unwrap();
+                loop {
+                    out.write_all(b"progress\n").await.unwrap();
+                    count.set(count.get() + 1);
+                }
+            })
+            .detach();
+            let mut before = 0;
+            for _ in 0..10 {
+                roundelay::yield_now().await;
+                let now = written.get();
+                assert!(now - before <= 128, "{now} lines, one after the other");
+                before = now;
+            }
+        });
+        leave();
+    }
+    must_end(move || assert!(start(name, Stdio::null(), Stdio::null()).wait().unwrap().success()));
+}
+
+#[test]
+fn writing_nothing_waits_for_nothing() {
+    let name = "writing_nothing_waits_for_nothing";
+    if is_child(name) {
+        run(async {
+            let full = roundelay::spawn(async { stdout().unwrap().write_all(&[7; 300_000]).await });
+            wait_all_tasks_blocked().await;
+            assert!(!full.is_finished());
+            assert_eq!(stdout().unwrap().write(&[]).await.unwrap(), 0);
+        });
+        leave();
+    }
+    must_end(move || {
+        let mut child = start(name, Stdio::null(), Stdio::piped());
+        // The pipe stays open, and nobody reads it.
+        let unread = child.stdout.take();
+        assert!(child.wait().unwrap().success());
+        drop(unread);
+    });
+}
+
+#[test]
+fn an_input_that_cannot_be_read_says_so_each_time() {
+    let name = "an_input_that_cannot_be_read_says_so_each_time";
+    if is_child(name) {
+        run(async {
+            let mut input = stdin().unwrap();
+            for _ in 0..3 {
+                let error = input.read(&mut [0; 9]).await.unwrap_err();
+                assert_eq!(error.kind(), std::io::ErrorKind::IsADirectory, "{error}");
+            }
+        });
+        leave();
+    }
+    said(start(name, File::open("/").unwrap(), Stdio::null()));
+}
+
+/// The two ends of a new terminal: the one that shows, and the one that programs write to.
+fn terminal() -> (File, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let slave = File::options().read(true).write(true).open(path).unwrap();
+    (master.into(), slave)
+}
+
+#[test]
+fn a_terminal_that_shows_nothing_does_not_stop_the_loop() {
+    let name = "a_terminal_that_shows_nothing_does_not_stop_the_loop";
+    if is_child(name) {
+        run(async {
+            let writing = roundelay::spawn(async {
+                let mut out = stdout().unwrap();
+                // Pieces that leave an odd rest of room when the terminal is full.
+                for _ in 0..PIECES {
+                    out.write_all(&[b'x'; 3000]).await.unwrap();
+                }
+            });
+            let mut turns = 0;
+            while turns < 1000 {
+                roundelay::yield_now().await;
+                turns += 1;
+            }
+            assert!(!writing.is_finished(), "a terminal does not hold so much");
+            // From here on somebody looks.
+            stderr().unwrap().write_all(b"the loop turns\n").await.unwrap();
+            writing.await.unwrap();
+        });
+        leave();
+    }
+    must_end(move || {
+        let (mut screen, end) = terminal();
+        let mut child = start(name, Stdio::null(), end);
+        let mut word = [0; 15];
+        child.stderr.take().unwrap().read_exact(&mut word).unwrap();
+        assert_eq!(word, *b"the loop turns\n");
+        let (mut shown, mut buffer) = (0, [0; 4096]);
+        // A terminal that nobody holds any more gives an error, and not an end.
+        while let Ok(read @ 1..) = screen.read(&mut buffer) {
+            shown += buffer[..read].iter().filter(|byte| **byte == b'x').count();
+        }
+        assert!(child.wait().unwrap().success());
+        assert!(shown >= PIECES * 3000, "{shown} bytes");
+    });
+}
+
+const PIECES: usize = 100;
+
+#[test]
+fn what_was_given_up_on_a_terminal_is_neither_cut_nor_shown_twice() {
+    let name = "what_was_given_up_on_a_terminal_is_neither_cut_nor_shown_twice";
+    if is_child(name) {
+        run(async {
+            let mut out = stdout().unwrap();
+            // Given up at its first wait, and tried again.
+            let first = poll_once(out.write_all(b"<once>")).await;
+            if first.is_none() {
+                out.write_all(b"<once>").await.unwrap();
+            }
+            // Given up for good: what comes next stands behind it.
+            let _ = poll_once(out.write_all(b"<given up>")).await;
+            out.write_all(b"<after>").await.unwrap();
+        });
+        leave();
+    }
+    must_end(move || {
+        let (mut screen, end) = terminal();
+        let mut child = start(name, Stdio::null(), end);
+        let (mut shown, mut buffer) = (Vec::new(), [0; 4096]);
+        while let Ok(read @ 1..) = screen.read(&mut buffer) {
+            shown.extend_from_slice(&buffer[..read]);
+        }
+        assert!(child.wait().unwrap().success());
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(shown.contains("<once><"), "{shown:?}");
+        assert_eq!(shown.matches("<once>").count(), 1, "{shown:?}");
+        assert!(shown.ends_with("<after>"), "{shown:?}");
+        let between = shown.split("<once>").nth(1).unwrap();
+        assert!(["<given up><after>", "<after>"].contains(&between), "{shown:?}");
+    });
 }

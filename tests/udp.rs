@@ -26,6 +26,21 @@ fn pair() -> (UdpSocket, UdpSocket) {
 }
 
 #[test]
+fn what_had_come_before_the_other_side_was_fixed_is_still_received() {
+    on_a_loop(async || {
+        let ((here, ours), (there, theirs), (stranger, strange)) = (socket(), socket(), socket());
+        stranger.send_to(b"early", ours).await.unwrap();
+        // It is there: a look at it has found it.
+        assert_eq!(here.peek_from(&mut [0; 9]).await.unwrap(), (5, strange));
+        here.connect(theirs).unwrap();
+        stranger.send_to(b"too late", ours).await.unwrap();
+        there.send_to(b"ping", ours).await.unwrap();
+        assert_eq!(here.recv_from(&mut [0; 9]).await.unwrap(), (5, strange));
+        assert_eq!(here.recv_from(&mut [0; 9]).await.unwrap(), (4, theirs));
+    });
+}
+
+#[test]
 fn a_datagram_arrives_whole_and_says_whom_it_is_from() {
     on_a_loop(async || {
         let ((here, from), (there, to)) = (socket(), socket());

@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use roundelay::testing::wait_all_tasks_blocked;
 use roundelay::{
-    ReadHalf, UnixDatagram, UnixListener, UnixStream, WriteHalf, WrongLoop, sleep, spawn, yield_now,
+    ReadHalf, Runner, Task, UnixDatagram, UnixListener, UnixStream, WriteHalf, WrongLoop, sleep,
+    spawn, yield_now,
 };
-use support::ms;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::sockets::on_a_loop;
+use support::{in_a_process, ms};
 
 /// A path of its own, with nothing there at the beginning and at the end.
 struct Place(PathBuf);
@@ -253,6 +255,162 @@ fn a_sender_without_a_connection_sleeps_until_there_is_room_also_for_anothers_me
         }
         for sender in senders {
             sender.await.unwrap();
+        }
+    });
+}
+
+/// A task that sends so many messages of that size to a path.
+fn sends(here: UnixDatagram, count: usize, size: usize, to: &Place) -> Task<()> {
+    let to = to.0.clone();
+    spawn(async move {
+        for _ in 0..count {
+            assert_eq!(here.send_to(&vec![7; size], &to).await.unwrap(), size);
+        }
+    })
+}
+
+/// Whether so many messages of that size are to be had, now or soon.
+async fn receives(there: &UnixDatagram, count: usize, size: usize) {
+    let mut buffer = vec![0; size];
+    for _ in 0..count {
+        assert_eq!(there.recv(&mut buffer).await.unwrap(), size);
+    }
+}
+
+#[test]
+fn a_sender_whose_own_buffer_is_full_sleeps_until_there_is_room() {
+    on_a_loop(async || {
+        let place = Place::new("dgram-own");
+        let there = UnixDatagram::bind(&place.0).unwrap();
+        // Large messages: what is full is the sender's buffer, and not the receiver's line.
+        let sender = sends(UnixDatagram::unbound().unwrap(), 12, 100_000, &place);
+        // It ends only if the sender does not go round in circles.
+        wait_all_tasks_blocked().await;
+        assert!(!sender.is_finished());
+        receives(&there, 12, 100_000).await;
+        sender.await.unwrap();
+    });
+}
+
+#[test]
+fn a_sender_whose_buffer_lies_unread_elsewhere_still_hears_of_room_where_it_sends() {
+    on_a_loop(async || {
+        let (idle, busy) = (Place::new("dgram-idle"), Place::new("dgram-busy"));
+        // Nobody ever reads this one: half of the sender's buffer stays in its line.
+        let _idle = UnixDatagram::bind(&idle.0).unwrap();
+        let there = UnixDatagram::bind(&busy.0).unwrap();
+        let here = UnixDatagram::unbound().unwrap();
+        here.send_to(&[7; 100_000], &idle.0).await.unwrap();
+        let others = sends(UnixDatagram::unbound().unwrap(), 30, 1, &busy);
+        wait_all_tasks_blocked().await;
+        let sender = sends(here, 30, 1, &busy);
+        wait_all_tasks_blocked().await;
+        assert!(!others.is_finished() && !sender.is_finished());
+        receives(&there, 60, 1).await;
+        others.await.unwrap();
+        sender.await.unwrap();
+    });
+}
+
+#[test]
+fn a_receiver_that_is_connected_to_the_sender_is_waited_for_like_any_other() {
+    on_a_loop(async || {
+        let (mine, yours) = (Place::new("dgram-mine"), Place::new("dgram-yours"));
+        let (here, there) =
+            (UnixDatagram::bind(&mine.0).unwrap(), UnixDatagram::bind(&yours.0).unwrap());
+        there.connect(&mine.0).unwrap();
+        let stranger = UnixDatagram::unbound().unwrap();
+        let refused = stranger.send_to(b"x", &yours.0).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+        let sender = sends(here, 1000, 1, &yours);
+        wait_all_tasks_blocked().await;
+        assert!(!sender.is_finished());
+        receives(&there, 1000, 1).await;
+        sender.await.unwrap();
+    });
+}
+
+#[test]
+fn a_sender_waits_also_where_no_descriptor_is_left() {
+    let name = "a_sender_waits_also_where_no_descriptor_is_left";
+    in_a_process(name, || {
+        for clock in [Runner::builder(), Runner::builder().virtual_clock()] {
+            let outcome = clock.build().unwrap().run(async {
+                let place = Place::new("dgram-poor");
+                let there = UnixDatagram::bind(&place.0).unwrap();
+                let here = UnixDatagram::unbound().unwrap();
+                let all = getrlimit(Resource::Nofile);
+                let none = Rlimit { current: Some(3), maximum: all.maximum };
+                setrlimit(Resource::Nofile, none).unwrap();
+                let sender = sends(here, 40, 1, &place);
+                for _ in 0..300 {
+                    yield_now().await;
+                }
+                assert!(!sender.is_finished());
+                receives(&there, 40, 1).await;
+                sender.await.unwrap();
+                setrlimit(Resource::Nofile, all).unwrap();
+            });
+            outcome.unwrap();
+        }
+    })
+    .well();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_begins_with_a_zero_is_abstract_for_every_kind_of_socket() {
+    use std::os::linux::net::SocketAddrExt;
+    on_a_loop(async || {
+        let name = |kind: &str| format!("\0roundelay-{kind}-{}", std::process::id());
+        let listener = UnixListener::bind(name("stream")).unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(address.as_abstract_name(), Some(&name("stream").as_bytes()[1..]));
+        let _client = UnixStream::connect(name("stream")).await.unwrap();
+        listener.accept().await.unwrap();
+
+        let there = UnixDatagram::bind(name("there")).unwrap();
+        let here = UnixDatagram::bind(name("here")).unwrap();
+        here.send_to(b"question", name("there")).await.unwrap();
+        let (_, from) = there.recv_from(&mut [0; 16]).await.unwrap();
+        assert_eq!(from.as_abstract_name(), Some(&name("here").as_bytes()[1..]));
+        there.connect(name("here")).unwrap();
+        there.send(b"answer").await.unwrap();
+        assert_eq!(here.recv(&mut [0; 16]).await.unwrap(), 6);
+        assert!(!std::path::Path::new(&name("there")[1..]).exists());
+    });
+}
+
+#[test]
+fn a_path_that_is_none_is_refused_by_every_kind_of_socket() {
+    on_a_loop(async || {
+        let here = UnixDatagram::unbound().unwrap();
+        for nothing in ["", "\0", "in the\0middle"] {
+            let refusals = [
+                UnixListener::bind(nothing).map(drop),
+                UnixStream::connect(nothing).await.map(drop),
+                UnixDatagram::bind(nothing).map(drop),
+                here.connect(nothing),
+                here.send_to(b"x", nothing).await.map(drop),
+            ];
+            for refused in refusals {
+                assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput, "{nothing:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_buffer_larger_than_any_is_as_large_as_the_system_allows() {
+    on_a_loop(async || {
+        let (here, _there) = UnixStream::pair().unwrap();
+        for size in [1 << 32, usize::MAX] {
+            let (received, sent) =
+                (here.recv_buffer_size().unwrap(), here.send_buffer_size().unwrap());
+            here.set_recv_buffer_size(size).unwrap();
+            here.set_send_buffer_size(size).unwrap();
+            assert!(here.recv_buffer_size().unwrap() >= received);
+            assert!(here.send_buffer_size().unwrap() >= sent);
         }
     });
 }

@@ -16,6 +16,7 @@ mod stepper;
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -45,15 +46,15 @@ pub struct InspectOptions {
     pub time: Option<Axis>,
 
     /// Say where the run parts from this other one; with --to html, one page with both
-    #[arg(long, value_name = "OTHER")]
+    #[arg(long, value_name = "OTHER", conflicts_with_all = ["at", "time"])]
     pub compare: Option<PathBuf>,
 
     /// Say what in the trace cannot have happened
-    #[arg(long, conflicts_with_all = ["compare", "step"])]
+    #[arg(long, conflicts_with_all = ["compare", "step", "to", "at", "time", "output"])]
     pub check: bool,
 
     /// Step through it on a terminal
-    #[arg(long, conflicts_with_all = ["compare", "output"])]
+    #[arg(long, conflicts_with_all = ["compare", "output", "to", "at", "time"])]
     pub step: bool,
 }
 
@@ -89,6 +90,12 @@ pub enum Axis {
 /// # Errors
 /// What could not be read or written, in words.
 pub fn inspect(options: &InspectOptions) -> Result<bool, String> {
+    if let Some(out) = &options.output
+        && is_same_file(&options.file, out)
+    {
+        let file = out.display();
+        return Err(format!("{file} is the trace that is read: name another file to write to"));
+    }
     let trace = read(&options.file)?;
     if options.check {
         return check(&trace);
@@ -127,11 +134,28 @@ fn check(trace: &Trace) -> Result<bool, String> {
     if violations.is_empty() {
         text = format!("{} steps, and nothing in them that cannot be.\n", trace.steps.len());
     }
+    text += &cut_off(trace);
     print(&text)?;
     Ok(violations.is_empty())
 }
 
+/// A trace that is not all of its run says so, in every form that people read as text.
+fn cut_off(trace: &Trace) -> String {
+    match trace.meta.truncated {
+        true => format!("Cut off: {} more steps are not here.\n", trace.meta.dropped),
+        false => String::new(),
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
 fn shown(trace: &Trace, options: &InspectOptions) -> Result<String, String> {
+    if options.time.is_some() && options.to != Form::Chrome {
+        return Err("--time is about Chrome's viewer: give --to chrome, too".into());
+    }
     let last = trace.steps.len().saturating_sub(1);
     Ok(match (options.to, options.at) {
         (Form::Svg, Some(n)) if n > last => {
@@ -141,7 +165,7 @@ fn shown(trace: &Trace, options: &InspectOptions) -> Result<String, String> {
         (_, Some(_)) => return Err("--at shows a picture of one step: give --to svg, too".into()),
         (Form::Svg, None) => trace.to_svg(),
         (Form::Html, None) => trace.to_html(),
-        (Form::Text, None) => trace.to_text(),
+        (Form::Text, None) => trace.to_text() + &cut_off(trace),
         (Form::Csv, None) => trace.to_csv(),
         (Form::Json, None) => trace.to_json(),
         (Form::Chrome, None) => trace.to_chrome(match options.time {

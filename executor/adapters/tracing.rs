@@ -17,7 +17,7 @@
 //! - A task's span is nobody's child. A server that spawns its own successor again and again
 //!   would keep every earlier span open otherwise. Who spawned whom is told with `follows_from`.
 //!
-//! Tutorial: chapter 19. Before this: `hyper.rs`. After this: `../trace/mod.rs`.
+//! Tutorial: chapter 19. Before this: `hyper.rs`. After this: `../saying.rs`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

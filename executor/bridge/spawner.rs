@@ -24,6 +24,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 
@@ -34,6 +35,7 @@ use crate::bridge::remote_task::RemoteTask;
 use crate::bridge::reply::{Answer, Outcome, Reply};
 use crate::current::expect_tasks;
 use crate::error::lost_panic;
+use crate::family::Family;
 use crate::host::Host;
 use crate::run::Runner;
 use crate::task::{Task, TaskBuilder};
@@ -177,7 +179,8 @@ impl Spawner {
         F::Output: Send + 'static,
     {
         let (reply, answer) = Reply::new();
-        let order = Order { make, answer, name: name.clone(), at };
+        let family = Host::family_for(&self.door);
+        let order = Order { make, answer, name: name.clone(), at, family };
         // Refused by a closed loop: then the order is dropped, and so answered.
         let _ = self.door.call_soon_threadsafe(move || order.take_up());
         RemoteTask::new(reply, self.door.clone(), self.home, name, at)
@@ -214,6 +217,8 @@ struct Order<M, T> {
     answer: Answer<T>,
     name: Option<String>,
     at: &'static Location<'static>,
+    /// A cleanup's job ordered it: then it is of that cleanup's family.
+    family: Option<Arc<Family>>,
 }
 
 impl<M, F> Order<M, F::Output>
@@ -223,8 +228,16 @@ where
     F::Output: Send + 'static,
 {
     /// On the loop's thread.
-    fn take_up(self) {
-        let Order { make, answer, name, at } = self;
+    fn take_up(mut self) {
+        let family = self.family.take();
+        match family {
+            Some(_) => expect_tasks("an order").by_order_of(family, || self.carry_out()),
+            None => self.carry_out(),
+        }
+    }
+
+    fn carry_out(self) {
+        let Order { make, answer, name, at, family: _ } = self;
         if answer.is_cancel_requested() {
             drop(make);
             drop(answer.settle(Err(RemoteError::Cancelled)));

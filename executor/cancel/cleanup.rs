@@ -13,8 +13,9 @@
 //!
 //! # Invariants
 //! - Once the work was polled, the cleanup runs exactly once: to its end, or to its limit.
-//! - A loop that closes cancels everybody else, and lets cleanups (and what they spawn) go on
-//!   until each has ended or reached its limit.
+//! - A loop that closes cancels everybody else, and lets each cleanup go on until it has ended or
+//!   reached its limit, and what it has spawned (or ordered from a thread of its own) as long as
+//!   the cleanup itself.
 //! - Nobody has the handle of such a task: it cannot be cancelled by accident.
 //!
 //! Tutorial: chapter 10. Before this: `move_on.rs`. After this: `stop.rs`.
@@ -26,7 +27,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use roundelay_runtime::{ContextValues, Failure, FailureKind};
+use roundelay_runtime::{ContextValues, Failure, FailureKind, contain};
 
 use crate::current::expect_tasks;
 use crate::task::start;
@@ -37,8 +38,8 @@ use crate::time::timeout::timeout;
 /// for example because its task is cancelled, the cleanup (or what is left of it) runs as a
 /// task of the loop, in the turns after.
 ///
-/// The cleanup has `limit` as time, counted from its first poll. If it takes longer it is
-/// dropped, and that is reported to the loop's failure policy, as are its panic and a cleanup
+/// The cleanup has `limit` as time, counted as for a [`timeout`](crate::timeout()). If it takes
+/// longer it is dropped, and that is reported to the loop's failure policy, as are its panic and a cleanup
 /// that could not run because its loop is closed. A runner that closes waits for it up to
 /// that limit.
 ///
@@ -176,8 +177,12 @@ where
     C: Future<Output = ()> + 'static,
 {
     fn drop(&mut self) {
-        // Dropped unpolled, a cleanup becomes a task.
-        drop(self.give_back());
+        // Dropped unpolled, a cleanup becomes a task. To make it is foreign code, and this may be
+        // called while the body's panic unwinds.
+        let (policy, at) = (self.home.loop_ref.clone(), self.at);
+        if let Err(message) = contain(|| drop(self.give_back())) {
+            policy.report(Failure::new(FailureKind::TaskPanicked, "a cleanup", message).origin(at));
+        }
     }
 }
 
@@ -228,6 +233,11 @@ impl Drop for Cleanup {
         if self.home.closed.get() {
             let never = "it could not run: its event loop is closed".to_owned();
             self.home.loop_ref.report(lost(never, self.at));
+            if let Err(message) = contain(|| drop(rest)) {
+                let kind = FailureKind::DestructorPanicked;
+                let failure = Failure::new(kind, "a cleanup", message);
+                self.home.loop_ref.report(failure.origin(self.at));
+            }
             return;
         }
         spawn_cleanup(&self.home, rest, self.at);
@@ -244,13 +254,13 @@ fn spawn_cleanup(
     cleanup: impl Future<Output = ()> + 'static,
     at: &'static Location<'static>,
 ) {
-    let counted = tasks.count_cleanup();
+    let (family, counted) = tasks.expect_cleanup();
     let future = async move {
         let _counted = counted;
         cleanup.await;
     };
     let extras = Extras::of_new(Some("cleanup".into()), ContextValues::current());
     let task = start(Rc::clone(tasks), future, at, extras, false);
-    tasks.mark_cleanup(task.key);
+    tasks.mark_cleanup(task.key, family);
     task.detach();
 }

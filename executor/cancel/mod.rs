@@ -16,7 +16,9 @@
 pub(crate) mod token_tree;
 pub(crate) mod token;
 pub(crate) mod region;
+pub(crate) mod around;
 pub(crate) mod scope;
+pub(crate) mod scoped;
 pub(crate) mod shield;
 pub(crate) mod move_on;
 pub(crate) mod cleanup;

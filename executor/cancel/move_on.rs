@@ -21,11 +21,15 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use roundelay_runtime::Instant;
 
-use crate::cancel::scope::{CancelScope, Scoped};
+use crate::cancel::scope::CancelScope;
+use crate::cancel::scoped::Scoped;
 use crate::error::Elapsed;
 
-/// Awaits `future`, but moves on with `None` when `limit` has passed since the first poll. A
-/// shield inside is waited for.
+/// Awaits `future`, but moves on with `None` when `limit` has passed since the beginning of the
+/// first poll. A shield inside is waited for.
+///
+/// A borrowed future (`move_on_after(limit, &mut work)`) loses nothing by that: it goes on where
+/// it stood when it is polled again, and the children of a borrowed group meanwhile.
 ///
 /// *Cancel safety:* that of `future`.
 ///
@@ -67,11 +71,12 @@ pub fn move_on_at<F: Future>(deadline: Instant, future: F) -> Scoped<F> {
     CancelScope::at(deadline).run(future)
 }
 
-/// Awaits `future`, and fails when `limit` has passed since the first poll. A shield inside
-/// is waited for.
+/// Awaits `future`, and fails when `limit` has passed since the beginning of the first poll. A
+/// shield inside is waited for.
 ///
 /// # Errors
-/// [`Elapsed`]; the future has been dropped then.
+/// [`Elapsed`]; the future has been dropped then. The same if it was itself only borrowed by a
+/// scope that was cancelled, and had to end there while a shield kept that scope waiting.
 ///
 /// *Cancel safety:* that of `future`.
 ///

@@ -21,7 +21,7 @@
 //! - A region that is let go of for the last time wakes whoever polls it, for it may be
 //!   cancelled by then.
 //!
-//! Tutorial: chapter 10. Before this: `token.rs`. After this: `scope.rs`.
+//! Tutorial: chapter 10. Before this: `token.rs`. After this: `around.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -33,23 +33,36 @@ use crate::task_table::Waiter;
 
 /// A piece of code, as seen by those who would cancel it.
 pub(crate) struct Region {
-    kind: Kind,
+    pub(crate) kind: Kind,
     /// The region around this one, as of the last poll.
-    outer: RefCell<Option<Rc<Region>>>,
-    cancelled: Cell<bool>,
+    pub(crate) outer: RefCell<Option<Rc<Region>>>,
+    pub(crate) cancelled: Cell<bool>,
+    pub(crate) stage: Cell<Stage>,
+    /// Who waits for this scope's decision, and whether this region waits for one.
+    pub(crate) parked: RefCell<Vec<Rc<Region>>>,
+    pub(crate) is_parked: Cell<bool>,
     /// How many regions directly inside of this one hold it. A shield that runs counts itself.
-    held: Cell<usize>,
+    pub(crate) held: Cell<usize>,
     /// Who polls it.
     waiter: RefCell<Option<Waiter>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// Can be cancelled itself: a scope.
     Scope,
     /// Is cancelled with what lies around it: a group, or a child of one.
     Part,
     Shield,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Here,
+    /// It was cancelled, and its own step found a shield to wait for.
+    WaitsForShield,
+    /// Its code has ended or is being dropped.
+    Left,
 }
 
 /// A region and the number of the task that polls it.
@@ -93,43 +106,26 @@ impl Region {
             kind,
             outer: RefCell::default(),
             cancelled: Cell::new(false),
+            stage: Cell::new(Stage::Here),
+            parked: RefCell::default(),
+            is_parked: Cell::new(false),
             held: Cell::new(0),
             waiter: RefCell::default(),
         })
     }
 
-    /// Cancels a scope and wakes who polls it. `false` if it was cancelled before.
+    /// Cancels a scope and wakes who polls it. `false` if it was cancelled before, or has left:
+    /// then there is nobody to cut.
     pub(crate) fn cancel(&self) -> bool {
         let first = !self.cancelled.replace(true);
         if first {
             self.wake();
         }
-        first
+        first && self.stage.get() != Stage::Left
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
-    }
-
-    /// Whether the code in here is to be dropped now: it was cancelled, or something around
-    /// it was, and no shield runs in it.
-    pub(crate) fn must_end(&self) -> bool {
-        self.held.get() == 0 && (self.cancelled.get() || self.is_cut_from_outside())
-    }
-
-    /// Whether something around it was cancelled, as far as shields let that through.
-    pub(crate) fn is_cut_from_outside(&self) -> bool {
-        let mut next = self.outer.borrow().clone();
-        while let Some(region) = next {
-            if region.kind == Kind::Shield {
-                return false;
-            }
-            if region.cancelled.get() {
-                return true;
-            }
-            next = region.outer.borrow().clone();
-        }
-        false
     }
 
     /// Notes the region around this one: whatever is the innermost when this one is polled.
@@ -284,20 +280,6 @@ mod tests {
         outer.lower();
         outer.lower();
         assert_eq!([&a, &b, &c].map(|region| region.held.get()), [0, 0, 0]);
-    }
-
-    #[test]
-    fn what_is_around_a_shield_does_not_end_what_is_inside_of_it() {
-        let (a, shield, inner) = (Region::scope(), Region::shield(), Region::scope());
-        inside(&a, &shield);
-        inside(&shield, &inner);
-        shield.raise();
-        assert!(a.cancel() && !a.cancel());
-        assert!(!a.must_end() && !inner.must_end());
-        inner.cancel();
-        assert!(inner.must_end());
-        shield.lower();
-        assert!(a.must_end());
     }
 
     #[test]

@@ -17,6 +17,9 @@
 //!   dropped. A child that has no shield of its own ends at its own next suspension even if
 //!   another child's shield keeps the scope waiting.
 //! - Not: tasks that it merely spawns.
+//! - What is only borrowed (`scope.run(&mut group)`), until the scope is gone. Then it goes on
+//!   where it stood, and lies in whatever scope it is polled in next. From the cancel up to there
+//!   its parts wait; only where a shield keeps the scope waiting, children and inner scopes end.
 //!
 //! # Who is not held up by a shield
 //! Whoever drops directly: [`Task::cancel`](crate::Task::cancel), a `timeout`, a lost `race`,
@@ -25,26 +28,23 @@
 //!
 //! # Invariants
 //! - A scope swallows only its own cancellation. When an outer one is cancelled the inner is
-//!   dropped with everything else, and no code runs in between.
+//!   dropped with everything else, and no code runs in between. (One that was only borrowed goes
+//!   on; or says `None` itself, if it had to end while a shield kept the outer one waiting.)
 //! - What is cancelled stays cancelled.
+//! - A scope that is over cuts nobody.
 //! - When `None` comes out, the future has been dropped.
 //!
-//! Tutorial: chapter 10. Before this: `region.rs`. After this: `shield.rs`.
+//! Tutorial: chapter 10. Before this: `around.rs`. After this: `scoped.rs`.
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
 use roundelay_runtime::Instant;
 
-use crate::cancel::region::{Region, innermost};
+use crate::cancel::region::Region;
 use crate::current::current_tasks;
-use crate::time::sleep::{Sleep, now, sleep_until};
 
 /// Cuts one future short: by [`cancel`](CancelScope::cancel), or at a deadline that can be
 /// moved. Clones are the same scope.
@@ -66,27 +66,30 @@ use crate::time::sleep::{Sleep, now, sleep_until};
 /// ```
 #[derive(Clone)]
 pub struct CancelScope {
-    shared: Rc<Shared>,
+    pub(crate) shared: Rc<Shared>,
 }
 
-struct Shared {
-    region: Rc<Region>,
-    deadline: Cell<Deadline>,
-    stage: Cell<Stage>,
-    caught: Cell<bool>,
+/// What a scope's handles and its future share.
+pub(crate) struct Shared {
+    pub(crate) region: Rc<Region>,
+    pub(crate) deadline: Cell<Deadline>,
+    pub(crate) stage: Cell<Stage>,
+    pub(crate) caught: Cell<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     /// No future was given to it yet.
     New,
     Running,
+    /// Its future was dropped on account of a scope further out, whose affair the rest is.
+    GaveWay,
     /// Its future is gone.
     Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deadline {
+pub(crate) enum Deadline {
     Never,
     /// So long after the first poll.
     Passed(Duration),
@@ -100,8 +103,8 @@ impl CancelScope {
         CancelScope::with(Deadline::Never)
     }
 
-    /// A scope that is cancelled when so much time has passed since its future was first
-    /// polled.
+    /// A scope that is cancelled when so much time has passed since the first poll of its future
+    /// began.
     ///
     /// ```
     /// use std::{future::pending, time::Duration};
@@ -142,30 +145,9 @@ impl CancelScope {
         CancelScope { shared: Rc::new(shared) }
     }
 
-    /// Awaits `future` until the scope is cancelled. `None` if it had to be cut short.
-    ///
-    /// An explicit cancel wins over a result that is there in the same turn; a result wins
-    /// over a deadline, as in [`timeout`](crate::timeout()). A future that ends in the very
-    /// step in which it cancels its own scope has ended: `Some`. In a scope that is cancelled
-    /// before the first poll it never begins.
-    ///
-    /// *Cancel safety:* that of `future`.
-    ///
-    /// # Panics
-    /// If a future was given to this scope before: a scope guards one. When polled where no
-    /// event loop runs, if it has a deadline.
-    #[track_caller]
-    pub fn run<F: Future>(&self, future: F) -> Scoped<F> {
-        assert!(
-            self.shared.stage.replace(Stage::Running) == Stage::New,
-            "a cancel scope guards one future, and this one was given one before; make a new \
-             `CancelScope` for each"
-        );
-        Scoped { future: Some(future), scope: self.clone(), timer: None }
-    }
-
     /// Cancels the scope: its future is dropped at its next suspension outside of a shield,
-    /// or, if it waits, in the polling task's next step. `false` if that was asked before.
+    /// or, if it waits, in the polling task's next step. `false` if that was asked before, and if
+    /// the scope is over: then nobody is cut.
     ///
     /// ```
     /// use roundelay_executor::{CancelScope, run};
@@ -181,7 +163,7 @@ impl CancelScope {
         self.shared.region.cancel()
     }
 
-    /// Whether the scope was cancelled, or its deadline has passed.
+    /// Whether the scope was cancelled, be it too late, or its deadline passed before its end.
     #[must_use]
     pub fn cancel_called(&self) -> bool {
         self.shared.region.is_cancelled() || self.is_late()
@@ -196,7 +178,7 @@ impl CancelScope {
     /// run(async {
     ///     let scope = CancelScope::new();
     ///     assert_eq!(scope.run(async { 7 }).await, Some(7));
-    ///     scope.cancel(); // too late to cut anything short
+    ///     assert!(!scope.cancel()); // too late to cut anything short
     ///     assert!(scope.cancel_called() && !scope.cancelled_caught());
     /// });
     /// ```
@@ -255,7 +237,7 @@ impl CancelScope {
     }
 
     fn is_late(&self) -> bool {
-        if self.shared.stage.get() == Stage::Over {
+        if matches!(self.shared.stage.get(), Stage::GaveWay | Stage::Over) {
             return false;
         }
         let Some(deadline) = self.deadline() else { return false };
@@ -276,109 +258,5 @@ impl fmt::Debug for CancelScope {
             .field("caught", &self.cancelled_caught())
             .field("deadline", &self.shared.deadline.get())
             .finish()
-    }
-}
-
-pin_project! {
-    /// The future of [`CancelScope::run`].
-    #[must_use = "a future does nothing unless awaited"]
-    pub struct Scoped<F> {
-        // Emptied when it has ended or was cut short.
-        #[pin]
-        future: Option<F>,
-        scope: CancelScope,
-        // The timer, and the deadline that it was set for.
-        timer: Option<(Instant, Sleep)>,
-    }
-
-    impl<F> PinnedDrop for Scoped<F> {
-        fn drop(this: Pin<&mut Self>) {
-            // First of all: a shield in the future that is dropped now wakes nobody.
-            // Through the projection, as below.
-            this.project().scope.shared.end();
-        }
-    }
-}
-
-impl Shared {
-    /// The future has ended, was cut short, or is being dropped: nobody is to be woken.
-    fn end(&self) {
-        self.stage.set(Stage::Over);
-        self.region.forget_waiter();
-    }
-}
-
-impl<F: Future> Future for Scoped<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let shared = &this.scope.shared;
-        let region = &shared.region;
-        // Looked at through its pin: a `&` to the whole future would void a `&mut` that it holds
-        // to a variable of its own.
-        if this.future.as_mut().as_pin_mut().is_none() {
-            // It was cut short on an outer scope's account, and waits for that to drop it.
-            return if shared.caught.get() { Poll::Ready(None) } else { Poll::Pending };
-        }
-        region.set_outer(innermost());
-        if !region.must_end() {
-            region.note_waiter(cx);
-            let future = this.future.as_mut().as_pin_mut();
-            let future = future.expect("the future stays until it has ended");
-            let polled = region.poll_inside(|| future.poll(cx));
-            if let Poll::Ready(output) = polled {
-                this.future.set(None);
-                *this.timer = None;
-                shared.end();
-                return Poll::Ready(Some(output));
-            }
-            if !region.is_cancelled() && is_due(shared, this.timer, cx) {
-                region.cancel();
-            }
-        }
-        // The waiter may have been used up in between: by a shield that ended, say. Noting it
-        // may run foreign code, so it is noted before the last look.
-        if !region.has_waiter() {
-            region.note_waiter(cx);
-        }
-        if !region.must_end() {
-            return Poll::Pending;
-        }
-        // Cancelled from further out as well, it leaves the rest to that scope.
-        shared.caught.set(!region.is_cut_from_outside());
-        shared.end();
-        this.future.set(None);
-        *this.timer = None;
-        if shared.caught.get() {
-            return Poll::Ready(None);
-        }
-        // Cancelled from further out: what is in here has no shield and is dropped, and no
-        // code after it may run.
-        Poll::Pending
-    }
-}
-
-/// Whether the deadline has passed. Sets the timer anew if the deadline was moved.
-fn is_due(shared: &Shared, timer: &mut Option<(Instant, Sleep)>, cx: &mut Context<'_>) -> bool {
-    if let Deadline::Passed(limit) = shared.deadline.get() {
-        // A limit that no clock can hold is none.
-        let deadline = now().checked_add(limit);
-        shared.deadline.set(deadline.map_or(Deadline::Never, Deadline::Reached));
-    }
-    let Deadline::Reached(deadline) = shared.deadline.get() else {
-        *timer = None;
-        return false;
-    };
-    if timer.as_ref().is_none_or(|(set_for, _)| *set_for != deadline) {
-        *timer = Some((deadline, sleep_until(deadline)));
-    }
-    let sleep = timer.as_mut().map(|(_, sleep)| Pin::new(sleep).poll(cx));
-    matches!(sleep, Some(Poll::Ready(())))
-}
-
-impl<F> fmt::Debug for Scoped<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scoped").field("scope", &self.scope).finish_non_exhaustive()
     }
 }

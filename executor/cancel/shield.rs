@@ -15,7 +15,7 @@
 //! - A shield holds off every scope around it, up to the next shield, from its first poll
 //!   until it has ended or is dropped. It does not hold off whoever drops directly.
 //!
-//! Tutorial: chapter 10. Before this: `scope.rs`. After this: `move_on.rs`.
+//! Tutorial: chapter 10. Before this: `scoped.rs`. After this: `move_on.rs`.
 
 use std::fmt;
 use std::future::Future;
@@ -36,6 +36,11 @@ impl CancelScope {
     /// the shield has ended: one future cannot be dropped in part. What has a scope of its
     /// own or is the child of a group is dropped without waiting for a shield that is not its
     /// own.
+    ///
+    /// A shield that has begun holds the scope off until it has ended or is dropped, *whether or
+    /// not somebody still polls it*: a limit around it does not count meanwhile. So await it, or
+    /// drop it. A `timeout` around a borrowed shield (`&mut`) that is then kept and not polled on
+    /// takes the limit off its scope without a word; give the shield a limit of its own inside.
     ///
     /// This is trio's shield. asyncio's, which lets work go on when nobody awaits it any
     /// more, is a task: spawn the work and await its handle.

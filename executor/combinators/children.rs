@@ -48,11 +48,11 @@ pub trait Gatherable<Kind> {
     fn spawn_all(self) -> Self::Children;
 }
 
-/// The kind of [`Gatherable`] that is iterated.
+/// The kind of [`Gatherable`], and of [`Joinable`](crate::combinators::Joinable), that is iterated.
 #[derive(Debug)]
 pub enum Many {}
 
-/// The kind of [`Gatherable`] that is a tuple.
+/// The kind of both that is a tuple.
 #[derive(Debug)]
 pub enum Mixed {}
 
@@ -131,6 +131,7 @@ impl<C: Children> Brood<C> {
     /// The same, for somebody who is woken when all have ended.
     pub(crate) fn all(children: C) -> Brood<C> {
         let brood = Brood::new(children);
+        brood.line.needs_all.set(true);
         brood.line.let_sleep_until_the_last_of(brood.running);
         brood
     }

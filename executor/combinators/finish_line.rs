@@ -14,6 +14,9 @@
 //!   task 2 ................>|
 //! ```
 //!
+//! Who is on the way here, nobody writes down: each task knows whom it tells of its end, and a dump
+//! asks them.
+//!
 //! # Invariants
 //! - A task arrives once, after its future has been dropped.
 //! - The order of arrival is the order of ending, also among those that had ended before
@@ -28,6 +31,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use crate::own_step::{self, Wait};
 use crate::task::Task;
 use crate::task_table::{Listener, Waiter};
 
@@ -38,6 +42,15 @@ pub(crate) struct FinishLine {
     waiter: RefCell<Option<Waiter>>,
     /// So many wake nobody when they arrive, unless their alarm says that they must.
     silent: Cell<usize>,
+    /// By which a dump finds those on their way here; zero before anybody stands here.
+    number: Cell<u64>,
+    /// Whoever stands here needs all of them.
+    pub(crate) needs_all: Cell<bool>,
+}
+
+thread_local! {
+    /// The last number of a line. None is ever given twice.
+    static LAST: Cell<u64> = const { Cell::new(0) };
 }
 
 impl FinishLine {
@@ -92,7 +105,23 @@ impl FinishLine {
         // Cloning and dropping a waker may be foreign code, which may end a task: look again.
         let earlier = self.waiter.replace(Some(Waiter::of(cx)));
         drop(earlier);
-        self.next_arrived().map_or(Poll::Pending, Poll::Ready)
+        if let Some(number) = self.next_arrived() {
+            return Poll::Ready(number);
+        }
+        self.note_wait();
+        Poll::Pending
+    }
+
+    /// Whoever is being polled waits here.
+    fn note_wait(&self) {
+        if self.number.get() == 0 {
+            LAST.set(LAST.get() + 1);
+            self.number.set(LAST.get());
+        }
+        own_step::note(match self.needs_all.get() {
+            true => Wait::AllOf(self.number.get()),
+            false => Wait::AnyOf(self.number.get()),
+        });
     }
 
     /// The next that has ended, if one has.
@@ -133,6 +162,10 @@ impl<A: Fn() -> bool> Listener for Lane<A> {
         if let Some(waiter) = waiter {
             waiter.wake();
         }
+    }
+
+    fn line(&self) -> Option<u64> {
+        Some(self.line.number.get())
     }
 }
 

@@ -68,7 +68,7 @@ where
 /// fails as a whole: one that was cancelled or panicked is an `Err` in its place.
 ///
 /// The argument is as for [`gather`]; the outputs may be of any type. A list gives a list, a
-/// tuple gives a tuple.
+/// tuple gives a tuple. For futures that borrow, use [`join`](crate::join()).
 ///
 /// *Cancel safety: loses data.* Dropping it drops the children that still run, in order,
 /// before that drop returns.
@@ -88,8 +88,6 @@ where
 /// });
 /// ```
 #[doc(alias = "return_exceptions")]
-#[doc(alias = "join_all")]
-#[doc(alias = "join")]
 #[track_caller]
 pub fn gather_all<Kind, G>(futures: G) -> GatherAll<G::Children>
 where

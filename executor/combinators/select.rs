@@ -15,7 +15,7 @@
 //! - The first is polled first: if both are ready it wins.
 //! - The loser is dropped before the answer comes out.
 //!
-//! Tutorial: chapter 9. Before this: `race_tasks.rs`. After this: `shield.rs`.
+//! Tutorial: chapter 9. Before this: `race_tasks.rs`. After this: `joinable.rs`.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -11,7 +11,7 @@
 //! # Who owns the children
 //! The loop. Dropping the handle detaches.
 //!
-//! Tutorial: chapter 10. Before this: `select.rs`. After this: `inputs.rs`.
+//! Tutorial: chapter 10. Before this: `join.rs`. After this: `inputs.rs`.
 
 use std::future::Future;
 

@@ -26,7 +26,7 @@ use crate::combinators::gather_error::GatherError;
 ///
 /// The argument is as for [`gather`](crate::gather()): an iterator of futures of one type, or
 /// a tuple of two to eight. For children that come one by one, or to keep every error, use a
-/// [`TaskGroup`](crate::TaskGroup).
+/// [`TaskGroup`](crate::TaskGroup); for futures that borrow, [`try_join`](crate::try_join()).
 ///
 /// # Errors
 /// The failure that happened first: an error, a panic, or a cancel of one child. It comes out
@@ -48,8 +48,6 @@ use crate::combinators::gather_error::GatherError;
 ///     assert_eq!(both.await.unwrap_err().index, 0); // and the second is gone
 /// });
 /// ```
-#[doc(alias = "try_join")]
-#[doc(alias = "try_join_all")]
 #[track_caller]
 pub fn try_gather<Kind, G>(futures: G) -> TryGather<G::Children>
 where

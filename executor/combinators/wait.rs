@@ -132,6 +132,7 @@ impl<T: 'static> Future for Wait<'_, T> {
         let mut first_look = false;
         if let Stage::New = this.stage {
             this.line.watch_all(this.tasks.iter(), |task| this.when.alarm(task));
+            this.line.needs_all.set(matches!(this.when, When::All));
             this.line.let_sleep_until_the_last_of(this.tasks.len());
             this.stage = Stage::Waiting(this.tasks.len());
             first_look = true;

@@ -13,9 +13,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_lite::{AsyncWriteExt, future, io::copy};
+use futures_lite::{AsyncWriteExt, io::copy};
 use roundelay_executor::{
-    ReadHalf, TcpListener, TcpStream, WriteHalf, ctrl_c, run, serve, timeout,
+    ReadHalf, TcpListener, TcpStream, WriteHalf, ctrl_c, run, serve, timeout, try_join,
 };
 
 /// How long the target may take to answer the call.
@@ -33,7 +33,7 @@ fn main() -> io::Result<()> {
             let there = timeout(PATIENCE, TcpStream::connect(target)).await??;
             let ((client_in, client_out), (there_in, there_out)) =
                 (client.into_split(), there.into_split());
-            future::try_zip(forward(client_in, there_out), forward(there_in, client_out)).await?;
+            try_join((forward(client_in, there_out), forward(there_in, client_out))).await?;
             io::Result::Ok(())
         });
         ctrl_c().await?;

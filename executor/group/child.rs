@@ -8,8 +8,9 @@
 //!
 //! # Invariants
 //! - The value goes to the handle or nowhere: a group keeps no results.
-//! - A child whose group lies in a cancelled scope ends at its next suspension outside of its
-//!   own shields.
+//! - A child whose group lies in a cancelled scope takes no step after its next suspension outside
+//!   of its own shields: it is dropped with the group, or ends by itself where a shield keeps the
+//!   scope waiting. If the scope had only borrowed the group, the child goes on after it.
 //!
 //! Tutorial: chapter 12. Before this: `state.rs`. After this: `handle.rs`.
 
@@ -22,6 +23,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use roundelay_runtime::Key;
 
+use crate::cancel::around::Around;
 use crate::cancel::region::Region;
 use crate::group::error::{ChildEnded, GroupCause};
 use crate::group::state::{ChildEnd, Leaving};
@@ -76,6 +78,14 @@ pin_project! {
         #[pin]
         future: Option<F>,
     }
+
+    impl<F> PinnedDrop for InScope<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(region) = this.project().region {
+                drop(region.leave());
+            }
+        }
+    }
 }
 
 impl<F: Future> Future for InScope<F> {
@@ -85,14 +95,18 @@ impl<F: Future> Future for InScope<F> {
         let mut this = self.project();
         let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let Some(region) = this.region else { return future.poll(cx).map(Some) };
-        if !region.must_end()
+        if !region.must_stop()
             && let Poll::Ready(output) = region.poll_inside(|| future.poll(cx))
         {
             return Poll::Ready(Some(output));
         }
         // Noted before the last look: a shield that ends wakes whoever is noted.
         region.note_waiter(cx);
-        if !region.must_end() {
+        if !region.must_stop() {
+            return Poll::Pending;
+        }
+        if let Around::Undecided(scope) = region.around() {
+            region.wait_for(&scope);
             return Poll::Pending;
         }
         region.forget_waiter();

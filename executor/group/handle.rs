@@ -196,7 +196,7 @@ impl<E: 'static> TaskGroup<E> {
         let task = builder.spawn(child(leaving, turn, region, promise, future));
         observe_here(|| Event::GroupJoined { group: self.shared.name.get(), task: task.id() });
         let child = Child::new(value, task.address());
-        self.shared.add_child(number, Entry { task, starter });
+        self.shared.admit(number, Entry { task, starter });
         child
     }
 }

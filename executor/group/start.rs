@@ -134,6 +134,12 @@ impl<V, E> Starter<E> for Handshake<V, E> {
             _ => None,
         }
     }
+
+    fn child_cancelled(&self) {
+        // Whoever waits hears that there will be nothing.
+        let promise = self.promise.take();
+        drop(promise);
+    }
 }
 
 /// With this a child announces that it is ready.

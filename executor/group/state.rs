@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::task::Context;
 
-use roundelay_runtime::{Failure, FailureKind, report_here};
+use roundelay_runtime::{Failure, FailureKind, contain, report_here};
 
 use crate::cancel::region::{Region, innermost};
 use crate::error::{TaskError, lost_panic};
@@ -72,10 +72,37 @@ pub(crate) enum ChildEnd<E> {
     Failed(GroupCause<E>),
 }
 
-/// Somebody who waits for a child to be ready, and hears of its failure before that.
+/// Somebody who waits for a child to be ready, and hears of its end before that.
 pub(crate) trait Starter<E> {
     /// The child has ended, well or with a failure. What comes back is the group's business.
     fn child_ended(&self, failure: Option<GroupCause<E>>) -> Option<GroupCause<E>>;
+
+    /// The child was cancelled.
+    fn child_cancelled(&self);
+}
+
+/// A child has ended: tells whoever waits for it to be ready, and gives what is the group's
+/// business.
+fn settle<E>(
+    starter: Option<&dyn Starter<E>>,
+    outcome: Result<ChildEnd<E>, TaskError>,
+) -> Option<GroupCause<E>> {
+    let failure = match outcome {
+        Ok(ChildEnd::Done) => None,
+        Ok(ChildEnd::Failed(cause)) => Some(cause),
+        Err(TaskError::Panicked(panic)) => Some(GroupCause::Panicked(panic)),
+        Ok(ChildEnd::Cut) | Err(TaskError::Cancelled) => {
+            // Told, and not left to the drop of `starter`: the child's half may lie anywhere.
+            if let Some(starter) = starter {
+                starter.child_cancelled();
+            }
+            return None;
+        }
+    };
+    match starter {
+        Some(starter) => starter.child_ended(failure),
+        None => failure,
+    }
 }
 
 impl<E> Shared<E> {
@@ -113,9 +140,10 @@ impl<E> Shared<E> {
         self.live.get()
     }
 
-    /// Whether every child was collected.
+    /// Whether every child was collected, and none is in the making: in its first step, and not
+    /// yet known here.
     pub(crate) fn is_empty(&self) -> bool {
-        self.children.borrow().is_empty()
+        self.live.get() == 0 && self.children.borrow().is_empty()
     }
 
     /// A new child is about to be spawned: its number, and the guard of its leaving.
@@ -126,7 +154,7 @@ impl<E> Shared<E> {
         Leaving { shared: Rc::clone(self), number }
     }
 
-    pub(crate) fn add_child(&self, number: u64, entry: Entry<E>) {
+    fn add_child(&self, number: u64, entry: Entry<E>) {
         self.children.borrow_mut().insert(number, entry);
     }
 
@@ -174,6 +202,18 @@ impl<E> Shared<E> {
 }
 
 impl<E: 'static> Shared<E> {
+    /// A child was spawned. If it is an eager one, its first step may have ended the group, which
+    /// did not know it yet: then it fares as the others did.
+    pub(crate) fn admit(&self, number: u64, entry: Entry<E>) {
+        if self.asked.get() {
+            entry.task.cancel();
+        }
+        self.add_child(number, entry);
+        if self.stage() == Stage::Over {
+            self.abandon();
+        }
+    }
+
     /// Lets go of the children that have left, and keeps their failures.
     pub(crate) fn collect_left(&self, cx: &Context<'_>) {
         for number in self.left.take() {
@@ -191,18 +231,7 @@ impl<E: 'static> Shared<E> {
                     continue;
                 }
             };
-            let failure = match outcome {
-                Ok(ChildEnd::Done) => None,
-                // Whoever waits for it to be ready hears of it when `starter` is dropped.
-                Ok(ChildEnd::Cut) | Err(TaskError::Cancelled) => continue,
-                Ok(ChildEnd::Failed(cause)) => Some(cause),
-                Err(TaskError::Panicked(panic)) => Some(GroupCause::Panicked(panic)),
-            };
-            let failure = match starter {
-                Some(starter) => starter.child_ended(failure),
-                None => failure,
-            };
-            if let Some(cause) = failure {
+            if let Some(cause) = settle(starter.as_deref(), outcome) {
                 self.failures.borrow_mut().push(GroupFailure { who: Some(who), cause });
                 self.happens(Happening::SomebodyFailed);
             }
@@ -213,6 +242,9 @@ impl<E: 'static> Shared<E> {
     pub(crate) fn end(&self) -> Vec<GroupFailure<E>> {
         self.happens(Happening::Ended);
         let (parent, region) = (self.parent.take(), self.region.take());
+        if let Some(region) = &region {
+            drop(region.leave());
+        }
         drop((parent, region));
         self.failures.take()
     }
@@ -228,13 +260,11 @@ impl<E: 'static> Shared<E> {
         }
         for (_, Entry { task, starter }) in children {
             let who = Some((task.name(), task.spawned_at()));
-            let cause = match task.try_outcome() {
-                Ok(Ok(ChildEnd::Failed(cause))) => cause,
-                Ok(Err(TaskError::Panicked(panic))) => GroupCause::Panicked(panic),
-                _ => continue,
-            };
-            drop(starter);
-            lost.push(GroupFailure { who, cause });
+            // One that was taking a step just now ends with that step, and was asked to.
+            let outcome = task.try_outcome().unwrap_or(Err(TaskError::Cancelled));
+            if let Some(cause) = settle(starter.as_deref(), outcome) {
+                lost.push(GroupFailure { who, cause });
+            }
         }
         if lost.is_empty() {
             return;
@@ -258,7 +288,12 @@ fn report_lost<E>(failure: GroupFailure<E>) {
         }
     };
     lost.origin = at;
-    report_here(lost);
+    report_here(lost.clone());
+    // An error's destructor is foreign code, and this may be called while a body's panic unwinds.
+    if let Err(message) = contain(|| drop(failure.cause)) {
+        (lost.kind, lost.message) = (FailureKind::DestructorPanicked, message);
+        report_here(lost);
+    }
 }
 
 /// Lives in a child's future and so notices its end, whatever the end is.

@@ -1,7 +1,7 @@
 //! Whom to connect to: addresses, or a name and a port.
 //!
 //! Written as a text it is `host:port`; a numeric IPv6 address stands in brackets, as in a URL:
-//! `[::1]:80`.
+//! `[::1]:80`, `[fe80::1%eth0]:80`.
 //!
 //! Tutorial: chapter 7. Before this: `tcp_listener.rs`. After this: `resolve.rs`.
 
@@ -85,9 +85,14 @@ impl From<&str> for Endpoint {
             return Endpoint::from(address);
         }
         let parts = text.rsplit_once(':').and_then(|(host, port)| {
-            // Two colons without brackets are an address without a port, or a slip.
-            let is_name = !host.is_empty() && !host.contains(':');
-            Some((host, port.parse().ok().filter(|_| is_name)?))
+            let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+            // Two colons without brackets are an address without a port, or a slip. What stands in
+            // brackets and is no number can only be an address with its interface's name.
+            let is_name = match inside {
+                Some(host) => host.contains(':') && host.contains('%'),
+                None => !host.is_empty() && !host.contains(':'),
+            };
+            Some((inside.unwrap_or(host), port.parse().ok().filter(|_| is_name)?))
         });
         match parts {
             Some(parts) => Endpoint::from(parts),
@@ -117,6 +122,7 @@ impl fmt::Display for Endpoint {
                 }
                 Ok(())
             }
+            Place::Name { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Place::Name { host, port } => write!(f, "{host}:{port}"),
             Place::Nonsense(text) => f.write_str(text),
         }

@@ -9,6 +9,7 @@ pub(crate) mod endpoint;
 pub(crate) mod resolve;
 pub(crate) mod connect;
 pub(crate) mod udp;
+pub(crate) mod unix_name;
 pub(crate) mod unix;
 pub(crate) mod unix_listener;
 pub(crate) mod unix_datagram;

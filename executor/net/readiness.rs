@@ -24,6 +24,7 @@ use crate::current::current_tasks;
 use crate::own_step::Wait;
 use crate::task_table::Waiter;
 use crate::told::awaits_numbered;
+use crate::yield_now::yield_now;
 
 /// A descriptor that does not block, watched by the loop on which this was made: what every
 /// socket here is made of, and the way to await one that this crate does not know.
@@ -185,6 +186,25 @@ impl<T: AsFd> Watched<T> {
             Poll::Ready(outcome)
         })
         .await
+    }
+
+    /// Tries `operation` once, whatever was known of the direction, and leaves it known: for what
+    /// may block over something else than this file.
+    pub(crate) async fn try_io<R>(
+        &self,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        // Only to hear whether this is its loop.
+        self.source.is_ready(Direction::Write)?;
+        if is_time_to_give_way() {
+            yield_now().await;
+        }
+        loop {
+            match operation(&self.file) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return outcome,
+            }
+        }
     }
 }
 

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! # Invariants
-//! - A numeric address never goes to a thread.
+//! - A numeric address never goes to a thread. (`fe80::1%eth0` is a name: which number its
+//!   interface has, only the system knows.)
 //! - Who gives up is free at once. A look-up that has not begun never begins; one that hangs
 //!   keeps its thread until the system answers, or the process ends.
 //!
@@ -167,7 +168,7 @@ impl Resolver {
     pub async fn lookup(&self, endpoint: impl Into<Endpoint>) -> io::Result<Vec<SocketAddr>> {
         let (host, port) = match endpoint.into().place {
             Place::Addresses(addresses) if addresses.is_empty() => {
-                return Err(LookupError::NoAddress { name: "an empty list".into() }.into());
+                return Err(LookupError::EmptyList.into());
             }
             Place::Addresses(addresses) => return Ok(addresses),
             Place::Nonsense(text) => return Err(LookupError::NotAnEndpoint { text }.into()),
@@ -194,6 +195,8 @@ pub enum LookupError {
         /// The text.
         text: String,
     },
+    /// There was a list of addresses, and none in it. Kind: invalid input.
+    EmptyList,
     /// The system does not know the name, or could not ask. Kind: that of the cause.
     Failed {
         /// The name.
@@ -230,6 +233,10 @@ impl fmt::Display for LookupError {
                 "{text:?} is not a host and a port; write \"name:80\", \"10.0.0.1:80\" or \
                  \"[::1]:80\""
             ),
+            LookupError::EmptyList => f.write_str(
+                "the list of addresses is empty, so there is nowhere to connect to; give it one, or \
+                 look at where the list comes from",
+            ),
             LookupError::Failed { name, cause } => {
                 write!(f, "the name {name:?} could not be looked up: {cause}")
             }
@@ -261,7 +268,9 @@ impl std::error::Error for LookupError {
 impl From<LookupError> for io::Error {
     fn from(error: LookupError) -> io::Error {
         let kind = match &error {
-            LookupError::NotAnEndpoint { .. } => io::ErrorKind::InvalidInput,
+            LookupError::NotAnEndpoint { .. } | LookupError::EmptyList => {
+                io::ErrorKind::InvalidInput
+            }
             LookupError::Failed { cause, .. } => cause.kind(),
             LookupError::NoAddress { .. } => io::ErrorKind::NotFound,
             LookupError::TimedOut { .. } => io::ErrorKind::TimedOut,

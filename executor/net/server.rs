@@ -38,13 +38,15 @@ use roundelay_runtime::{Failure, FailureKind, Key};
 
 use crate::combinators::select::select;
 use crate::current::expect_tasks;
-use crate::net::accept::{Accept, Verdict};
+use crate::net::accept::{Accept, Shortage, Verdict};
+use crate::net::readiness::is_time_to_give_way;
 use crate::sync::notify::Notify;
 use crate::sync::semaphore::{Permit, Semaphore};
 use crate::task::{Task, TaskBuilder};
 use crate::task_table::Tasks;
 use crate::time::sleep::sleep;
 use crate::time::timeout::timeout;
+use crate::yield_now::yield_now;
 
 /// Serves every connection of `listener` with `handler`, in a task of its own, at most 1,000
 /// at once. For another limit see [`ServerBuilder`].
@@ -222,7 +224,7 @@ impl Server {
     /// Accepts no more, gives those that are served `limit` to end, then cuts them off and
     /// waits until each has let go of its stream. Says how many were cut off.
     ///
-    /// *Cancel safety: safe.* The server stays closed; nobody is cut off.
+    /// *Cancel safety: safe.* The server stays closed; before `limit` has passed nobody is cut off.
     pub async fn drain(&self, limit: Duration) -> usize {
         self.close();
         let mut cut_off = 0;
@@ -304,43 +306,41 @@ where
     let listener = listener;
     let house = &closing.house;
     let room = Semaphore::new(limit);
-    let mut pause = None;
+    let mut shortage = Shortage::default();
     loop {
         let place = room.acquire().await;
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                pause = None;
-                begin(house, &handler, stream, peer, place);
-            }
-            Err(error) => match Verdict::of(&error) {
-                Verdict::NextOne => {}
-                Verdict::Later => {
-                    if pause.is_none() {
-                        let advice = "it goes on as soon as it can; raise the system's limit, or \
-                                      lower the server's limit of connections";
-                        house.warn(&house.name, &format_args!("it pauses: {error}; {advice}"));
-                    }
-                    let length = pause.map_or(FIRST_PAUSE, |pause: Duration| pause * 2);
-                    let length = length.min(LONGEST_PAUSE);
-                    pause = Some(length);
-                    drop(place);
-                    // A connection that ends gives back a descriptor.
-                    let (over, one_ended) = (pin!(sleep(length)), pin!(house.changed.notified()));
-                    select(over, one_ended).await;
-                }
-                Verdict::Broken => {
-                    house.warn(&house.name, &format_args!("it stops accepting: {error}"));
-                    house.broken.set(Some(error));
-                    return;
-                }
-            },
+        // A listener of somebody else's may be ready each time.
+        if is_time_to_give_way() {
+            yield_now().await;
         }
+        let error = match listener.accept().await {
+            Ok((stream, peer)) => {
+                shortage.success();
+                begin(house, &handler, stream, peer, place);
+                continue;
+            }
+            Err(error) => error,
+        };
+        let now = house.tasks.loop_ref.time();
+        let pause = match Verdict::of(&error) {
+            Verdict::NextOne => shortage.next_one(now),
+            Verdict::Later => Some(shortage.later(now)),
+            Verdict::Broken => {
+                house.warn(&house.name, &format_args!("it stops accepting: {error}"));
+                house.broken.set(Some(error));
+                return;
+            }
+        };
+        let Some(pause) = pause else { continue };
+        if let Some(advice) = pause.advice {
+            house.warn(&house.name, &format_args!("it pauses: {error}; {advice}"));
+        }
+        drop(place);
+        // A connection that ends gives back a descriptor.
+        let (over, one_ended) = (pin!(sleep(pause.length)), pin!(house.changed.notified()));
+        select(over, one_ended).await;
     }
 }
-
-/// How long a server waits that has run out of descriptors; twice as long each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A task for one connection.
 fn begin<S, P, H, E>(house: &Rc<House>, handler: &Rc<H>, stream: S, peer: P, place: Permit)

@@ -152,7 +152,7 @@ impl<S: AsFd> SocketStream<S> {
     /// # Errors
     /// What the system says.
     pub fn set_recv_buffer_size(&self, bytes: usize) -> io::Result<()> {
-        SockRef::from(&self.watched.file).set_recv_buffer_size(bytes)
+        SockRef::from(&self.watched.file).set_recv_buffer_size(bytes.min(LARGEST_BUFFER))
     }
 
     /// How many bytes we may write before the other side takes them, counted as in
@@ -171,7 +171,7 @@ impl<S: AsFd> SocketStream<S> {
     /// # Errors
     /// What the system says.
     pub fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
-        SockRef::from(&self.watched.file).set_send_buffer_size(bytes)
+        SockRef::from(&self.watched.file).set_send_buffer_size(bytes.min(LARGEST_BUFFER))
     }
 
     /// Ends the watch, and gives std's socket back. It still does not block.
@@ -191,6 +191,10 @@ impl<S: AsFd> SocketStream<S> {
         self.watched.into_inner()
     }
 }
+
+/// The system is told of sizes as a C `int`: of a larger number it would see the low bits, which
+/// may be none.
+const LARGEST_BUFFER: usize = i32::MAX as usize;
 
 /// Sends the request for a connection; how it ends will be heard of.
 fn begin_to_connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {

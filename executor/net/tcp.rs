@@ -128,11 +128,12 @@ impl TcpStream {
     }
 
     /// Lets the system ask a silent peer after `idle`, and then every `interval`, whether it
-    /// is still there; one that is not is an error for whoever reads. Both are rounded to
-    /// seconds. `None` turns it off.
+    /// is still there; one that is not is an error for whoever reads. Both are rounded up to
+    /// whole seconds, and are one at the least. `None` turns it off.
     ///
     /// # Errors
-    /// What the system says.
+    /// `InvalidInput` for more than 32,767 seconds, some nine hours, which is the most that Linux
+    /// takes; what the system says. Then it is on or off as before.
     ///
     /// ```
     /// use std::time::Duration;
@@ -152,7 +153,11 @@ impl TcpStream {
     pub fn set_keepalive(&self, times: Option<(Duration, Duration)>) -> io::Result<()> {
         let socket = SockRef::from(self);
         let Some((idle, interval)) = times else { return socket.set_keepalive(false) };
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(interval))
+        let (idle, interval) = (whole_seconds(idle)?, whole_seconds(interval)?);
+        let times = TcpKeepalive::new().with_time(idle).with_interval(interval);
+        let before = socket.keepalive()?;
+        // First it is turned on, and then the times are set: so an error may come in between.
+        socket.set_tcp_keepalive(&times).inspect_err(|_| drop(socket.set_keepalive(before)))
     }
 
     /// How long closing lingers over what is not sent yet: whole seconds. `None`, as it is at
@@ -229,3 +234,19 @@ impl TcpStream {
         self.watched.file.set_ttl(routers)
     }
 }
+
+/// A time of keep-alive: at least a second, or the system would be told zero, which it refuses.
+fn whole_seconds(time: Duration) -> io::Result<Duration> {
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1);
+    if seconds > MOST_SECONDS {
+        let text = format!(
+            "a time of keep-alive is at most {MOST_SECONDS} seconds, and {time:?} are more; turn \
+             it off with `None` if nobody is to be asked"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+/// `MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` of Linux.
+const MOST_SECONDS: u64 = 32_767;

@@ -7,7 +7,7 @@
 //! - One verb, one datagram; what does not fit into the buffer is cut off and lost.
 //! - A datagram of no bytes is a datagram: zero is not the end, for there is none.
 //!
-//! Tutorial: chapter 7. Before this: `connect.rs`. After this: `unix.rs`.
+//! Tutorial: chapter 7. Before this: `connect.rs`. After this: `unix_name.rs`.
 
 use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -128,9 +128,10 @@ impl UdpSocket {
         self.watched.io(Direction::Read, |socket| socket.peek_from(buffer)).await
     }
 
-    /// Fixes the other side: [`send`](UdpSocket::send) sends there, and only what comes from
-    /// there is received. Nothing travels, so nothing waits, and a wrong address is no error
-    /// yet.
+    /// Fixes the other side: [`send`](UdpSocket::send) sends there, and from now on only what comes
+    /// from there is taken in. What others have sent before is there still, and is received: who
+    /// must not take it for the other side's asks [`recv_from`](UdpSocket::recv_from), which says
+    /// whom it is from. Nothing travels, so nothing waits, and a wrong address is no error yet.
     ///
     /// # Errors
     /// What the system says.
@@ -165,7 +166,7 @@ impl UdpSocket {
     }
 
     /// The length in `buffer` of the next datagram from the [fixed](UdpSocket::connect) other
-    /// side. What does not fit is lost.
+    /// side, or from whoever sent one before it was fixed. What does not fit is lost.
     ///
     /// # Errors
     /// What the system says; refused, if what we sent found nobody there.

@@ -3,7 +3,7 @@
 //! How bytes move is told in `stream.rs`; what is left are the ways to get one, and the
 //! question who is at the other end.
 //!
-//! Tutorial: chapter 7. Before this: `udp.rs`. After this: `unix_listener.rs`.
+//! Tutorial: chapter 7. Before this: `unix_name.rs`. After this: `unix_listener.rs`.
 
 use std::io;
 use std::os::unix::net::{self, SocketAddr};
@@ -12,6 +12,7 @@ use std::path::Path;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::net::stream::SocketStream;
+use crate::net::unix_name::address_of;
 
 /// A Unix-domain connection. All of its verbs are those of [`SocketStream`].
 ///
@@ -33,10 +34,12 @@ use crate::net::stream::SocketStream;
 pub type UnixStream = SocketStream<net::UnixStream>;
 
 impl UnixStream {
-    /// Connects to the listener at `path`.
+    /// Connects to the listener at `path`. On Linux a path that begins with a zero byte is an
+    /// abstract name, here and for all Unix-domain sockets: `"\0inn"`.
     ///
     /// # Errors
-    /// What the system says: there is no such path, or nobody listens there any more
+    /// `InvalidInput` for an empty path, or one with a zero in its middle. What the system says:
+    /// there is no such path, or nobody listens there any more
     /// (refused). [`ResourceBusy`](io::ErrorKind::ResourceBusy) if the listener has more
     /// connections waiting than it keeps: the system gives no sign when that is over, so try
     /// again after a pause, for instance with [`retry`](crate::retry()).
@@ -51,6 +54,9 @@ impl UnixStream {
     /// ```
     #[doc(alias = "open_unix_connection")]
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
+        let path = path.as_ref();
+        // Looked at by the rule for all; socket2 writes down the same name.
+        address_of(path)?;
         let address = SockAddr::unix(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         SocketStream::connect_socket(socket, &address).await.map(without_shortcut)

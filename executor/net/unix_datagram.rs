@@ -3,18 +3,47 @@
 //! They arrive whole, once, and in order; whoever sends faster than the other side receives
 //! has to wait.
 //!
+//! # Waiting for somebody else's line
+//! A message has no place for one of two reasons, and the system says "would block" for both: too
+//! much of ours lies unread, wherever it was sent to, or too many messages stand in the receiver's
+//! line, whoever sent them. Of the first our socket is told. Of the second only a socket that is
+//! connected to the receiver is, and a sender that names the receiver each time is not connected.
+//! So it sends out a scout:
+//!
+//! ```text
+//!   is our socket writable?   is the scout?   what is waited for
+//!   no                        yes             our socket: the reason is our own buffer
+//!   yes                       no              the scout: the reason is the receiver's line
+//!   no                        no              whichever comes first
+//!   yes                       yes             nothing: it has just changed
+//!   no                        there is none   our socket, and no longer than a pause
+//!   yes                       there is none   a pause
+//! ```
+//!
+//! There is no scout where no descriptor is left. One that the receiver refuses says "writable",
+//! and that is true: a receiver that is connected to us, and so takes in nobody else's messages, has
+//! a line without an end. What else goes wrong with a scout is nobody's business: what counts is
+//! what the next try is told.
+//!
 //! Tutorial: chapter 7. Before this: `unix_listener.rs`. After this: `duplex.rs`.
 
+use std::future::pending;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
 
-use roundelay_runtime::Direction;
+use roundelay_runtime::{Direction, current_loop};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::combinators::select::select;
 use crate::net::readiness::Watched;
+use crate::net::unix_name::address_of;
+use crate::time::sleep::sleep;
+use crate::yield_now::yield_now;
 
 /// A Unix-domain socket for single messages. Several tasks may use one at a time.
 ///
@@ -37,12 +66,13 @@ pub struct UnixDatagram {
 }
 
 impl UnixDatagram {
-    /// A socket at `path`, where nothing may be yet. The file stays when it is dropped.
+    /// A socket at `path`, where nothing may be yet. The file stays when it is dropped. On Linux a
+    /// path that begins with a zero byte is an abstract name, here and where messages are sent to.
     ///
     /// # Errors
-    /// What the system says; no loop runs on this thread.
+    /// What the system says; `InvalidInput` for an empty path; no loop runs on this thread.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
-        UnixDatagram::from_std(net::UnixDatagram::bind(path)?)
+        UnixDatagram::from_std(net::UnixDatagram::bind_addr(&address_of(path.as_ref())?)?)
     }
 
     /// A socket without a path: it can send, and nobody can answer it.
@@ -97,7 +127,7 @@ impl UnixDatagram {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        self.watched.file.connect(path)
+        self.watched.file.connect_addr(&address_of(path.as_ref())?)
     }
 
     /// Sends one message to the fixed other side. Waits while that has too many unread ones.
@@ -112,11 +142,15 @@ impl UnixDatagram {
 
     /// Sends one message to the socket at `path`.
     ///
-    /// Waits while that has too many unread ones; if that happens often, it is cheaper to
-    /// [`connect`](UnixDatagram::connect) and [`send`](UnixDatagram::send).
+    /// Waits while that has too many unread ones, or too much of ours lies unread anywhere. If that
+    /// happens often, it is cheaper to [`connect`](UnixDatagram::connect) and
+    /// [`send`](UnixDatagram::send). Where the process has no descriptor left to wait with, it tries
+    /// again after pauses of 1 to 50 ms. (On a virtual clock, on which such a pause might never
+    /// end, it tries again in each turn.)
     ///
     /// # Errors
-    /// What the system says: there is nothing at `path`, or the message is too long.
+    /// What the system says: there is nothing at `path`, it is connected to somebody else, or the
+    /// message is too long.
     ///
     /// *Cancel safety: safe.* It was not sent.
     ///
@@ -136,22 +170,53 @@ impl UnixDatagram {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn send_to(&self, bytes: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
-        let path = path.as_ref();
+        let to = address_of(path.as_ref())?;
+        let mut pause = FIRST_PAUSE;
         loop {
-            // "Would block" is about the other side. Linux calls our own socket writable all
-            // the same, at each try anew, so to wait for that would be to go round in circles.
-            let attempt = |socket: &net::UnixDatagram| match socket.send_to(bytes, path) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-                outcome => outcome.map(Some),
-            };
-            if let Some(length) = self.watched.io(Direction::Write, attempt).await? {
-                return Ok(length);
+            // Not `io`: whether our socket is writable is only half of the question.
+            match self.watched.try_io(|socket| socket.send_to_addr(bytes, &to)).await {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return outcome,
             }
-            // A socket that is connected to the other side hears of room there.
-            let scout = UnixDatagram::unbound()?;
-            scout.connect(path)?;
-            scout.watched.io(Direction::Write, is_writable).await?;
+            self.another_try(&to, pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Waits until it is worth trying again to send to `to`. The table in the module's head.
+    async fn another_try(&self, to: &SocketAddr, pause: Duration) {
+        let scout = UnixDatagram::unbound().ok();
+        if let Some(scout) = &scout {
+            // A scout that is refused is connected to nobody, and so it is writable.
+            let _ = scout.watched.file.connect_addr(to);
+        }
+        let (ours, theirs) = (self.is_full(), scout.as_ref().is_some_and(UnixDatagram::is_full));
+        let room_here = pin!(async {
+            match ours {
+                true => self.until_writable().await,
+                false => pending().await,
+            }
+        });
+        let room_there = pin!(async {
+            match &scout {
+                Some(scout) if theirs => scout.until_writable().await,
+                Some(_) if ours => pending().await,
+                // It has just changed; or, without a scout, nobody will tell.
+                Some(_) => yield_now().await,
+                None => wait(pause).await,
+            }
+        });
+        select(room_here, room_there).await;
+    }
+
+    /// Whether the system says that there is no room for a message.
+    fn is_full(&self) -> bool {
+        is_writable(&self.watched.file).is_err()
+    }
+
+    /// An error is as good as room: the next try is told the same.
+    async fn until_writable(&self) {
+        let _ = self.watched.io(Direction::Write, is_writable).await;
     }
 
     /// The length in `buffer` of the next message. What does not fit is lost.
@@ -223,6 +288,19 @@ impl UnixDatagram {
     /// What the system says; not connected.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.watched.file.peer_addr()
+    }
+}
+
+/// How long a sender waits that nobody will tell of room; twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Made-up time stands still while somebody waits for the system, and the receiver may well do
+/// that: there it is a turn of the loop.
+async fn wait(pause: Duration) {
+    match current_loop().is_some_and(|home| home.has_virtual_clock()) {
+        true => yield_now().await,
+        false => sleep(pause).await,
     }
 }
 

@@ -21,6 +21,7 @@ use roundelay_runtime::Direction;
 
 use crate::net::readiness::Watched;
 use crate::net::unix::UnixStream;
+use crate::net::unix_name::address_of;
 
 /// Waits for Unix-domain connections.
 ///
@@ -51,11 +52,12 @@ pub struct UnixListener {
 
 impl UnixListener {
     /// Listens at `path`, where nothing may be yet. The file stays when the listener is
-    /// dropped: see [`UnixListener::unlink_on_drop`].
+    /// dropped: see [`UnixListener::unlink_on_drop`]. On Linux a path that begins with a zero
+    /// byte is an abstract name, which leaves no file.
     ///
     /// # Errors
-    /// What the system says: the path is in use, or longer than the hundred bytes that fit; no
-    /// loop runs on this thread.
+    /// What the system says: the path is in use. `InvalidInput` if it is empty, or longer than the
+    /// hundred bytes that fit. No loop runs on this thread.
     ///
     /// ```
     /// use roundelay_executor::{UnixListener, run};
@@ -71,7 +73,7 @@ impl UnixListener {
     /// ```
     #[doc(alias = "start_unix_server")]
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
-        UnixListener::from_std(net::UnixListener::bind(path)?)
+        UnixListener::from_std(net::UnixListener::bind_addr(&address_of(path.as_ref())?)?)
     }
 
     /// Takes up a listener of std's on this loop. It does not block from now on.

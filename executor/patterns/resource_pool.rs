@@ -105,7 +105,8 @@ impl<C: 'static, E: 'static> ResourcePool<C, E> {
     }
 
     /// Does not hand out a resource that nobody has used for so long (a server closes such
-    /// connections); it is dropped at the next look, by `get` or when another comes back.
+    /// connections); it is dropped at the next look, by `get` or when another comes back. The time
+    /// of one that comes back where no event loop runs begins with that look.
     ///
     /// ```
     /// use std::{num::NonZeroUsize, time::Duration};
@@ -217,6 +218,9 @@ impl<C> Shared<C> {
     }
 
     /// Drops what has been idle for too long. The oldest are in front.
+    ///
+    /// What came back where no loop runs has no time. It lies on top of all that have one, and its
+    /// time begins with this look: else it would never be old, nor what comes to lie above it.
     fn drop_old(&self) {
         let (Some(limit), Some(home)) = (self.idle_limit.get(), current_loop()) else { return };
         let now = home.time();
@@ -224,6 +228,9 @@ impl<C> Shared<C> {
             since.is_some_and(|since| now.saturating_duration_since(since) >= limit)
         };
         let mut idle = self.idle.borrow_mut();
+        for (_, since) in idle.iter_mut().rev().take_while(|(_, since)| since.is_none()) {
+            *since = Some(now);
+        }
         let count = idle.iter().take_while(|(_, since)| is_old(since)).count();
         let old: Vec<_> = idle.drain(..count).collect();
         drop(idle);

@@ -1,7 +1,9 @@
 //! How to try again: how often, after which pauses, for how long.
 //!
 //! ```text
-//!   pause n = first pause * factor^(n-1), at most the longest, times a number near 1
+//!   by a factor    first pause * factor^(n-1)  \
+//!   linear         first pause * n              > at most the longest, times a number near 1
+//!   of one's own   whatever it says of n       /                                  = pause n
 //! ```
 //!
 //! The pauses grow so that a server in trouble is left alone, and are jittered so that those
@@ -10,10 +12,14 @@
 //! # Invariants
 //! - There is at least one attempt: the count is of attempts, not of retries.
 //! - No pause is longer than the longest, jitter included.
+//! - Of several ways to grow the one that was set last counts.
 //!
 //! Tutorial: chapter 11. Before this: `../random.rs`. After this: `retry.rs`.
 
+use std::fmt;
+use std::mem;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::random::Random;
@@ -36,11 +42,19 @@ use crate::random::Random;
 pub struct RetryPolicy {
     pub(crate) attempts: NonZeroU32,
     first_pause: Duration,
-    factor: u32,
+    growth: Growth,
     longest_pause: Duration,
     jitter_percent: u32,
     pub(crate) limit: Option<Duration>,
     seed: Option<u64>,
+}
+
+/// How long the next pause is, before the longest and the jitter have their say.
+#[derive(Clone)]
+enum Growth {
+    ByFactor(u32),
+    Linear,
+    Own(Arc<dyn Fn(u32) -> Duration + Send + Sync>),
 }
 
 impl RetryPolicy {
@@ -50,7 +64,7 @@ impl RetryPolicy {
         RetryPolicy {
             attempts,
             first_pause: Duration::from_millis(100),
-            factor: 2,
+            growth: Growth::ByFactor(2),
             longest_pause: Duration::from_secs(30),
             jitter_percent: 10,
             limit: None,
@@ -78,7 +92,51 @@ impl RetryPolicy {
     /// assert_eq!(policy.pauses().map(|pause| pause.as_secs()).collect::<Vec<_>>(), [1, 3, 9]);
     /// ```
     pub fn factor(mut self, factor: u32) -> RetryPolicy {
-        self.factor = factor.max(1);
+        self.growth = Growth::ByFactor(factor.max(1));
+        self
+    }
+
+    /// Each next pause is longer by the first one: the delay times the number of attempts.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use roundelay_executor::RetryPolicy;
+    ///
+    /// let policy = RetryPolicy::new(NonZeroU32::new(5).unwrap())
+    ///     .first_pause(Duration::from_secs(2))
+    ///     .linear()
+    ///     .jitter_percent(0);
+    /// assert_eq!(policy.pauses().map(|pause| pause.as_secs()).collect::<Vec<_>>(), [2, 4, 6, 8]);
+    /// ```
+    pub fn linear(mut self) -> RetryPolicy {
+        self.growth = Growth::Linear;
+        self
+    }
+
+    /// Asks `pause_after` for each pause: it is given the number of the attempt that has failed,
+    /// from 1 on. The first pause that was set counts for nothing then; the longest one and the
+    /// jitter do. It is asked when the attempt has failed, and its panic comes out of
+    /// [`retry`](crate::retry()).
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use roundelay_executor::RetryPolicy;
+    ///
+    /// // Once more at once, then as a table says, the last line for all that follow.
+    /// let table = [0, 1, 5, 30].map(Duration::from_secs);
+    /// let policy = RetryPolicy::new(NonZeroU32::new(7).unwrap())
+    ///     .pauses_by(move |failed| table[failed.min(4) as usize - 1])
+    ///     .jitter_percent(0);
+    /// let pauses: Vec<_> = policy.pauses().map(|pause| pause.as_secs()).collect();
+    /// assert_eq!(pauses, [0, 1, 5, 30, 30, 30]);
+    /// ```
+    pub fn pauses_by(
+        mut self,
+        pause_after: impl Fn(u32) -> Duration + Send + Sync + 'static,
+    ) -> RetryPolicy {
+        self.growth = Growth::Own(Arc::new(pause_after));
         self
     }
 
@@ -144,11 +202,17 @@ impl RetryPolicy {
     pub fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
         let policy = self.clone();
         let mut random = self.seed.map_or_else(Random::new, Random::seeded);
-        let mut even = self.first_pause;
-        (1..self.attempts.get()).map(move |_| {
-            let pause = policy.jittered(even.min(policy.longest_pause), &mut random);
-            even = even.saturating_mul(policy.factor).min(policy.longest_pause);
-            pause
+        let mut grown = self.first_pause;
+        (1..self.attempts.get()).map(move |failed| {
+            let even = match &policy.growth {
+                Growth::ByFactor(factor) => {
+                    let next = grown.saturating_mul(*factor).min(policy.longest_pause);
+                    mem::replace(&mut grown, next)
+                }
+                Growth::Linear => policy.first_pause.saturating_mul(failed),
+                Growth::Own(pause_after) => pause_after(failed),
+            };
+            policy.jittered(even.min(policy.longest_pause), &mut random)
         })
     }
 
@@ -162,6 +226,16 @@ impl RetryPolicy {
         let nanoseconds = pause.as_nanos().saturating_mul(u128::from(share)) / 1_000_000;
         let jittered = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         jittered.min(self.longest_pause)
+    }
+}
+
+impl fmt::Debug for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Growth::ByFactor(factor) => f.debug_tuple("ByFactor").field(factor).finish(),
+            Growth::Linear => f.write_str("Linear"),
+            Growth::Own(_) => f.write_str("Own"),
+        }
     }
 }
 
@@ -207,8 +281,14 @@ mod tests {
         let policy = RetryPolicy::new(NonZeroU32::new(4).unwrap())
             .first_pause(Duration::MAX)
             .longest_pause(Duration::MAX)
-            .factor(u32::MAX)
             .jitter_percent(100);
-        assert_eq!(policy.pauses().count(), 3);
+        let growing = [
+            policy.clone().factor(u32::MAX),
+            policy.clone().linear(),
+            policy.pauses_by(|_| Duration::MAX),
+        ];
+        for policy in growing {
+            assert_eq!(policy.pauses().count(), 3, "{policy:?}");
+        }
     }
 }

@@ -18,10 +18,10 @@ use std::io;
 use std::process::ExitStatus;
 
 use roundelay_runtime::Signal;
-use rustix::process::{Pid, kill_process, kill_process_group};
+use rustix::process::{Pid, getpgid, kill_process, kill_process_group};
 
 use crate::pipe::{PipeReader, PipeWriter};
-use crate::process::exit_watch::Unreaped;
+use crate::process::exit_watch::{Unreaped, status};
 
 /// A child process that was started by a [`Command`](crate::process::Command).
 ///
@@ -44,13 +44,31 @@ pub struct Child {
     leads: bool,
 }
 
+/// Whose process group a child is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Its own.
+    Own,
+    /// Ours.
+    Ours,
+    /// Whatever std's command was told; the system knows.
+    Unknown,
+}
+
 impl Child {
     pub(crate) fn new(
         mut child: std::process::Child,
         kill_on_drop: bool,
-        leads: bool,
+        group: Group,
     ) -> io::Result<Child> {
         let id = child.id();
+        let pid = Pid::from_child(&child);
+        let leads = match group {
+            Group::Own => true,
+            Group::Ours => false,
+            // Asked before anybody can have reaped it.
+            Group::Unknown => getpgid(Some(pid)).is_ok_and(|leader| leader == pid),
+        };
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let unreaped = Unreaped::new(child)?;
         // From here on whatever fails drops this, which reaps the child.
@@ -79,7 +97,10 @@ impl Child {
     /// so for ever, if that is to happen after the wait. [`Child::communicate`] does both.
     ///
     /// # Errors
-    /// What the system says; somebody else has reaped the child.
+    /// What the system says. Somebody else has reaped the child, or the system itself, if the program
+    /// was started with `SIGCHLD` ignored: whoever must live with that keeps a
+    /// [`Signals`](crate::Signals) of [`Signal::CHILD`] while there are children, and then it is
+    /// not ignored.
     ///
     /// *Cancel safety: safe.* The child runs on.
     ///
@@ -126,7 +147,7 @@ impl Child {
     /// ```
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         if self.status.is_none() {
-            self.status = self.unreaped().child().try_wait()?;
+            self.status = status(self.unreaped().child())?;
         }
         Ok(self.status)
     }

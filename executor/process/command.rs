@@ -13,7 +13,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{self, ExitStatus, Output, Stdio};
 
-use crate::process::child::Child;
+use roundelay_runtime::current_loop;
+use rustix::process::getpgrp;
+
+use crate::process::child::{Child, Group};
+use crate::process::exit_watch::reserve;
 
 /// Settings of a process that is about to be started. Those of [`std::process::Command`], and
 /// what becomes of the child when its handle is dropped.
@@ -35,7 +39,7 @@ pub struct Command {
     /// Which of the three streams nobody has said anything about.
     unnamed: [bool; 3],
     kill_on_drop: bool,
-    leads: bool,
+    group: Group,
 }
 
 impl Command {
@@ -46,7 +50,7 @@ impl Command {
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Command {
         let inner = process::Command::new(program);
-        Command { inner, unnamed: [true; 3], kill_on_drop: false, leads: false }
+        Command { inner, unnamed: [true; 3], kill_on_drop: false, group: Group::Ours }
     }
 
     /// Adds an argument.
@@ -182,7 +186,9 @@ impl Command {
     }
 
     /// Whether a child is killed when its handle is dropped; by default it runs on. With a group
-    /// of its own, the whole group is killed.
+    /// of its own, the whole group is killed, unless the child was waited for and has ended: from
+    /// then on its number may be another group's, and what it has left behind lives on. Who wants
+    /// that to end sends a signal to [the group](Child::signal_group) before the wait.
     ///
     /// ```
     /// use roundelay_executor::{process::Command, run};
@@ -202,15 +208,20 @@ impl Command {
     /// Whether the child leads a process group of its own. Then Ctrl-C in the terminal does not
     /// reach it, and [`Child::signal_group`] reaches it and all that it starts.
     pub fn process_group(&mut self, own: bool) -> &mut Command {
-        self.leads = own;
+        // std's command cannot be told "as if nothing had been said". To enter the group in which
+        // a child begins anyway is the same.
+        self.inner.process_group(if own { 0 } else { getpgrp().as_raw_pid() });
+        self.group = if own { Group::Own } else { Group::Ours };
         self
     }
 
     /// Starts the process. It may be started several times.
     ///
     /// # Errors
-    /// What the system says: there is no such program, or no room for a process; no loop runs on
-    /// this thread.
+    /// No loop runs on this thread, or there is no descriptor left to watch the child with: then
+    /// nothing was started. What the system says: there is no such program, or no room for a process.
+    /// Whatever fails after the start, which is rare, kills the child and reaps it before this
+    /// returns; so an error never leaves a child behind.
     ///
     /// ```
     /// use roundelay_executor::{process::Command, run};
@@ -228,6 +239,13 @@ impl Command {
     }
 
     fn spawn_with(&mut self, [stdin, stdout, stderr]: [Stdio; 3]) -> io::Result<Child> {
+        // Whatever can be known to fail fails before the program has begun to work.
+        if current_loop().is_none() {
+            return Err(io::Error::other(
+                "a child process needs a running event loop on this thread; start it inside \
+                 `roundelay::run(async { .. })`",
+            ));
+        }
         if self.unnamed[0] {
             self.inner.stdin(stdin);
         }
@@ -237,10 +255,10 @@ impl Command {
         if self.unnamed[2] {
             self.inner.stderr(stderr);
         }
-        if self.leads {
-            self.inner.process_group(0);
-        }
-        Child::new(self.inner.spawn()?, self.kill_on_drop, self.leads)
+        let reserved = reserve()?;
+        let child = self.inner.spawn()?;
+        drop(reserved);
+        Child::new(child, self.kill_on_drop, self.group)
     }
 
     /// Runs the process and says how it has ended.
@@ -288,9 +306,10 @@ impl Command {
 }
 
 impl From<process::Command> for Command {
-    /// With all that std's command was told, for what has no method here. What its three streams
-    /// are must be told it, too, or they are ours, under [`Command::output`] as well.
+    /// With all that std's command was told, for what has no method here, a process group of its own
+    /// included. What its three streams are must be told it, too, or they are ours, under
+    /// [`Command::output`] as well.
     fn from(inner: process::Command) -> Command {
-        Command { inner, unnamed: [false; 3], kill_on_drop: false, leads: false }
+        Command { inner, unnamed: [false; 3], kill_on_drop: false, group: Group::Unknown }
     }
 }

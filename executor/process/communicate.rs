@@ -30,7 +30,7 @@ impl Child {
     /// input, before it has read everything is no error. All that it writes is kept in memory.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says, also of the [wait](Child::wait). Then what was read is lost.
     ///
     /// *Cancel safety: loses data.* What was read is lost. The child is killed or runs on, as
     /// its [`Command`](crate::process::Command) says.

@@ -25,9 +25,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::thread;
 
-use roundelay_runtime::{Callback, Direction, Source, WaitKey, current_loop, tell_stderr};
+use roundelay_runtime::{Callback, Direction, Signal, Source, WaitKey, current_loop, tell_stderr};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, getpid, waitid};
 
 use crate::net::readiness::Watched;
 
@@ -40,13 +40,18 @@ pub(crate) struct Unreaped {
 }
 
 impl Unreaped {
-    /// If the end cannot be watched for, the child is killed and reaped before this returns.
+    /// If the end cannot be watched for, the child is killed, and reaped before this returns. (One
+    /// that has become somebody else cannot be killed; it is reaped when it ends.)
     pub(crate) fn new(mut child: Child) -> io::Result<Unreaped> {
-        match descriptor(&child).and_then(Watched::new) {
+        match descriptor(Pid::from_child(&child)).and_then(Watched::new) {
             Ok(watched) => Ok(Unreaped { watched, wait: None, child: Some(child) }),
+            // It has ended, and its number is nobody's already.
+            Err(error) if is(&error, Errno::SRCH) => Err(unknown_end(child.id(), error.kind())),
             Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
+                match child.kill() {
+                    Ok(()) => drop(child.wait()),
+                    Err(_) => reap_in_a_thread(child),
+                }
                 Err(error)
             }
         }
@@ -61,12 +66,12 @@ impl Unreaped {
         let Unreaped { watched, wait, child } = self;
         let child = child.as_mut().expect("the child is there until this is dropped");
         // First without the watch: it may have been reaped before.
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = status(child)? {
             watched.cancel_wait(wait);
             return Poll::Ready(Ok(status));
         }
         // Readable is not enough: the system may have spoken too soon.
-        let reap = |_: &OwnedFd| child.try_wait()?.ok_or(io::ErrorKind::WouldBlock.into());
+        let reap = |_: &OwnedFd| status(child)?.ok_or(io::ErrorKind::WouldBlock.into());
         watched.poll_io(wait, cx, Direction::Read, reap)
     }
 
@@ -75,6 +80,43 @@ impl Unreaped {
         self.watched.cancel_wait(&mut self.wait);
         let Some(child) = self.child.take() else { return };
         Orphan::adopt(child);
+    }
+}
+
+/// How the child has ended, if it has.
+pub(crate) fn status(child: &mut Child) -> io::Result<Option<ExitStatus>> {
+    child.try_wait().map_err(|error| match is(&error, Errno::CHILD) {
+        true => unknown_end(child.id(), error.kind()),
+        false => error,
+    })
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
+}
+
+/// What to say of a child that has ended and was reaped, and not by us.
+fn unknown_end(id: u32, kind: io::ErrorKind) -> io::Error {
+    let text = match Signal::CHILD.is_ignored() {
+        true => format!(
+            "process {id} has ended, and nobody knows how: this program was started with SIGCHLD \
+             ignored, and then the system forgets its children at once; keep a \
+             `Signals::new([Signal::CHILD])` while there are some, and it remembers them"
+        ),
+        false => format!(
+            "process {id} was waited for by somebody else in this program, who knows how it has \
+             ended"
+        ),
+    };
+    io::Error::new(kind, text)
+}
+
+/// What [`Unreaped::new`] needs, taken before the child is started and given back after: where no
+/// descriptor is left, that is known before the program does anything.
+pub(crate) fn reserve() -> io::Result<Option<OwnedFd>> {
+    match by_the_system(getpid()) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        outcome => outcome.map(Some),
     }
 }
 
@@ -94,7 +136,7 @@ impl Orphan {
         }
         let watch = || {
             let home = current_loop()?;
-            let descriptor = descriptor(&child).ok()?;
+            let descriptor = descriptor(Pid::from_child(&child)).ok()?;
             Some((home.register(&descriptor).ok()?, descriptor))
         };
         match watch() {
@@ -142,11 +184,10 @@ fn reap_in_a_thread(mut child: Child) {
     }
 }
 
-/// Something that is readable from the moment on in which `child` can be reaped.
-fn descriptor(child: &Child) -> io::Result<OwnedFd> {
-    let pid = Pid::from_child(child);
-    match by_the_system(pid) {
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => by_a_thread(pid),
+/// Something that is readable from the moment on in which the child can be reaped.
+fn descriptor(child: Pid) -> io::Result<OwnedFd> {
+    match by_the_system(child) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => by_a_thread(child),
         outcome => outcome,
     }
 }

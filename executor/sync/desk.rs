@@ -11,10 +11,10 @@
 //! # Invariants
 //! - A desk is in the book from the first wait to its end, under one number.
 //! - Looking polls nothing, and calls nothing of a user's.
-//! - Who takes is the task whose step it is. Once another task gives something back, guards
-//!   travel here, and the desk does not say any more who has them.
+//! - Who takes is the task whose step it is. Once something comes back from elsewhere (another
+//!   task, a callback), guards travel here, and the desk does not say any more who has them.
 //!
-//! Tutorial: chapter 19. Before this: `../shared.rs`. After this: `wait_queue.rs`.
+//! Tutorial: chapter 19. Before this: `holders.rs`. After this: `wait_queue.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -22,12 +22,13 @@ use std::rc::{Rc, Weak};
 
 use roundelay_runtime::Key;
 
+use crate::current::current_tasks;
 use crate::own_step;
 use crate::own_step::Wait;
+use crate::stage::Stage;
+pub(crate) use crate::sync::holders::Ticket;
+use crate::sync::holders::{Holders, Holding};
 use crate::task_table::Waiter;
-
-/// A place in the line.
-pub(crate) type Ticket = u64;
 
 /// Somebody in line.
 pub(crate) struct Standing<Asked> {
@@ -45,20 +46,10 @@ pub(crate) struct Desk<Asked> {
     /// by one task and given to another as a matter of course: whoever accepts connections takes
     /// one for each, and waits for the next.
     is_lock: bool,
-    holders: RefCell<Vec<Holding>>,
+    holders: RefCell<Holders>,
     travels: Cell<bool>,
     /// Its number in the book; zero before the first wait.
     number: Cell<u64>,
-}
-
-/// Somebody has something of what is given out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Holding {
-    /// The task that took it; `None` outside of tasks.
-    pub(crate) task: Option<Key>,
-    pub(crate) count: usize,
-    /// It was handed to this place in line, and has not been collected.
-    pub(crate) handed: Option<Ticket>,
 }
 
 /// What a desk looks like at one moment.
@@ -139,44 +130,43 @@ impl<Asked: Count> Desk<Asked> {
     pub(crate) fn hand(&self, ticket: Ticket, standing: &Standing<Asked>) {
         if self.total.get().is_some() {
             let (task, count) = (standing.waiter.task(), standing.asked.count());
-            let holding = Holding { task, count, handed: Some(ticket) };
-            self.holders.borrow_mut().push(holding);
+            self.holders.borrow_mut().hand(ticket, task, count);
         }
     }
 
     /// It has been collected, or was handed on.
     pub(crate) fn collected(&self, ticket: Ticket) {
         if self.total.get().is_some() {
-            self.holders.borrow_mut().retain(|holding| holding.handed != Some(ticket));
+            self.holders.borrow_mut().collected(ticket);
         }
     }
 
     /// The task whose step it is takes something. Says who that was.
     pub(crate) fn take(&self, count: usize) -> Option<Key> {
         let task = own_step::task();
-        let mut holders = self.holders.borrow_mut();
-        let mut known = holders.iter_mut();
-        match known.find(|holding| holding.task == task && holding.handed.is_none()) {
-            Some(holding) => holding.count += count,
-            None => holders.push(Holding { task, count, handed: None }),
-        }
+        self.holders.borrow_mut().take(task, count);
         task
     }
 
     /// What `task` took comes back.
     pub(crate) fn give_back(&self, task: Option<Key>, count: usize) {
-        if own_step::task().is_some_and(|giver| Some(giver) != task) {
+        let giver = own_step::task();
+        if giver != task && !self.travels.get() && has_given_away(task, giver) {
             self.travels.set(true);
         }
-        let mut holders = self.holders.borrow_mut();
-        let mut known = holders.iter();
-        let found = known.position(|holding| holding.task == task && holding.handed.is_none());
-        let Some(found) = found else { return };
-        holders[found].count = holders[found].count.saturating_sub(count);
-        if holders[found].count == 0 {
-            holders.swap_remove(found);
-        }
+        self.holders.borrow_mut().give_back(task, count);
     }
+}
+
+/// Whether what `task` took was somewhere else when it came back. Not if the task's own future is
+/// being dropped, which is nobody's step.
+#[cold]
+fn has_given_away(task: Option<Key>, giver: Option<Key>) -> bool {
+    let is_whole = |task| {
+        let tasks = current_tasks()?;
+        tasks.with(task, |slot| matches!(slot.stage, Stage::Waiting))
+    };
+    giver.is_some() || task.and_then(is_whole) == Some(true)
 }
 
 impl<Asked> Drop for Desk<Asked> {
@@ -208,7 +198,7 @@ trait Entered {
 impl<Asked: Count> Entered for Desk<Asked> {
     fn glance(&self, most: usize) -> Glance {
         let holders = self.holders.borrow();
-        let first = holders.iter().take(most).copied().collect();
+        let first = holders.iter().take(most).collect();
         let travels = self.travels.get();
         Glance { kind: self.kind, first, holders: holders.len(), travels }
     }
@@ -219,7 +209,7 @@ impl<Asked: Count> Entered for Desk<Asked> {
             |standing: &Standing<Asked>| (standing.waiter.task(), standing.asked.count());
         Look {
             total: self.total.get(),
-            holders: self.holders.borrow().clone(),
+            holders: self.holders.borrow().iter().collect(),
             line: line.values().map(standing).collect(),
         }
     }
@@ -228,7 +218,7 @@ impl<Asked: Count> Entered for Desk<Asked> {
         let (holders, total) = (self.holders.borrow(), self.total.get()?);
         let sure = self.is_lock && !self.travels.get();
         (sure && holders.len() <= MOST_HOLDERS && self.line.borrow().len() <= LONGEST_LINE)
-            .then(|| (total, holders.clone()))
+            .then(|| (total, holders.iter().collect()))
     }
 }
 

@@ -20,6 +20,7 @@
 //! the one who waited. The deadlocks that remain are those of the program: waiting for what
 //! one holds oneself, or two tasks taking two locks in different orders.
 
+pub(crate) mod holders;
 pub(crate) mod desk;
 pub(crate) mod wait_queue;
 pub(crate) mod event;

@@ -16,7 +16,8 @@
 //! - In which order tasks take the steps that are ready in one turn, if different steps or
 //!   callbacks have woken them: so the order among sleeps that end together, among tasks woken by
 //!   different tasks, and between a step and the firing of a timer.
-//! - How long a job of [`to_thread`](crate::to_thread()) takes: 0 to 10 ms of virtual time.
+//! - How long a job of [`to_thread`](crate::to_thread()) takes: 0 to 10 ms of virtual time. It runs
+//!   on the loop's own thread and may not call back: see [`TimedPool`](crate::TimedPool).
 //! - Whatever is drawn from [`Random::new`](crate::Random::new): a [`SimNet`](super::SimNet)'s
 //!   delays, short reads and short writes, the jitter of a retry.
 //!
@@ -157,8 +158,8 @@ impl Explore {
         self
     }
 
-    /// Jobs of `to_thread` go to real threads. Then their ends are not the schedule's choice, and
-    /// two runs with one seed may differ.
+    /// Jobs of `to_thread` go to real threads, where they may call back into the loop. Then their
+    /// ends are not the schedule's choice, and two runs with one seed may differ.
     ///
     /// ```
     /// use std::thread;

@@ -49,7 +49,7 @@ impl Schedule {
     /// # Panics
     /// If `ROUNDELAY_SCHEDULE` is set to what is no number.
     pub(crate) fn from_outside() -> Option<Schedule> {
-        let seed = std::env::var("ROUNDELAY_SCHEDULE").ok()?;
+        let seed = std::env::var("ROUNDELAY_SCHEDULE").ok().filter(|seed| !seed.is_empty())?;
         let number = seed.parse().unwrap_or_else(|_| {
             panic!("ROUNDELAY_SCHEDULE must be a number from 0 to 2^64 - 1, not {seed:?}")
         });

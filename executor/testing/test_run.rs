@@ -1,14 +1,16 @@
 //! One test: a loop in virtual time, a seed, and a look at what is left behind.
 //!
 //! ```text
-//!   seed --> loop in virtual time --> the test's future --> tasks left? the test fails
+//!   seed --> loop in virtual time --> the test's future --> tasks, timers left? the test fails
+//!                                                      \-> a failure that nobody takes: it fails
 //! ```
 //!
 //! The attribute `#[test]` of this crate stands for a `TestRun` with the settings that it is
 //! given.
 //!
 //! # Invariants
-//! - A test that passes leaves no task running, unless it says that it may.
+//! - A test that passes leaves no task running, no timer set and no failure that nobody took, unless
+//!   it says that it may.
 //! - The test's own failure comes first: what it left behind is not looked at then.
 //!
 //! Tutorial: chapter 19. Before this: `../fs.rs`. After this: `cancel_at_every_await.rs`.
@@ -17,14 +19,15 @@ use std::fmt::Write;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use roundelay_runtime::tell_stderr;
+use roundelay_runtime::{FailurePolicy, tell_stderr};
 
 use crate::random::with_seed;
 use crate::run::Runner;
 use crate::task_table::Tasks;
 
 /// Runs the body of a test. With the usual settings: virtual clock, the seed of the
-/// environment variable `ROUNDELAY_SEED` or else 0, and no task may be left running.
+/// environment variable `ROUNDELAY_SEED` or else 0, and nothing may be left: no task running, no
+/// timer set, no failure that nobody takes (a panic of a detached task or of a callback).
 ///
 /// ```
 /// use std::time::Duration;
@@ -55,7 +58,8 @@ impl TestRun {
         self
     }
 
-    /// Whether tasks may be left running at the end. By default they may not.
+    /// Whether tasks and timers may be left at the end, and failures be no more than reported. By
+    /// default they may not.
     ///
     /// ```
     /// use roundelay_executor::{spawn, testing::TestRun};
@@ -91,9 +95,10 @@ impl TestRun {
     /// Runs `body`, which is given the seed, and returns what it returns.
     ///
     /// # Panics
-    /// If `body` does (the seed is told on standard error then), if it leaves tasks running,
-    /// and if the loop cannot run it to its end: for example because nothing can ever happen
-    /// any more. Tasks that were asked to end do not count as left running.
+    /// If `body` does (the seed is told on standard error then), if it leaves tasks running or
+    /// timers set, if something fails and nobody takes that, and if the loop cannot run it to its
+    /// end: for example because nothing can ever happen any more. Tasks that were asked to end do
+    /// not count as left running.
     ///
     /// ```
     /// use std::panic::catch_unwind;
@@ -120,6 +125,9 @@ impl TestRun {
         if let Some(threads) = self.threads {
             builder = builder.threads(threads);
         }
+        if !self.leftovers_allowed {
+            builder = builder.failure_policy(FailurePolicy::Stop);
+        }
         let runner = builder.build().unwrap_or_else(|error| panic!("the test's loop: {error}"));
         let output = runner.run(body).unwrap_or_else(|error| panic!("the test's loop: {error}"));
         let left = left_running(runner.tasks());
@@ -127,6 +135,12 @@ impl TestRun {
             self.leftovers_allowed || left.is_empty(),
             "the test leaves tasks running: await or cancel them, or allow it with \
              `leftovers = true`{left}"
+        );
+        // Tasks that were asked to end may have some.
+        let timers = if runner.tasks().live() == 0 { runner.loop_ref().timers_len() } else { 0 };
+        assert!(
+            self.leftovers_allowed || timers == 0,
+            "the test leaves {timers} timer(s) set: cancel them, or allow it with `leftovers = true`"
         );
         output
     }

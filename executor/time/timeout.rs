@@ -12,7 +12,8 @@
 //!
 //! # Invariants
 //! - No timer is set for a future that is ready at its first poll.
-//! - A limit is never too short, and too long by no more than the rest of a turn and one turn more.
+//! - A limit is never too short, and too long by no more than the first poll, the rest of its turn
+//!   and one turn more.
 //! - When `Elapsed` comes out, the guarded future is gone.
 //!
 //! Tutorial: chapter 11. Before this: `block_for.rs`. After this: `timeout_join.rs`.
@@ -30,10 +31,11 @@ use crate::time::sleep::{Sleep, sleep_until};
 
 /// Awaits `future`, but not longer than `limit`.
 ///
-/// The time counts from the first poll, or from when the loop next reads its clock: before it
-/// sleeps, and at the latest in the turn after the next. (For a moment that is exact, take
-/// [`timeout_at`](crate::timeout_at()). In virtual time both are.) With a limit of zero the future
-/// is polled once: what is ready gives its result, what is not has been given up in the next turn.
+/// The time counts from the end of the first poll, or from when the loop next reads its clock:
+/// before it sleeps, and at the latest in the turn after the next. What the first poll itself
+/// takes comes on top. (For a moment that is exact, take [`timeout_at`](crate::timeout_at()); in
+/// virtual time the end of the first poll is. [`fail_after`](crate::fail_after()) reads the clock
+/// before it polls.) With a limit of zero the future is polled once: what is ready gives its result, what is not has been given up in the next turn.
 /// A limit that no clock can hold never passes.
 ///
 /// This is asyncio's `wait_for` as it is since 3.12, and its `timeout`: the future stays in

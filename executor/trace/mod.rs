@@ -13,7 +13,7 @@
 //!
 //! The feature `trace` of the crate turns this module on.
 //!
-//! Tutorial: chapter 19. Before this: `../adapters/tracing.rs`. After this: `event.rs`.
+//! Tutorial: chapter 19. Before this: `../unrecorded.rs`. After this: `event.rs`.
 
 mod event;
 mod model;
@@ -36,6 +36,7 @@ mod html;
 mod saving;
 mod saying;
 
+pub use crate::saying::say;
 pub use check::Violation;
 pub use chrome::ChromeTime;
 pub use compare::Parting;
@@ -49,6 +50,6 @@ pub use model::{
 };
 pub use recorder::Recorder;
 pub(crate) use saving::SavedAtEnd;
-pub use saying::{remark, say, say_err};
+pub use saying::{remark, say_err};
 pub use sentences::Sentences;
 pub use state::{Kinship, Phase, TraceState};

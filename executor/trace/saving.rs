@@ -13,6 +13,11 @@
 //! | `.csv` | a table |
 //! | `.chrome.json` | for Chrome's and Perfetto's viewer |
 //!
+//! It is written when the runner goes, so also after an error or a panic. A process that a signal
+//! ends writes nothing, and by default Ctrl-C is such a signal. With
+//! [`RunnerBuilder::ctrl_c`](crate::RunnerBuilder::ctrl_c) it ends the run instead, and the trace
+//! is there.
+//!
 //! # Invariants
 //! - A trace that cannot be written is a line on standard error, never a panic: the run is over
 //!   and went well.
@@ -66,6 +71,24 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// Whether a file of this name says in which form a trace is to be written: to be asked before
+    /// a long run and not after it.
+    ///
+    /// # Errors
+    /// It does not. The text says which endings there are.
+    ///
+    /// ```
+    /// use roundelay_executor::trace::Trace;
+    ///
+    /// assert!(Trace::can_be_named("run.html").is_ok());
+    /// assert!(Trace::can_be_named("run.film").unwrap_err().to_string().contains(".html, .json"));
+    /// ```
+    pub fn can_be_named(path: impl AsRef<Path>) -> io::Result<()> {
+        form(path.as_ref()).map(|_| ())
+    }
+}
+
 enum Form {
     Chrome,
     Json,
@@ -77,7 +100,7 @@ enum Form {
 
 /// The form that a file's name asks for.
 fn form(path: &Path) -> io::Result<Form> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     match name.rsplit_once('.').map(|(_, kind)| kind) {
         Some("json") if name.ends_with(".chrome.json") => Ok(Form::Chrome),
         Some("json") => Ok(Form::Json),

@@ -1,7 +1,6 @@
-//! Lines of output that are part of the run.
+//! What else a program tells a trace: lines on standard error, and remarks that nobody prints.
 //!
-//! `println!` writes and is gone. [`say`] writes the same line and tells the observer, so that
-//! the trace knows which step wrote it.
+//! Lines of output are [`say`](crate::trace::say), in `../saying.rs`.
 //!
 //! Tutorial: chapter 19. Before this: `saving.rs`. After this: nothing.
 
@@ -10,21 +9,7 @@ use std::panic::Location;
 
 use roundelay_runtime::{Event, observe_here};
 
-/// Prints a line, and tells it to the observer of the loop that runs here.
-///
-/// Without a loop, or without an observer, it only prints.
-///
-/// ```
-/// roundelay_executor::trace::say(format_args!("{} items", 3));
-/// ```
-#[track_caller]
-pub fn say(line: impl Display) {
-    let at = Location::caller();
-    println!("{line}");
-    observe_here(|| Event::Said { text: line.to_string(), to_stderr: false, at });
-}
-
-/// As [`say`], on standard error.
+/// As [`say`](crate::trace::say), on standard error.
 ///
 /// ```
 /// use roundelay_executor::{Runner, trace::{Recorder, say_err}};
@@ -61,16 +46,4 @@ pub fn say_err(line: impl Display) {
 pub fn remark(text: impl Display) {
     let at = Location::caller();
     observe_here(|| Event::Remarked { text: text.to_string(), at });
-}
-
-/// `println!` that is part of the run: formats a line and gives it to [`say`](crate::trace::say).
-///
-/// ```
-/// roundelay_executor::say!("{} items", 3);
-/// ```
-#[macro_export]
-macro_rules! say {
-    ($($line:tt)*) => {
-        $crate::trace::say(::core::format_args!($($line)*))
-    };
 }

@@ -74,8 +74,8 @@ impl Trace {
             .iter()
             .map(|(id, due)| format!("timer {id}: in {}", duration(due.saturating_sub(state.t))));
         let tasks = state.tasks.iter().map(|(id, how, on, _)| {
-            let on =
-                on.map_or_else(String::new, |on| format!(", waits for {} {}", on.0.word(), on.1));
+            let on = on.map(|on| Sentences::english().name_of(self, on));
+            let on = on.map_or_else(String::new, |on| format!(", waits for {on}"));
             format!("{} {}: {}{on}", how.shape(), self.task_name(*id), how.word())
         });
         let columns: [(&str, Vec<String>); 3] = [

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::{env, fs};
 
-/// In reading order, as in the real `lib.rs`. `panics.rs`, `linger.rs`, `leash.rs` and `shelf.rs`
-/// are stubs here: see `lib.rs`.
-const MODULES: [&str; 22] = [
+/// In reading order, as in the real `lib.rs`. `panics.rs`, `linger.rs`, `leash.rs`, `shelf.rs`
+/// and `out_of_turn.rs` are stubs here: see `lib.rs`.
+const MODULES: [&str; 24] = [
     "panic_report",
     "worker_exit",
     "error",
@@ -19,11 +19,13 @@ const MODULES: [&str; 22] = [
     "headcount",
     "hall",
     "thread_job",
+    "roll",
     "crew",
     "thread_pool",
     "thread_pool_builder",
     "thread_map",
     "remote_job",
+    "lost",
     "job_queue",
     "staffing",
     "team",
@@ -46,6 +48,7 @@ fn main() {
             ("parking_lot::", "crate::shim::lock::"),
             ("thread_local! {", "shuttle::thread_local! {"),
             ("const { Cell::new(0) }", "Cell::new(0)"),
+            ("const { Cell::new(None) }", "Cell::new(None)"),
             ("EMPLOYER.set(self.id)", "EMPLOYER.with(|own| own.set(self.id))"),
             ("EMPLOYER.get()", "EMPLOYER.with(Cell::get)"),
         ];

@@ -16,8 +16,9 @@
 //! `cfg` in them. There is no clock: a time-out comes at once or never, as shuttle chooses,
 //! which is how an idle thread meets a job on its way.
 //!
-//! Not modelled: panics, processes and their messages (`panics.rs`, `leash.rs` and `shelf.rs` are
-//! stubs), time (nor is `linger.rs`), and orders weaker than sequential consistency.
+//! Not modelled: panics, processes and their messages (`panics.rs`, `leash.rs`, `shelf.rs` and
+//! `out_of_turn.rs` are stubs), time (nor is `linger.rs`), and orders weaker than sequential
+//! consistency.
 #![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "parts of the pool, not all of it")]
 
@@ -76,6 +77,13 @@ mod linger {
     }
 }
 
+/// No executor has put anything on these threads.
+mod out_of_turn {
+    pub(crate) fn apart(job: impl FnOnce()) {
+        job();
+    }
+}
+
 /// Nothing travels here, so no buffer is worth keeping.
 mod shelf {
     pub(crate) fn give_back(buffer: Vec<u8>) {
@@ -106,6 +114,10 @@ mod leash {
             None
         }
 
+        pub(crate) fn has_started(&self) -> bool {
+            true
+        }
+
         pub(crate) fn condemn(&self, _reason: Reason) {}
 
         pub(crate) fn kill_job(&self, _id: u64) -> bool {
@@ -133,6 +145,7 @@ mod tests {
     use crate::as_completed::as_completed;
     use crate::error::{JobError, PoolError};
     use crate::hall::Hall;
+    use crate::job::Job;
     use crate::linger::Linger;
     use crate::thread_pool::ThreadPool;
     use crate::wait::{When, wait};
@@ -252,6 +265,66 @@ mod tests {
     }
 
     #[test]
+    fn where_threads_cannot_always_be_started_each_job_ends_or_was_refused() {
+        explore(|| {
+            let stack = crate::shim::thread::STACK_THAT_MAY_NOT_BE_HAD;
+            let pool = ThreadPool::builder().threads(2).stack_size(stack).build();
+            let pool = Arc::new(pool);
+            let submitters = [1, 2, 3].map(|n| {
+                let pool = Arc::clone(&pool);
+                thread::spawn(move || match pool.submit(move || n) {
+                    Ok(job) => assert_eq!(job.wait().unwrap(), n),
+                    Err(error) => assert!(matches!(error, PoolError::Os { .. })),
+                })
+            });
+            for one in submitters {
+                one.join().unwrap();
+            }
+            pool.shutdown();
+            assert_eq!((pool.metrics().workers, pool.metrics().queued), (0, 0));
+        });
+    }
+
+    #[test]
+    fn waiting_for_the_first_of_two_is_not_held_up_by_the_other() {
+        type First = fn(Job<()>, Job<()>) -> (usize, Option<Job<()>>);
+        let ways: [First; 2] = [
+            |a, b| {
+                let mut results = as_completed([a, b]);
+                let (first, _) = results.next().unwrap();
+                (first, results.into_pending().pop().map(|(_, job)| job))
+            },
+            |mut a, mut b| {
+                let first = wait([&mut a, &mut b], When::FirstCompleted, None).done[0];
+                (first, Some(b))
+            },
+        ];
+        for way in ways {
+            explore(move || {
+                let pool = Arc::new(ThreadPool::new(2));
+                let inside = Arc::clone(&pool);
+                let outer = pool.submit(move || {
+                    // The second job waits for a word that comes when the first has ended.
+                    let word = Arc::new(Barrier::new(2));
+                    let listener = Arc::clone(&word);
+                    let first = inside.submit(|| ()).unwrap();
+                    let second = inside
+                        .submit(move || {
+                            listener.wait();
+                        })
+                        .unwrap();
+                    let (first, rest) = way(first, second);
+                    assert_eq!(first, 0);
+                    word.wait();
+                    rest.map(|second| second.wait().unwrap())
+                });
+                outer.unwrap().wait().unwrap();
+                pool.shutdown();
+            });
+        }
+    }
+
+    #[test]
     fn an_idle_thread_that_leaves_never_leaves_a_job_behind() {
         explore(|| {
             let pool = ThreadPool::builder().threads(1).idle_timeout(Duration::ZERO).build();
@@ -306,8 +379,8 @@ mod tests {
                 })
             });
             let putter = Arc::clone(&hall);
-            let putter = thread::spawn(move || putter.put(1));
-            hall.put(2);
+            let putter = thread::spawn(move || putter.put(1, None).unwrap());
+            hall.put(2, None).unwrap();
             putter.join().unwrap();
             let mut taken = takers.map(|one| one.join().unwrap());
             taken.sort_unstable();
@@ -325,8 +398,8 @@ mod tests {
             });
             let patient = Arc::clone(&hall);
             let patient = thread::spawn(move || patient.take(None, &mut Linger::new()));
-            hall.put(1);
-            hall.put(2);
+            hall.put(1, None).unwrap();
+            hall.put(2, None).unwrap();
             impatient.join().unwrap();
             assert!(patient.join().unwrap().is_some());
         });
@@ -399,6 +472,7 @@ mod tests {
                 max_frame: 0,
                 inherit_stderr: true,
                 on_worker_death: OnWorkerDeath::FailJob,
+                on_lost: None,
                 init_frame: None,
                 worker_arguments: Vec::new(),
                 under_test: true,
@@ -408,7 +482,7 @@ mod tests {
 
         fn submit(team: &Arc<Team>, id: u64) -> Option<Job<u64>> {
             let decode = |frame: &mut Vec<u8>, start: usize| Ok(u64::from(frame[start]));
-            let job = RemoteCall::new(id, vec![id as u8], None, Location::caller(), decode);
+            let job = RemoteCall::new(id, "echo", vec![id as u8], None, Location::caller(), decode);
             team.submit(Arc::clone(&job) as _).ok()?;
             Some(Job::new(job))
         }

@@ -20,6 +20,11 @@ pub(crate) mod lock {
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             MutexGuard(Some(self.0.lock().unwrap()))
         }
+
+        /// Time does not pass here, so no deadline comes.
+        pub(crate) fn try_lock_until(&self, _: std::time::Instant) -> Option<MutexGuard<'_, T>> {
+            Some(self.lock())
+        }
     }
 
     impl<T> Deref for MutexGuard<'_, T> {
@@ -106,19 +111,22 @@ pub(crate) mod thread {
         }
     }
 
-    pub(crate) struct Builder(shuttle::thread::Builder);
+    /// With this one it is shuttle's choice whether a thread can be started.
+    pub(crate) const STACK_THAT_MAY_NOT_BE_HAD: usize = 1 << 46;
+
+    pub(crate) struct Builder(shuttle::thread::Builder, usize);
 
     impl Builder {
         pub(crate) fn new() -> Builder {
-            Builder(shuttle::thread::Builder::new())
+            Builder(shuttle::thread::Builder::new(), 0)
         }
 
         pub(crate) fn name(self, name: String) -> Builder {
-            Builder(self.0.name(name))
+            Builder(self.0.name(name), self.1)
         }
 
         pub(crate) fn stack_size(self, bytes: usize) -> Builder {
-            Builder(self.0.stack_size(bytes))
+            Builder(self.0, bytes)
         }
 
         pub(crate) fn spawn<F, T>(self, f: F) -> std::io::Result<JoinHandle<T>>
@@ -126,6 +134,9 @@ pub(crate) mod thread {
             F: FnOnce() -> T + Send + 'static,
             T: Send + 'static,
         {
+            if self.1 == STACK_THAT_MAY_NOT_BE_HAD && super::coin() {
+                return Err(std::io::ErrorKind::OutOfMemory.into());
+            }
             let finished = Arc::new(AtomicBool::new(false));
             let flag = Arc::clone(&finished);
             let inner = self.0.spawn(move || {

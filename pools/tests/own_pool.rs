@@ -1,7 +1,8 @@
 //! A job that waits for a job of its own pool: with as many of them as there are threads, nobody
 //! would be left to run what they wait for. So whoever waits runs it.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -98,4 +99,57 @@ fn map_inside_a_job_goes_on_when_the_queue_of_its_pool_is_full() {
     assert_eq!(sum, 2 * 39 * 40 / 2);
     pool.shutdown();
     assert_eq!(pool.metrics().done, 41);
+}
+
+#[test]
+fn whoever_waits_for_the_first_of_several_runs_none_while_another_thread_has_one() {
+    /// Given two jobs, says which one ended first.
+    type First = fn(Job<()>, Job<()>) -> usize;
+    let ways: [First; 3] = [
+        |a, b| as_completed([a, b]).next().unwrap().0,
+        |mut a, mut b| wait([&mut a, &mut b], When::FirstCompleted, None).done[0],
+        |a, b| wait(&mut [a, b], When::FirstFailure, None).done[0],
+    ];
+    for first in ways {
+        let pool = Arc::new(ThreadPool::new(2));
+        let inside = Arc::clone(&pool);
+        let (open, door) = mpsc::channel::<()>();
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let begun = Arc::clone(&has_begun);
+        let (tell, told) = mpsc::channel();
+        let outer = pool.submit(move || {
+            let runs = inside.submit(move || {
+                let _ = door.recv();
+                std::panic::resume_unwind(Box::new("a failure is an end like another"));
+            });
+            let runs = runs.unwrap();
+            while !runs.is_running() {
+                thread::yield_now();
+            }
+            let queued = inside.submit(move || begun.store(true, Ordering::SeqCst)).unwrap();
+            tell.send(()).unwrap();
+            first(runs, queued)
+        });
+        told.recv().unwrap();
+        for _ in 0..if cfg!(miri) { 20 } else { 2_000 } {
+            thread::yield_now();
+        }
+        assert!(!has_begun.load(Ordering::SeqCst), "it is the turn of whoever is free first");
+        open.send(()).unwrap();
+        assert_eq!(outer.unwrap().wait().unwrap(), 0);
+    }
+}
+
+#[test]
+fn whoever_waits_for_the_first_of_several_runs_one_when_no_thread_has_any() {
+    let pool = Arc::new(ThreadPool::new(1));
+    let inside = Arc::clone(&pool);
+    let outer = pool.submit(move || {
+        let jobs = || [0, 1].map(|n: usize| inside.submit(move || n).unwrap());
+        let completed = as_completed(jobs()).next().unwrap().0;
+        let waited = wait(&mut jobs(), When::FirstCompleted, None).done;
+        let failed = wait(&mut jobs(), When::FirstFailure, None).done;
+        (completed, waited, failed)
+    });
+    assert_eq!(outer.unwrap().wait().unwrap(), (0, vec![0], vec![0, 1]));
 }

@@ -267,6 +267,16 @@ fn limits_at_the_edge_end_the_job_at_once_or_never() {
 }
 
 #[test]
+fn a_limit_for_messages_below_4_kib_means_4_kib() {
+    for limit in [0, 100, 4095, 4096] {
+        let pool = ProcessPool::builder().workers(1).max_frame(limit).build().unwrap();
+        let refused = pool.submit(echo, Bytes(vec![0; 4096]));
+        assert!(matches!(refused, Err(PoolError::TooLarge { limit: 4096, .. })));
+        assert_eq!(pool.submit(echo, Bytes(vec![7; 3000])).unwrap().wait().unwrap().len(), 3000);
+    }
+}
+
+#[test]
 fn an_item_that_is_too_long_is_refused_alone() {
     let pool = ProcessPool::builder().workers(1).max_frame(10_000).build().unwrap();
     let items = [10, 20_000, 30].map(|count| Bytes(vec![1; count]));
@@ -338,10 +348,19 @@ fn in_strict_mode_a_death_breaks_the_pool() {
         .on_worker_death(OnWorkerDeath::BreakPool)
         .build()
         .unwrap();
+    let victim = running_job(&pool);
+    let [victim_pid] = pool.worker_pids()[..] else { panic!("one worker so far") };
     let bystander = running_job(&pool);
-    let victim = pool.submit(kill_self, ()).unwrap();
-    assert!(matches!(victim.wait(), Err(JobError::WorkerDied { .. })));
-    assert!(matches!(bystander.wait(), Err(JobError::BrokenPool(_))));
+    let queued = pool.submit(double, 1).unwrap();
+    let pid = rustix::process::Pid::from_raw(victim_pid as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let died = victim.wait().unwrap_err();
+    assert!(matches!(died, JobError::WorkerDied { .. }));
+    assert!(!died.to_string().contains("goes on"), "{died}");
+    let Err(JobError::BrokenPool(why)) = bystander.wait() else { panic!("the pool is broken") };
+    assert!(why.contains("may have half run"), "{why}");
+    let Err(JobError::BrokenPool(why)) = queued.wait() else { panic!("the pool is broken") };
+    assert!(why.contains("has not run"), "{why}");
     assert!(matches!(pool.submit(double, 1), Err(PoolError::Broken(_))));
     pool.shutdown();
 }

@@ -112,6 +112,23 @@ fn meet(own: String, other: String) {
 }
 
 #[test]
+fn unless_it_is_told_a_pool_has_as_many_workers_as_there_are_processors() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let pool = ProcessPool::builder().eager(true).build().unwrap();
+    let limit = Instant::now() + SAFETY;
+    while pool.worker_pids().len() < processors {
+        assert!(Instant::now() < limit);
+        std::thread::yield_now();
+    }
+    let running: Vec<_> = (0..processors).map(|_| running_job(&pool)).collect();
+    let queued = pool.submit(double, 1).unwrap();
+    assert!(queued.is_queued(), "there is no further worker for it");
+    assert_eq!(pool.worker_pids().len(), processors);
+    assert!(running.iter().all(|job| job.kill()));
+    assert_eq!(queued.wait().unwrap(), 2);
+}
+
+#[test]
 fn jobs_run_at_the_same_time() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
@@ -160,6 +177,18 @@ fn a_chunk_is_one_message_and_the_last_one_holds_the_rest() {
     let results: Result<Vec<u64>, _> = pool.map(double, 0..10).chunk(4).collect();
     assert_eq!(results.unwrap(), (0..10).map(|n| n * 2).collect::<Vec<_>>());
     assert_eq!(pool.metrics().done, 3);
+}
+
+#[test]
+fn map_asks_its_input_no_more_once_it_has_ended() {
+    let mut asked = 0;
+    let input = std::iter::from_fn(move || {
+        asked += 1;
+        assert!(asked <= 4, "it has said that it is at its end");
+        (asked <= 3).then_some(asked)
+    });
+    let results: Result<Vec<u64>, _> = pool(1).map(double, input).chunk(2).collect();
+    assert_eq!(results.unwrap(), [2, 4, 6]);
 }
 
 #[test]

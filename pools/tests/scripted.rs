@@ -134,3 +134,42 @@ fn cancelling_what_is_queued_spares_what_was_started() {
     assert_eq!(script.run_all(), 1);
     assert_eq!(jobs[1].wait().unwrap(), 4);
 }
+
+#[test]
+fn a_panic_on_the_way_ends_a_remote_call_like_one_in_the_function() {
+    struct Stuck;
+    impl serde::Serialize for Stuck {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            panic!("it does not leave")
+        }
+    }
+    impl<'de> serde::Deserialize<'de> for Stuck {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Stuck, D::Error> {
+            panic!("it does not arrive")
+        }
+    }
+    #[derive(serde::Serialize)]
+    struct Fine;
+    impl<'de> serde::Deserialize<'de> for Fine {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Fine, D::Error> {
+            panic!("it does not arrive")
+        }
+    }
+    #[remote(crate = roundelay_pools)]
+    fn give() -> Stuck {
+        Stuck
+    }
+    #[remote(crate = roundelay_pools)]
+    fn take(_fine: Fine) {}
+
+    let script = ScriptedPool::new();
+    let given = script.submit_remote(give, ()).unwrap();
+    let taken = script.submit_remote(take, Fine).unwrap();
+    assert_eq!(script.run_all(), 2);
+    let message = |error| match error {
+        Some(JobError::Panicked(report)) => report.message().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(message(given.error()), "it does not leave");
+    assert_eq!(message(taken.error()), "it does not arrive");
+}

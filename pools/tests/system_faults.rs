@@ -32,6 +32,12 @@ fn main() {
         let few = Some(PROCESSES_OF_NOBODY);
         setrlimit(Resource::Nproc, Rlimit { current: few, maximum: few }).unwrap();
     }
+    if is_worker() && no_thread_file().is_some_and(|name| name.exists()) {
+        note(std::process::id());
+        // No room for the stack of a thread.
+        let little = Some(address_space() + (1 << 20));
+        setrlimit(Resource::As, Rlimit { current: little, maximum: little }).unwrap();
+    }
     worker_entry();
     match role().as_deref() {
         None => run_tests(&[
@@ -45,6 +51,13 @@ fn main() {
                 run_role("no threads");
             }),
             ("without_processes_a_pool_breaks_and_says_why", without_processes),
+            ("a_worker_that_cannot_start_its_watcher_is_a_failed_start", || {
+                with_notes("no watcher")
+            }),
+            (
+                "while_new_workers_cannot_start_a_thread_the_one_that_is_there_does_every_job",
+                || with_notes("no second watcher"),
+            ),
             ("a_job_that_eats_all_memory_ends_its_own_worker", || {
                 run_role("no memory");
             }),
@@ -67,6 +80,8 @@ fn main() {
         Some("descriptors run out") => descriptors_run_out(),
         Some("no threads") => no_threads(),
         Some("no processes") => no_processes(),
+        Some("no watcher") => no_watcher(),
+        Some("no second watcher") => no_second_watcher(),
         Some("no memory") => no_memory(),
         Some("replaced") => be_replaced(),
         Some("ctrl-c") => drop(long_job().wait()),
@@ -211,6 +226,41 @@ fn no_processes() {
         }
         other => panic!("no process can be started: {other:?}"),
     }
+}
+
+/// While there is a file of this name, workers have no room for a thread.
+fn no_thread_file() -> Option<PathBuf> {
+    std::env::var_os(NOTES).map(|notes| PathBuf::from(notes).with_extension("no-thread"))
+}
+
+fn is_worker() -> bool {
+    std::env::args().next().is_some_and(|name| name.ends_with("[roundelay worker]"))
+}
+
+fn no_watcher() {
+    fs::write(no_thread_file().unwrap(), "").unwrap();
+    let pool = pool(1);
+    let Err(JobError::BrokenPool(why)) = pool.submit(double, 1).unwrap().wait() else {
+        panic!("no worker is ever able to work")
+    };
+    assert!(why.contains("before hello"), "{why}");
+    assert!(why.contains("the watcher could not be started"), "{why}");
+    pool.shutdown();
+}
+
+fn no_second_watcher() {
+    let pool = pool(2);
+    let go = notes().with_extension("go");
+    let first = pool.submit(wait_for_file, go.clone()).unwrap();
+    is_running(&first);
+    fs::write(no_thread_file().unwrap(), "").unwrap();
+    let others: Vec<_> = (0..20).map(|n| pool.submit(double, n).unwrap()).collect();
+    numbers_in(&notes(), 3);
+    fs::write(go, "").unwrap();
+    for (n, job) in others.iter().enumerate() {
+        assert_eq!(job.wait().unwrap(), n as u64 * 2, "nobody took it who could not do it");
+    }
+    pool.shutdown();
 }
 
 fn no_memory() {

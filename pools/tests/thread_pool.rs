@@ -122,6 +122,18 @@ fn cancel_is_true_for_a_queued_job_however_often_and_false_for_a_running_one() {
 }
 
 #[test]
+fn a_limit_on_the_wait_leaves_the_job_alone() {
+    let pool = ThreadPool::new(1);
+    let (held, open) = held_job(&pool);
+    for limit in [Duration::ZERO, Duration::from_millis(1)] {
+        assert!(matches!(held.wait_timeout(limit), Err(JobError::WaitTimeout)));
+        assert!(held.is_running());
+    }
+    open.send(()).unwrap();
+    assert!(held.wait_timeout(Duration::MAX).is_ok());
+}
+
+#[test]
 fn the_captures_are_dropped_before_the_job_counts_as_done() {
     struct Slow(Arc<AtomicBool>);
     impl Drop for Slow {

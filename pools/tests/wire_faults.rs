@@ -149,7 +149,7 @@ fn in_role(role: &str) {
 fn bytes_to_a_worker() {
     let talk = |bytes: &[u8], then_end: bool| {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        ours.write_all(b"rndl\0\x01\r\n\x01\x00").unwrap();
+        ours.write_all(b"rndl\0\x02\r\n\x01\x00").unwrap();
         ours.write_all(&1_000_000_u32.to_le_bytes()).unwrap();
         let worker = Command::new("/proc/self/exe")
             .arg0(format!("test {WORKER_NAME}"))
@@ -186,6 +186,8 @@ fn all_garbage() {
         (frame(99, b"x"), "unknown kind 99"),
         (done(999, &[84]), "answered another job"),
         (frame(3, &[1, 2, 3]), "answered another job"),
+        ([frame(8, &999_u64.to_le_bytes()), done(1, &[42])].concat(), "answered another job"),
+        ([frame(8, &1_u64.to_le_bytes()), frame(3, &[42, 0])].concat(), "left over"),
         (frame(17, &1_u64.to_le_bytes()), "answered a job with Job"),
         (frame(2, &1_u64.to_le_bytes()), "answered a job with Ready"),
         (panicked, "a panic that cannot be read"),

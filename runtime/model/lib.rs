@@ -56,6 +56,12 @@ mod proxy {
             drop(self.inbox.leave(Message::Notify(key)));
         }
 
+        pub(crate) fn notify_unless(&self, key: Key, told: impl FnOnce() -> bool) {
+            if !told() {
+                self.notify(key);
+            }
+        }
+
         pub(crate) fn hold_clock(&self) -> ClockHold {
             self.inbox.hold_clock();
             ClockHold { proxy: self.clone() }
@@ -228,6 +234,33 @@ mod tests {
             }
             assert_eq!(event_loop.hear(1), [7]);
             other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn of_several_wakes_one_message_is_enough_and_what_each_has_done_is_seen() {
+        loom::model(|| {
+            let event_loop = Loop::new();
+            let lent = LentWaker::new(event_loop.proxy());
+            lent.lend_to(Key::new(7, 0));
+            let done: [Arc<AtomicUsize>; 2] =
+                std::array::from_fn(|_| Arc::new(AtomicUsize::new(0)));
+            let others = done.clone().map(|done| {
+                let clone = lent.waker().clone();
+                thread::spawn(move || {
+                    done.store(1, Ordering::Relaxed);
+                    clone.wake();
+                })
+            });
+            // Whoever has not seen both waits for another message: if none comes, it hangs.
+            loop {
+                assert_eq!(event_loop.hear(1), [7]);
+                lent.looks();
+                if done.iter().all(|done| done.load(Ordering::Relaxed) == 1) {
+                    break;
+                }
+            }
+            others.map(|other| other.join().unwrap());
         });
     }
 

@@ -10,6 +10,7 @@ mod fairness;
 mod stop_and_close;
 mod failures;
 mod observers;
+mod on_the_way_to_sleep;
 mod plain_model;
 
 use roundelay::EventLoop;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use roundelay::{
-    Lock, RemoteTask, Semaphore, Task, ThreadPool, promise, run_on, sleep, spawn, spawner,
-    to_thread,
+    Lock, RemoteTask, ScriptedPool, Semaphore, Task, ThreadPool, promise, remote, run_on,
+    run_remote, sleep, spawn, spawner, to_thread, yield_now,
 };
 
 use crate::support::ms;
@@ -23,10 +23,11 @@ pub(crate) fn table() -> Vec<Entry> {
         ("Task", Safe, task),
         ("PromiseFuture", Safe, promised),
         ("Shared", Safe, shared),
-        ("RemoteTask", Safe, remote),
+        ("RemoteTask", Safe, remote_task),
         ("to_thread", LosesData, thread),
         ("ToThread::holding", LosesData, holding),
         ("run_on", LosesData, on_a_pool),
+        ("run_remote", LosesData, by_name),
     ]
 }
 
@@ -74,7 +75,7 @@ fn shared() -> Case {
     })
 }
 
-fn remote() -> Case {
+fn remote_task() -> Case {
     let home = spawner();
     let there = std::thread::spawn(move || {
         home.spawn(|| async {
@@ -147,4 +148,22 @@ fn on_a_pool() -> Case {
         kept.close();
         kept.ended().await;
     })
+}
+
+#[remote]
+fn double(n: u64) -> u64 {
+    2 * n
+}
+
+fn by_name() -> Case {
+    let script = ScriptedPool::new();
+    let plays = script.clone();
+    let play = async move {
+        yield_now().await;
+        plays.run(0)
+    };
+    spawn(play).detach();
+    let mine = script.clone();
+    let call = async move { assert_eq!(run_remote(&mine, double, 21).await.unwrap(), 42) };
+    case(call, async move |_| assert!(script.waiting().is_empty()))
 }

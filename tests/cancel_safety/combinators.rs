@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay::{
-    Either, Lock, When, as_completed, for_each_concurrent, gather, gather_all, map_concurrent,
-    race, race_ok, race_tasks, select, shield, sleep, spawn, staggered_race, try_gather, wait,
-    window,
+    Either, Lock, When, as_completed, for_each_concurrent, gather, gather_all, join,
+    map_concurrent, race, race_ok, race_tasks, select, shield, sleep, spawn, staggered_race,
+    try_gather, try_join, wait, window,
 };
 
 use crate::support::{Census, OnDrop, ms};
@@ -31,6 +31,18 @@ pub(crate) fn table() -> Vec<Entry> {
         }),
         ("for_each_concurrent", LosesData, || {
             family(async |naps| drop(for_each_concurrent(2, naps, |nap| nap).await))
+        }),
+        ("join", LosesData, || {
+            family(async |mut naps| {
+                let last = naps.pop().unwrap();
+                drop(join((join(naps), last)).await);
+            })
+        }),
+        ("try_join", LosesData, || {
+            family(async |mut naps| {
+                let last = naps.pop().unwrap();
+                drop(try_join((try_join(naps), last)).await);
+            })
         }),
         ("race", OfItsParts, || family(async |naps| assert_eq!(race(naps).await.0, 1))),
         ("race_ok", OfItsParts, || family(async |naps| drop(race_ok(naps).await))),

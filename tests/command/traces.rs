@@ -71,17 +71,96 @@ fn what_is_no_trace_is_said_in_a_line() {
 }
 
 #[test]
-fn a_manifest_is_recorded_and_one_that_cannot_be_is_a_line_and_no_failure() {
+fn a_manifest_is_recorded_and_a_trace_that_cannot_be_written_is_told_before_anything_is_read() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();
     let run = |args: &[&str]| roundelay(folder.path()).args(args).output().unwrap();
     assert_eq!(status(&run(&["manifest", "a", "--trace", "run.json"])), 0);
     assert_eq!(status(&run(&["inspect", "run.json", "--check"])), 0);
     let unwritten = run(&["manifest", "a", "--trace", "none/run.html"]);
-    assert_eq!(status(&unwritten), 0);
+    assert_eq!((status(&unwritten), unwritten.stdout.as_slice()), (1, &b""[..]));
     assert!(told(&unwritten)[0].contains("the trace cannot be written to none/run.html"));
+    assert!(told(&unwritten)[0].contains("nothing was read yet"), "{:?}", told(&unwritten));
     let unknown = run(&["manifest", "a", "--trace", "run.film"]);
+    assert_eq!((status(&unknown), unknown.stdout.as_slice()), (2, &b""[..]));
     assert!(told(&unknown)[0].contains(".html, .json, .txt"), "{:?}", told(&unknown));
+    // What fails only at the end is a failure, too.
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("full.html")).unwrap();
+    let full = run(&["manifest", "a", "--trace", "full.html"]);
+    assert_eq!(status(&full), 1);
+    assert!(full.stdout.ends_with(b"  a\n"));
+}
+
+#[test]
+fn the_file_of_a_trace_is_left_out_of_the_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let run = |args: &[&str]| roundelay(folder.path()).args(args).output().unwrap();
+    for _ in 0..2 {
+        let made = run(&["manifest", ".", "--trace", "run.json"]);
+        let names = String::from_utf8(made.stdout).unwrap();
+        assert_eq!(names.lines().map(|line| &line[66..]).collect::<Vec<_>>(), ["a"]);
+    }
+}
+
+#[test]
+fn nobody_writes_over_what_is_being_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let run = |args: &[&str]| roundelay(folder.path()).args(args).output().unwrap();
+    let made = run(&["manifest", "a", "-o", "./a"]);
+    assert_eq!(status(&made), 2);
+    assert!(told(&made)[0].contains("is also the FILE of --output"), "{:?}", told(&made));
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"a");
+    assert_eq!(status(&run(&["manifest", "a", "--trace", "run.json"])), 0);
+    let before = fs::read(folder.path().join("run.json")).unwrap();
+    let shown = run(&["inspect", "run.json", "--to", "html", "-o", "./run.json"]);
+    assert_eq!(status(&shown), 1);
+    assert!(told(&shown)[0].contains("is the trace that is read"), "{:?}", told(&shown));
+    assert_eq!(fs::read(folder.path().join("run.json")).unwrap(), before);
+}
+
+#[test]
+fn options_that_would_do_nothing_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let run = |args: &[&str]| roundelay(folder.path()).args(args).output().unwrap();
+    assert_eq!(status(&run(&["manifest", "a", "--trace", "run.json"])), 0);
+    for (args, expected) in [
+        (&["--check", "--to", "html"][..], 2),
+        (&["--check", "--at", "3"], 2),
+        (&["--compare", "run.json", "--at", "3"], 2),
+        (&["--step", "--to", "svg"], 2),
+        (&["--time", "steps"], 1),
+        (&["--to", "svg", "--time", "steps"], 1),
+        (&["--to", "chrome", "--time", "steps"], 0),
+    ] {
+        let ran = run(&[&["inspect", "run.json"], args].concat());
+        assert_eq!(status(&ran), expected, "{args:?}: {:?}", told(&ran));
+    }
+}
+
+#[test]
+fn a_tour_names_the_folder_that_takes_no_traces_and_the_page_to_open() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let run = |args: &[&str]| roundelay(folder.path()).args(args).output().unwrap();
+    let refused = run(&["tour", "--trace", "file"]);
+    assert!(
+        told(&refused)[0].contains("no trace can be written to file: "),
+        "{:?}",
+        told(&refused)
+    );
+    let toured = String::from_utf8(run(&["tour", "--trace", "runs"]).stdout).unwrap();
+    assert!(toured.ends_with(
+        "Recorded. Open runs/1-three-waits-in-a-row.html and the others in a browser.\n"
+    ));
+    // The tour and its traces count timers alike.
+    assert!(toured.contains("timer 1 is set for 10 ms") || toured.contains("timer 1 is set for"));
+    assert!(!toured.contains("timer 0"), "{toured}");
 }
 
 #[test]

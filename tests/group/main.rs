@@ -8,6 +8,7 @@ mod support;
 mod company;
 mod early_end;
 mod errors;
+mod in_the_making;
 mod nobody_left;
 mod order;
 mod outside;

@@ -241,3 +241,37 @@ fn nest(depth: usize, children: usize) -> usize {
         census.alive()
     })
 }
+
+#[test]
+fn a_lost_error_whose_destructor_panics_while_the_body_panics_is_reported_and_kills_nobody() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a destructor");
+        }
+    }
+    let name = "nobody_left::\
+                a_lost_error_whose_destructor_panics_while_the_body_panics_is_reported_and_kills_nobody";
+    in_a_process(name, || {
+        let (runner, reports) = reporting_runner();
+        runner
+            .run(async {
+                let task = spawn(task_group(async |group: TaskGroup<Bomb>| {
+                    let eager = TaskBuilder::new().eager();
+                    drop(group.spawn_with(eager, async { Err::<(), _>(Bomb) }));
+                    // The child has failed, and the group has not heard of it.
+                    if true {
+                        panic!("the body");
+                    }
+                    Ok(())
+                }));
+                assert!(task.await.is_err_and(|error| error.to_string().contains("the body")));
+            })
+            .unwrap();
+        let reports = reports.take();
+        assert_eq!(reports.len(), 2, "{reports:?}");
+        assert!(reports[0].contains("before it could hand on"), "{reports:?}");
+        assert_eq!(reports[1], "DestructorPanicked: a destructor");
+    })
+    .well();
+}

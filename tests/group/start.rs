@@ -144,3 +144,48 @@ fn a_start_in_a_group_that_ends_is_cancelled() {
         assert!(matches!(late.await, Err(StartError::Cancelled)));
     });
 }
+
+#[test]
+fn start_hears_of_the_end_of_a_cancelled_child_whoever_holds_what_it_would_announce_with() {
+    run_virtual(async {
+        let (whole, group) = opened::<&str>().await;
+        let kept = Rc::new(RefCell::new(None));
+        let keep = Rc::clone(&kept);
+        let start = group.start::<u32, (), _>(async move |ready| {
+            *keep.borrow_mut() = Some(ready);
+            roundelay::current_task().unwrap().cancel();
+            pending().await
+        });
+        let mut whole = whole;
+        let mut start = Box::pin(start);
+        for _ in 0..5 {
+            yield_now().await;
+            assert!(support::poll_now(&mut whole).await.is_pending());
+        }
+        kept.take().unwrap().announce(7);
+        assert!(matches!(
+            support::poll_now(&mut start).await,
+            Poll::Ready(Err(StartError::Cancelled))
+        ));
+    });
+}
+
+#[test]
+fn start_hears_of_the_end_of_a_child_that_is_dropped_with_its_group() {
+    run_virtual(async {
+        let (whole, group) = opened::<&str>().await;
+        let kept = Rc::new(RefCell::new(None));
+        let keep = Rc::clone(&kept);
+        let mut start = Box::pin(group.start::<u32, (), _>(async move |ready| {
+            *keep.borrow_mut() = Some(ready);
+            pending().await
+        }));
+        yield_now().await;
+        drop(whole);
+        assert!(matches!(
+            support::poll_now(&mut start).await,
+            Poll::Ready(Err(StartError::Cancelled))
+        ));
+        drop(kept);
+    });
+}

@@ -58,6 +58,25 @@ fn on_a_phone_the_bar_is_at_the_bottom_and_all_targets_can_be_hit() {
 }
 
 #[test]
+fn on_a_phone_the_menu_unfolds_where_it_can_be_read_and_moves_nothing_else_away() {
+    let browser = browser!();
+    for width in [320, 360, 390, 600] {
+        browser.size(width, 740);
+        everything(&browser, "#s=40");
+        browser.click(".menu summary");
+        let outside = browser.js(
+            "return [...document.querySelectorAll('.menu button')].filter(e => { let r = e.getBoundingClientRect();\
+             return r.left < 0 || r.right > document.documentElement.clientWidth || r.width < 40; }).length",
+        );
+        let wide = browser.js("return document.documentElement.scrollWidth");
+        assert_eq!((outside, wide), (json!(0), json!(width)), "{width} pixels");
+        let bottom =
+            browser.js("return document.getElementById('bar').getBoundingClientRect().bottom");
+        assert_eq!(bottom, 740, "{width} pixels");
+    }
+}
+
+#[test]
 fn on_a_phone_the_panels_that_changed_come_first_and_time_runs_downward() {
     let browser = browser!();
     browser.size(360, 740);

@@ -574,3 +574,23 @@ fn choose(browser: &Browser, answer: &str) {
     );
     browser.js(&script);
 }
+
+#[test]
+fn escape_closes_the_menu_and_gives_its_button_back_to_the_keyboard() {
+    let browser = browser!();
+    everything(&browser, "#s=40");
+    browser.click(".menu summary");
+    assert_eq!(browser.count(".menu[open]"), 1);
+    browser.press(&["Escape"]);
+    assert_eq!(browser.count(".menu[open]"), 0);
+    assert_eq!(browser.js("return document.activeElement.matches('.menu summary')"), true);
+}
+
+#[test]
+fn a_link_to_what_is_no_step_says_what_it_was() {
+    let browser = browser!();
+    everything(&browser, "#s=abc");
+    assert_eq!(browser.step(), 0);
+    let told = browser.text("[data-notice=link]");
+    assert!(told.starts_with("This link leads to step abc, but this run ends"), "{told}");
+}

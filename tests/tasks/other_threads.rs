@@ -3,13 +3,15 @@
 //!
 //! Bug classes B1, B4, B7 and B8.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::task::{Poll, Waker};
 
-use roundelay::{RunError, Runner, promise, sleep, spawn, yield_now};
+use roundelay::runtime::Event;
+use roundelay::{Moment, RunError, Runner, promise, sleep, spawn, yield_now};
 
 use crate::support::{
     self, in_a_process, ms, must_end, on_drop, poll_now, races, rounds, virtual_runner,
@@ -261,6 +263,70 @@ fn a_task_nobody_can_wake_is_a_deadlock_and_one_that_a_stranger_can_wake_is_not(
                 }))
                 .unwrap();
             thread.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn however_often_a_thread_wakes_a_task_that_has_not_looked_it_leaves_one_message() {
+    let messages = Rc::new(RefCell::new(Vec::new()));
+    let count = Rc::clone(&messages);
+    let observer = move |_: Moment, event: &Event| {
+        if let Event::InboxCollected { messages } = event {
+            count.borrow_mut().push(*messages);
+        }
+    };
+    let runner = Runner::builder().observer(observer).build().unwrap();
+    let steps = runner.run(async {
+        let (steps, kept) = (Rc::new(Cell::new(0)), Rc::new(RefCell::new(None::<Waker>)));
+        let (counts, keeps) = (Rc::clone(&steps), Rc::clone(&kept));
+        let sleeper = poll_fn(move |cx| {
+            counts.set(counts.get() + 1);
+            keeps.borrow_mut().get_or_insert_with(|| cx.waker().clone());
+            Poll::<()>::Pending
+        });
+        spawn(sleeper).detach();
+        yield_now().await;
+        for _ in 0..3 {
+            // The loop stands still while a thread wakes its task a thousand times.
+            let waker = kept.borrow().clone().unwrap();
+            let thread = std::thread::spawn(move || (0..1000).for_each(|_| waker.wake_by_ref()));
+            thread.join().unwrap();
+            for _ in 0..3 {
+                yield_now().await;
+            }
+        }
+        steps.get()
+    });
+    assert_eq!(steps.unwrap(), 4);
+    assert_eq!(*messages.borrow(), [1, 1, 1]);
+}
+
+#[test]
+fn what_a_thread_has_done_before_it_wakes_a_task_is_seen_by_a_step_after_it() {
+    // A thread counts up and wakes each time; the task must see the last number, whatever it has
+    // seen in between.
+    must_end(|| {
+        for last in [1, 2, 3, races(200_000)] {
+            let number = Arc::new(AtomicUsize::new(0));
+            let mut thread = None;
+            let seen = roundelay::run(poll_fn(|cx| {
+                thread.get_or_insert_with(|| {
+                    let (number, waker) = (Arc::clone(&number), cx.waker().clone());
+                    std::thread::spawn(move || {
+                        for n in 1..=last {
+                            number.store(n, Ordering::Relaxed);
+                            waker.wake_by_ref();
+                        }
+                    })
+                });
+                match number.load(Ordering::Relaxed) {
+                    n if n == last => Poll::Ready(n),
+                    _ => Poll::Pending,
+                }
+            }));
+            assert_eq!(seen, last);
+            thread.unwrap().join().unwrap();
         }
     });
 }

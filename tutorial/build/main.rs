@@ -23,6 +23,7 @@ enum Task {
     /// Run the tests of a step, and of the steps before it
     Check {
         /// Which step
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(STEPS)))]
         step: u32,
         /// The folder of your crate, whatever its name; without it, ours is tested
         #[arg(long)]
@@ -58,8 +59,13 @@ fn run(task: &Task) -> Result<bool, String> {
             println!("{verdict}");
             let passes = matches!(verdict, Verdict::Passes(_));
             let next = if *step < STEPS { "step" } else { "page: tiny next to real" };
-            if passes {
-                println!("Step {step} is done. Go on with the next {next}.");
+            match mine {
+                Some(_) if passes => println!("Step {step} is done. Go on with the next {next}."),
+                Some(_) => {}
+                None => println!(
+                    "That was the book's own step {step}. Yours is tested with `--mine FOLDER`, the \
+                     folder of your crate."
+                ),
             }
             Ok(passes)
         }

@@ -17,7 +17,7 @@
 //! | `output NAME [errors]` | what it writes (`errors`: standard error, too), and which lines are promised |
 //! | `output NAME part PART` | of that the lines between `== PART` and the next `==` |
 //! | `picture NAME` | the timeline of that run, drawn from its own trace |
-//! | `inspect NAME EVENT [TEXT...]` | a link to the first step with that event, and with that text in its sentence |
+//! | `inspect NAME EVENT [FIELD=VALUE...]` | a link to the one step that fits, and its sentence; see `pointer.rs` |
 //! | `python NAME` | a program in Python beside ours, with its recorded output |
 //! | `quiz NAME` | the questions of `tutorial/quiz/NAME.toml` |
 //! | `exercises CHAPTER` | the exercises of a chapter |

@@ -7,9 +7,16 @@
       var now = document.documentElement.dataset.theme
         || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
       document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
+      try { localStorage.setItem("theme", document.documentElement.dataset.theme); } catch (no) { /* this page only */ }
     });
+    // What was chosen on another page; a browser may keep nothing of files.
+    try {
+      var theme = localStorage.getItem("theme");
+      if (theme === "dark" || theme === "light") { document.documentElement.dataset.theme = theme; }
+    } catch (no) { /* the system's choice */ }
   }
-  var words = document.getElementById("words");
+  // A heading may be called like this, too: this one is the box on the page that searches.
+  var words = document.querySelector("input#search-words");
   if (!words) { return; }
   var sections = JSON.parse(document.getElementById("sections").textContent);
   var found = document.getElementById("found");

@@ -3,7 +3,7 @@
 //! One file for each page, one for each source file that a page names, one inspector page for
 //! each program whose run is looked into, and a page of contents that also searches. Nothing
 //! is fetched: no font, no script, no picture from elsewhere. Light or dark follows the
-//! system, and a button changes it for the page.
+//! system, and a button changes it; a browser that keeps things for files remembers that.
 //!
 //! Tutorial: the course's tools. Before this: `guide.rs`. After this: `book.rs`.
 
@@ -265,8 +265,8 @@ fn frame(title: &str, body: &str, before: Option<&Page>, after: Option<&Page>, u
 fn search(sections: &[[String; 4]]) -> String {
     let data = serde_json::to_string(sections).expect("strings are JSON");
     let body = format!(
-        "<h1>Search</h1>\n<label for=\"words\">Words, all of which must occur</label>\n\
-         <input id=\"words\" type=\"search\" autocomplete=\"off\">\n<p id=\"count\" role=\"status\"></p>\n\
+        "<h1>Search</h1>\n<label for=\"search-words\">Words, all of which must occur</label>\n\
+         <input id=\"search-words\" type=\"search\" autocomplete=\"off\">\n<p id=\"count\" role=\"status\"></p>\n\
          <ol id=\"found\"></ol>\n<noscript>Searching needs scripts; your browser's own search works on each \
          page.</noscript>\n<script type=\"application/json\" id=\"sections\">{}</script>",
         data.replace('<', "\\u003c")
@@ -314,6 +314,16 @@ mod tests {
         let html = turn(&root, &contents, &mut sources, &mut inspected).html;
         assert!(html.contains("<h2 id=\"contents\">"), "{html}");
         assert!(html.contains("href=\"ch03_time.html\"") && html.contains("href=\"myths.html\""));
+    }
+
+    #[test]
+    fn what_the_script_looks_for_is_there_once_whatever_headings_are_called() {
+        let page = search(&[]);
+        for id in ["search-words", "sections", "found", "count"] {
+            assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+        }
+        // The script asks for the box by its kind, too: a heading is no box.
+        assert!(page.contains("querySelector(\"input#search-words\")"));
     }
 
     #[test]

@@ -9,10 +9,10 @@
 //!   again;
 //! - [`label`], what of an output is a promise;
 //! - [`quiz`]; [`directive`], the parts of a page that are made; [`exercises`]; [`build_step`];
-//!   [`speed`], what was measured; [`maker`], who makes them;
+//!   [`speed`], what was measured; [`pointer`], which step is meant; [`maker`], who makes them;
 //! - [`words`], one word per idea; [`links`]; [`guide`], the files and their chapters;
 //! - [`edition`], the book as HTML; [`book`], all pages together; [`timetable`], a course in days;
-//! - [`pack`], the folder for a class.
+//! - [`pack`], the folder for a class; [`show`], a run to step through.
 #![forbid(unsafe_code)]
 
 pub mod finding;
@@ -25,6 +25,7 @@ pub mod directive;
 pub mod exercises;
 pub mod build_step;
 pub mod speed;
+pub mod pointer;
 pub mod maker;
 pub mod words;
 pub mod links;
@@ -33,3 +34,4 @@ pub mod edition;
 pub mod book;
 pub mod timetable;
 pub mod pack;
+pub mod show;

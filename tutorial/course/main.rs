@@ -3,6 +3,7 @@
 //! Tutorial: the course's tools. After this: `finding.rs`.
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use roundelay_course::finding::Findings;
 use roundelay_course::pack;
 use roundelay_course::program::Programs;
 use roundelay_course::python;
+use roundelay_course::show;
 use roundelay_course::timetable;
 
 /// Keeps the course true: checks it, accepts what has changed, writes its editions
@@ -32,9 +34,8 @@ enum Command {
     Accept,
     /// Write the offline edition: plain HTML, readable without a network and on a phone
     Edition {
-        /// Where to
-        #[arg(default_value = "target/course")]
-        folder: PathBuf,
+        /// Where to [default: the folder `course` beside what cargo builds]
+        folder: Option<PathBuf>,
     },
     /// Write the folder for a class: the book, the sources, the exercises without their solutions
     Pack {
@@ -89,7 +90,7 @@ fn run(command: &Command) -> Result<ExitCode, String> {
         return Ok(if findings.0.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     if let Command::Schedule { days } = command {
-        print!("{}", timetable::plan(&timetable::lessons(&root)?, *days));
+        print(&timetable::plan(&timetable::lessons(&root)?, *days))?;
         return Ok(ExitCode::SUCCESS);
     }
     let programs = Programs::build(&root)?;
@@ -116,7 +117,8 @@ fn run(command: &Command) -> Result<ExitCode, String> {
         }
         Command::Edition { folder } => {
             let pages = book::pages(&root)?;
-            let files = edition::write(&root, &pages, &programs, folder)?;
+            let folder = folder.clone().unwrap_or_else(|| built(&root));
+            let files = edition::write(&root, &pages, &programs, &folder)?;
             println!("wrote {files} files; open {}", folder.join("index.html").display());
             Ok(ExitCode::SUCCESS)
         }
@@ -129,15 +131,26 @@ fn run(command: &Command) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { program, step } => {
-            let folder = root.join("target/course/inspector");
-            std::fs::create_dir_all(&folder)
-                .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
-            let page = folder.join(format!("{program}.html"));
-            let ran = programs.run(program, None, Some(&page))?;
-            print!("{}", ran.shown(true));
-            println!("open file://{}#s={step}", page.display());
+            let shown = show::show(&programs, program, *step, &built(&root).join("inspector"))?;
+            print(&shown)?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Where pages go that are made again and again: `course`, in cargo's own folder.
+fn built(root: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    root.join(target.map_or_else(|| PathBuf::from("target"), PathBuf::from)).join("course")
+}
+
+/// Prints. A reader that has gone away has seen enough.
+fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output takes no more: {error}"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,17 +1,20 @@
 //! Makes the parts of a page: from the source, from runs, from quizzes.
 //!
-//! Tutorial: the course's tools. Before this: `speed.rs`. After this: `words.rs`.
+//! Tutorial: the course's tools. Before this: `pointer.rs`. After this: `words.rs`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use roundelay::trace::{Sentences, Trace};
+
 use crate::build_step;
 use crate::directive::Directive;
 use crate::exercises;
 use crate::label::{SEEDS, label};
 use crate::listing;
+use crate::pointer;
 use crate::program::{Programs, Ran};
 use crate::quiz::Quiz;
 use crate::speed;
@@ -72,7 +75,7 @@ impl<'a> Maker<'a> {
             ("output", [name, "errors"]) => self.output(name, |ran| ran.shown(true)),
             ("output", [name, "part", part]) => self.part_of_output(name, part),
             ("picture", [name]) => self.picture(name),
-            ("inspect", [name, event, rest @ ..]) => self.inspect(name, event, rest),
+            ("inspect", [name, words @ ..]) if !words.is_empty() => self.inspect(name, words),
             ("python", [name]) => self.python(name),
             ("quiz", [name]) => self.quiz(name),
             ("exercises", [chapter]) => exercises::table(chapter),
@@ -172,31 +175,19 @@ impl<'a> Maker<'a> {
         Ok(format!("![The timeline of `{name}`, drawn from its own trace](pictures/{name}.svg)\n"))
     }
 
-    /// `event`, and then what its step must say: `task=2`, `timer=1`.
-    fn inspect(&self, name: &str, event: &str, fields: &[&str]) -> Result<String, String> {
-        let trace = self.trace(name, "json")?;
-        let trace: serde_json::Value = serde_json::from_slice(&trace)
-            .map_err(|error| format!("the trace of `{name}`: {error}"))?;
-        let steps = trace["steps"]
-            .as_array()
-            .ok_or_else(|| format!("the trace of `{name}` has no steps"))?;
-        let fits = |step: &&serde_json::Value| {
-            step["ev"] == event
-                && fields.iter().all(|field| {
-                    let (key, value) = field.split_once('=').unwrap_or((field, ""));
-                    let is = &step[key];
-                    is.as_str().map_or_else(|| is.to_string(), str::to_owned) == value
-                })
-        };
-        let found = steps.iter().find(fits).ok_or_else(|| {
-            format!("no step of `{name}` is `{event}` with {fields:?}: has the program changed?")
-        })?;
-        let n = &found["n"];
+    /// The step that a page is about, with its sentence: whoever reads the page, or the diff after
+    /// `accept`, sees which one it is.
+    fn inspect(&self, name: &str, words: &[&str]) -> Result<String, String> {
+        let trace = String::from_utf8(self.trace(name, "json")?).map_err(|error| error.to_string());
+        let trace = Trace::from_json(&trace?).map_err(|error| format!("of `{name}`: {error}"))?;
+        let step = pointer::find(&trace, words).map_err(|what| format!("`{name}`: {what}"))?;
+        let (n, event) = (step.n, words[0]);
         self.counts.borrow_mut().steps += 1;
         Ok(format!(
             "Step through it: [step {n} of {}](inspector/{name}.html#s={n}&is={event}), or \
-             `cargo course show {name} {n}`.\n",
-            steps.len() - 1
+             `cargo course show {name} {n}`. It says: *{}*\n",
+            trace.steps.len() - 1,
+            Sentences::english().of(&trace, step)
         ))
     }
 

@@ -12,7 +12,7 @@
 //!   that is ignored.
 //! - A folder that holds something already is refused.
 //!
-//! Tutorial: the course's tools. Before this: `timetable.rs`. After this: `lib.rs`.
+//! Tutorial: the course's tools. Before this: `timetable.rs`. After this: `show.rs`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,9 +23,11 @@ use crate::program::Programs;
 
 /// Folders that stay at home. The last ones are packages of their own, which compile half the
 /// ecosystem or drive a browser.
-const AT_HOME: [&str; 9] = [
+const AT_HOME: [&str; 10] = [
     "tutorial/exercises/solutions",
     "tutorial/exercises/wrong",
+    // These try the solutions, and one names an answer.
+    "tutorial/exercises/tests",
     "tutorial/notes",
     "tests/benchmarks",
     "tests/ecosystem",

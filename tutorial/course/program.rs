@@ -90,6 +90,21 @@ impl Programs {
         &self.folder
     }
 
+    /// The names of the programs, as their files are called. Cargo puts copies beside them, whose
+    /// names end with a hash.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let of_book = |name: &String| {
+            (name.starts_with("ch") || name.starts_with("myths"))
+                && !name.contains(['.', '-'])
+                && !self.folder.join(name).is_dir()
+        };
+        let mut names: Vec<String> = names.filter(of_book).collect();
+        names.sort();
+        names
+    }
+
     /// Has cargo build the programs, as part of the profile that this command was built with.
     ///
     /// # Errors

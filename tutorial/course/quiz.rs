@@ -130,22 +130,28 @@ impl Quiz {
             let number = number + 1;
             let right = match &question.key {
                 None => question.right.clone(),
-                Some(key) => vec![format!("`{}`", computed(key)?)],
+                Some(key) => vec![computed(key)?],
+            };
+            // Lines of output are code, the wrong ones too: else the type would tell the answer.
+            let set = |answer: &str| match &question.key {
+                None => answer.to_owned(),
+                Some(_) => format!("`{answer}`"),
             };
             for wrong in &question.wrong {
-                if right.contains(&wrong.answer) || right.contains(&format!("`{}`", wrong.answer)) {
+                if right.contains(&wrong.answer) {
                     return Err(format!(
                         "`{}` is right, and stands among the wrong answers",
                         wrong.answer
                     ));
                 }
             }
-            let mut answers: Vec<(&str, &str, bool)> = Vec::new();
-            answers
-                .extend(right.iter().map(|answer| (answer.as_str(), question.says.as_str(), true)));
+            let mut answers: Vec<(String, &str, bool)> = Vec::new();
+            answers.extend(right.iter().map(|answer| (set(answer), question.says.as_str(), true)));
             let wrong = question.wrong.iter();
-            answers
-                .extend(wrong.map(|wrong| (wrong.answer.as_str(), wrong.belief.as_str(), false)));
+            answers.extend(wrong.map(|wrong| (set(&wrong.answer), wrong.belief.as_str(), false)));
+            if let Some(told) = set_apart(&answers) {
+                return Err(format!("`{}`: {told}", question.ask));
+            }
             // A place that looks like chance, and is the same each time.
             answers.sort_by_key(|(answer, ..)| spread(&question.ask, answer));
             let ask = question.ask.trim();
@@ -161,6 +167,17 @@ impl Quiz {
         }
         Ok(format!("{out}<details><summary>Answers</summary>\n{key}\n</details>\n"))
     }
+}
+
+/// A right answer must not be known by its type: code among prose, or prose among code.
+fn set_apart(answers: &[(String, &str, bool)]) -> Option<String> {
+    let is_code = |answer: &str| {
+        answer.starts_with('`') && answer.ends_with('`') && answer.matches('`').count() == 2
+    };
+    let all = answers.iter().map(|(answer, ..)| answer.trim());
+    let code: Vec<&str> = all.filter(|answer| is_code(answer)).collect();
+    let alike = code.is_empty() || code.len() == answers.len();
+    (!alike).then(|| format!("{} set as code, and the others are not", code.join(", ")))
 }
 
 /// A small, fixed spreading of words over numbers (FNV-1a).
@@ -212,6 +229,15 @@ belief = "B was asked second."
         assert_eq!(text.matches("is right").count(), 3, "{text}");
         let (before, after) = text.split_once("<details>").unwrap();
         assert!(!before.contains("is right") && after.contains("B was asked second."));
+    }
+
+    #[test]
+    fn all_answers_of_a_question_are_set_alike() {
+        let text = Quiz::read(QUIZ).unwrap().markdown(|_| Ok("A".into())).unwrap();
+        assert!(text.contains(") `A`\n") && text.contains(") `B`\n"), "{text}");
+        let odd = QUIZ.replace("\"never\"", "\"`never`\"");
+        let told = Quiz::read(&odd).unwrap().markdown(|_| Ok("A".into())).unwrap_err();
+        assert_eq!(told, "`Why not?`: `never` set as code, and the others are not");
     }
 
     #[test]

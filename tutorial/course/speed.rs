@@ -17,7 +17,7 @@
 //! | `speed targets` | what was asked, what was reached |
 //! | `speed behind` | every workload in which a peer is ahead |
 //!
-//! Tutorial: the course's tools. Before this: `build_step.rs`. After this: `maker.rs`.
+//! Tutorial: the course's tools. Before this: `build_step.rs`. After this: `pointer.rs`.
 
 use std::fmt::Write;
 

@@ -6,7 +6,7 @@
 //!     body says Ok or Wrong  --> Verdict
 //! ```
 //!
-//! The trace of the last run is kept in `target/course/exercises`, as JSON and as a page.
+//! The trace of the last run is kept in cargo's own folder, in `course/exercises`, as JSON and as a page.
 //!
 //! Tutorial: the exercises. Before this: `watch.rs`. After this: `about.rs`.
 
@@ -24,7 +24,7 @@ use roundelay::runtime::{Event, observe_here};
 use roundelay::trace::{Recorder, TaskState, Trace, TraceEvent};
 use roundelay::{FailurePolicy, RunError, Runner};
 
-use crate::verdict::Verdict;
+use crate::verdict::{Note, Verdict};
 use crate::watch::{Guard, PATIENCE, TURNS, Watch, keep_panics, take_panic};
 use crate::wrong::Wrong;
 
@@ -33,6 +33,7 @@ pub fn check(
     name: &'static str,
     body: impl FnOnce(&Lab) -> Result<(), Wrong> + Send + 'static,
 ) -> Verdict {
+    Note::Begun.leave(name);
     let watch = Arc::new(Watch::default());
     let (tell, heard) = mpsc::channel();
     let lab_watch = Arc::clone(&watch);
@@ -272,7 +273,8 @@ pub fn predicted<T>(
     known: &[(usize, &str, &'static str)],
 ) -> Result<(), Wrong> {
     if guess.iter().all(|line| line.trim().is_empty()) {
-        let wanted = format!("a guess of {} lines", ran.lines.len());
+        // How many lines there are is a part of what is to be guessed.
+        let wanted = "a guess of what the program says";
         return Err(Wrong::new(wanted, "there is none yet: write it into the constant"));
     }
     let differs = |number: &usize| {
@@ -283,6 +285,7 @@ pub fn predicted<T>(
         return Ok(());
     };
     let guessed = match guess.get(number) {
+        Some(line) if line.trim().is_empty() => format!("a guess for line {}", number + 1),
         Some(line) => format!("your guess for line {} to be right: `{line}`", number + 1),
         None => format!("a guess for each line, and yours ends after line {number}"),
     };
@@ -310,7 +313,10 @@ pub fn keep_traces_in(folder: &Path) {
 
 /// The folder in which traces are kept.
 pub fn traces() -> PathBuf {
-    TRACES.get().cloned().unwrap_or_else(|| crate::about::root().join("target/course/exercises"))
+    let target = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    let target = target.map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let usual = || crate::about::root().join(target).join("course/exercises");
+    TRACES.get().cloned().unwrap_or_else(usual)
 }
 
 /// A trace that cannot be written is no reason to fail: the check has its verdict.

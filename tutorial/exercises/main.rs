@@ -12,6 +12,7 @@
 //! Tutorial: the exercises. Before this: `learn/work.rs`. After this: nothing.
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,10 +64,10 @@ enum Command {
         /// The exercise, or a part of its name
         name: String,
     },
-    /// Test a step of the build path, 1 to 10
+    /// Test a step of the build path, 1 to 8
     Step {
         /// The number of the step
-        #[arg(value_parser = clap::value_parser!(u32).range(1..=10))]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=work::LAST_STEP))]
         number: u32,
         /// The folder of your own crate; without it the book's own step is tested
         #[arg(long, value_name = "FOLDER")]
@@ -97,9 +98,9 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
         Some(Command::List) => work::list(&all, &progress),
         Some(Command::Check { name }) => {
             let about = choose(&all, &progress, name.as_deref())?;
-            let status = work::run(about)?;
-            let (said, passed) = work::checked(&all, about, &mut progress, status)?;
-            print!("{said}");
+            let outcome = work::run(about, &progress)?;
+            let (said, passed) = work::checked(&all, about, &mut progress, outcome)?;
+            show(&said)?;
             return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Some(Command::Hint { name }) => {
@@ -117,6 +118,16 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
         Some(Command::Step { number, mine }) => return work::step(number, mine),
         Some(Command::Report) => progress.report(&all),
     };
-    print!("{said}");
+    show(&said)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints. A reader that has gone away (`cargo learn list | head -1`) has seen enough.
+fn show(said: &str) -> Result<(), String> {
+    match io::stdout().write_all(said.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output takes no more: {error}"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -7,11 +7,14 @@
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `check.rs`. After this: `interrupt.rs`.
 
+use std::io;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
+use roundelay::trace::Trace;
 
 use super::progress::Verbosity;
 use super::record::Format;
@@ -66,7 +69,7 @@ pub struct ManifestOptions {
     pub follow: bool,
 
     /// Record what the loop does into FILE: .html to look at, .json to inspect, .txt, .svg, .csv
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(trace_file))]
     pub trace: Option<PathBuf>,
 
     /// Say nothing but what failed; with --check, no OK lines
@@ -124,6 +127,11 @@ fn jobs(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A name that says how the trace is to be written. Better now than after a long run.
+fn trace_file(path: PathBuf) -> io::Result<PathBuf> {
+    Trace::can_be_named(&path).map(|()| path)
+}
+
 /// A time that can pass: more than nothing, less than for ever.
 fn seconds(text: &str) -> Result<Duration, String> {
     let time = text.parse().ok().and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
@@ -149,7 +157,8 @@ What is listed:
     directory around it is named and left out; one that leads nowhere fails.
   - Fifos, sockets and devices are never opened. They are left out, and named
     with --verbose.
-  - The FILE of --output, and its temporary file, are left out.
+  - The FILE of --output, and its temporary file, are left out; so is the FILE
+    of --trace. A FILE of --output that is itself named as PATH is refused.
   - Names may hold any bytes. As with sha256sum, backslash, newline and
     carriage return are escaped in a line that begins with a backslash; all
     other bytes stand as they are.
@@ -193,8 +202,8 @@ in one; each worker process takes 4 MiB more, each further thread 0.2 MiB.
 
 Exit status:
     0  everything was listed, or checked and right
-    1  a file failed or differed, the deadline passed, or the manifest could
-       not be written
+    1  a file failed or differed, the deadline passed, or the manifest or the
+       trace could not be written
     2  the arguments are wrong
   130  stopped by Ctrl-C (SIGINT), 143 by SIGTERM, 129 by SIGHUP: finished
        lines are printed, what was not finished is named on standard error,

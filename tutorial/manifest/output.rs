@@ -96,8 +96,9 @@ impl Output {
                 Sink::Direct { file, name: path.into() }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let temporary = temporary_beside(path, 0o666, leftovers).map_err(create)?;
-                Sink::Atomic { temporary, target: path.into() }
+                let target = end_of_links(path).map_err(create)?;
+                let temporary = temporary_beside(&target, 0o666, leftovers).map_err(create)?;
+                Sink::Atomic { temporary, target }
             }
             Err(error) => return Err(create(error)),
         };
@@ -180,6 +181,20 @@ impl Output {
     }
 }
 
+/// Where a link leads to that nothing lies at yet: a link stays, and its file is made.
+fn end_of_links(path: &Path) -> io::Result<PathBuf> {
+    const MOST: usize = 40;
+    let mut target = path.to_owned();
+    for _ in 0..MOST {
+        match fs::read_link(&target) {
+            // A link that is not absolute begins where it lies.
+            Ok(next) => target = directory_of(&target).join(next),
+            Err(_) => return Ok(target),
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
 /// The name says whose it is, should a power cut leave it behind, and fits however long FILE's name
 /// is.
 fn temporary_beside(path: &Path, mode: u32, leftovers: &Leftovers) -> io::Result<NamedTempFile> {
@@ -192,7 +207,7 @@ fn temporary_beside(path: &Path, mode: u32, leftovers: &Leftovers) -> io::Result
     })
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -106,6 +106,18 @@ fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {
 }
 
 #[test]
+fn a_link_that_leads_to_nothing_yet_stays_and_its_file_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("below")).unwrap();
+    let (link, next) = (dir.path().join("link"), dir.path().join("below/next"));
+    symlink("below/next", &link).unwrap();
+    symlink("real", &next).unwrap();
+    write_to(&link, "new").unwrap();
+    assert!(link.is_symlink() && next.is_symlink());
+    assert_eq!(fs::read(dir.path().join("below/real")).unwrap(), b"new");
+}
+
+#[test]
 fn a_device_is_written_to_and_not_replaced() {
     write_to(Path::new("/dev/null"), "x").unwrap();
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());

@@ -118,6 +118,8 @@ impl Progress {
 
     fn on(style: Style, target: ProgressDrawTarget) -> Progress {
         let bar = ProgressBar::with_draw_target(None, target).with_style(style_of(COUNTING));
+        // It may be drawn before anything is done.
+        let bar = bar.with_message("0");
         Progress { style, bar, total: Arc::default(), next_line: Arc::new(AtomicU64::new(1)) }
     }
 
@@ -233,6 +235,13 @@ mod tests {
         let shown = terminal.contents();
         assert!(shown.contains("3 files  5.00 MiB  "), "{shown}");
         assert!(!shown.contains("left"), "{shown}");
+    }
+
+    #[test]
+    fn the_first_drawing_has_its_number() {
+        let (progress, terminal) = bar_in_memory();
+        progress.bar.tick();
+        assert!(terminal.contents().contains(" 0 files  0 B"), "{}", terminal.contents());
     }
 
     #[test]

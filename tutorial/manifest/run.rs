@@ -18,9 +18,11 @@
 //!
 //! Tutorial: chapter 20, the capstone. Before this: `checking.rs`. After this: nothing: you have read it all.
 
+use std::fs;
 use std::future::{Future, poll_fn};
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -39,11 +41,11 @@ use super::leftovers::Leftovers;
 use super::making::{Manifest, Walking};
 use super::name::shown;
 use super::options::ManifestOptions;
-use super::output::{Output, OutputError};
+use super::output::{Output, OutputError, directory_of};
 use super::pipeline;
 use super::progress::{Amount, Progress, Style};
 use super::status::Status;
-use super::walk::{Walk, WalkOptions};
+use super::walk::{Skip, Walk, WalkOptions};
 use super::window::Rest;
 use super::workers::Workers;
 
@@ -69,13 +71,23 @@ fn make(
     interrupts: Interrupts,
     leftovers: &Leftovers,
 ) -> Result<Status, String> {
+    if let Some(path) = options.output_file().and_then(|file| also_named(file, &options.paths)) {
+        let path = shown(path);
+        Progress::new(Style::Nothing).say(&format!(
+            "{path} is to be read and is also the FILE of --output, which would replace it; \
+             nothing was read yet, name another file"
+        ));
+        return Ok(Status::WrongArguments);
+    }
     let output = match options.output_file() {
         Some(path) => Output::file(path, options.format(), leftovers),
         None => Output::stdout(options.format()),
     };
     let output = output.map_err(|error| error.to_string())?;
     let progress = Progress::new(style(options, &output));
-    let walk_options = WalkOptions { follow: options.follow, own: output.own_files() };
+    let mut own = output.own_files();
+    own.extend(options.trace.iter().map(|path| (path.clone(), Skip::OwnTrace)));
+    let walk_options = WalkOptions { follow: options.follow, own };
     let (paths, verbosity) = (options.paths.clone(), options.verbosity());
     let amount = {
         let (paths, walk_options) = (paths.clone(), walk_options.clone());
@@ -117,6 +129,11 @@ where
     S: Source,
     K: Ending<Item = S::Item>,
 {
+    if let Some(path) = &options.trace {
+        takes_a_trace(path).map_err(|error| {
+            format!("{}; nothing was read yet, name another file", no_trace(path, &error))
+        })?;
+    }
     let workers = Workers::new(options.pool, options.jobs(), options.timeout);
     let setting = Rc::new(Setting {
         workers: Rc::new(workers.map_err(|error| error.to_string())?),
@@ -144,13 +161,43 @@ where
         status
     });
     runner.close();
+    let ended = ended.map_err(|error| error.to_string());
     if let (Some(path), Some(recorder)) = (&options.trace, recorder)
         && let Err(error) = recorder.finish().save(path)
     {
-        let (path, why) = (shown(path), words_of(&error));
-        Progress::new(Style::Nothing).say(&format!("the trace cannot be written to {path}: {why}"));
+        Progress::new(Style::Nothing).say(&no_trace(path, &error));
+        // The manifest is there, and somebody who asked for a trace has none.
+        return ended
+            .map(|status| if status == Status::Fine { Status::SomeFailed } else { status });
     }
-    ended.map_err(|error| error.to_string())
+    ended
+}
+
+fn no_trace(path: &Path, error: &io::Error) -> String {
+    format!("the trace cannot be written to {}: {}", shown(path), words_of(error))
+}
+
+/// Whether a trace could be written there, as far as one can tell without writing it.
+fn takes_a_trace(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(meta) if meta.is_file() => fs::OpenOptions::new().append(true).open(path).map(|_| ()),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            tempfile::tempfile_in(directory_of(path)).map(|_| ())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The one of `paths` that is the regular file `file`, by whatever name.
+fn also_named<'a>(file: &Path, paths: &'a [PathBuf]) -> Option<&'a PathBuf> {
+    let identity = |path: &Path| {
+        let meta = fs::metadata(path).ok().filter(|meta| meta.is_file())?;
+        Some((meta.dev(), meta.ino()))
+    };
+    let file = identity(file)?;
+    paths.iter().find(|path| identity(path) == Some(file))
 }
 
 /// One reads, one counts; the third is there for the last words if both hang.

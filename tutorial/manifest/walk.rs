@@ -81,6 +81,8 @@ pub enum Skip {
     OwnOutput,
     /// It is the temporary file in which the manifest grows.
     OwnTemporary,
+    /// It is the file that the run's trace will be written to.
+    OwnTrace,
 }
 
 impl Skip {
@@ -103,6 +105,7 @@ impl std::fmt::Display for Skip {
             Skip::Loop => f.write_str("it leads back to a directory that contains it"),
             Skip::OwnOutput => f.write_str("the manifest is being written to it"),
             Skip::OwnTemporary => f.write_str("the manifest grows in it"),
+            Skip::OwnTrace => f.write_str("the trace of this run will be written to it"),
         }
     }
 }

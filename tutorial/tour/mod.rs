@@ -94,7 +94,7 @@ const PROGRAMS: &[Program] = &[
 pub fn tour(out: impl Write + 'static, options: &TourOptions) -> Result<(), TourError> {
     let voice = Voice::new(out);
     if let Some(folder) = &options.trace {
-        fs::create_dir_all(folder).map_err(TourError::Trace)?;
+        fs::create_dir_all(folder).map_err(|error| TourError::Trace(folder.clone(), error))?;
     }
     for (number, program) in PROGRAMS.iter().enumerate() {
         voice.title(&format!("{}. {}", number + 1, program.title));
@@ -105,10 +105,14 @@ pub fn tour(out: impl Write + 'static, options: &TourOptions) -> Result<(), Tour
         if let (Some(folder), Some(recorder)) = (&options.trace, recorder) {
             let (trace, name) = (recorder.finish(), file_name(number));
             for kind in ["html", "json"] {
-                let saved = trace.save(folder.join(format!("{name}.{kind}")));
-                saved.map_err(TourError::Trace)?;
+                let file = folder.join(format!("{name}.{kind}"));
+                trace.save(&file).map_err(|error| TourError::Trace(file, error))?;
             }
         }
+    }
+    if let Some(folder) = &options.trace {
+        let first = folder.join(file_name(0) + ".html");
+        voice.title(&format!("Recorded. Open {} and the others in a browser.", first.display()));
     }
     Ok(())
 }
@@ -159,14 +163,16 @@ pub enum TourError {
     /// A program's loop ended early.
     Run(RunError),
     /// A trace could not be written.
-    Trace(io::Error),
+    Trace(PathBuf, io::Error),
 }
 
 impl fmt::Display for TourError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TourError::Run(error) => error.fmt(f),
-            TourError::Trace(error) => write!(f, "a trace could not be written: {error}"),
+            TourError::Trace(path, error) => {
+                write!(f, "no trace can be written to {}: {error}", path.display())
+            }
         }
     }
 }

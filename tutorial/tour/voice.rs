@@ -27,6 +27,8 @@ struct Told {
     /// The turn that runs, and whether anything has been said in it.
     turn: Cell<(u64, bool)>,
     tasks: RefCell<HashMap<u64, String>>,
+    /// Which timer of the loop is the how-manieth: a trace counts from 1, and so does the voice.
+    timers: RefCell<HashMap<u64, usize>>,
     /// Whether the clock is virtual: then times are the same in every run, and are said.
     says_time: Cell<bool>,
 }
@@ -39,6 +41,7 @@ impl Voice {
                 out: RefCell::new(Box::new(out)),
                 turn: Cell::new((0, false)),
                 tasks: RefCell::default(),
+                timers: RefCell::default(),
                 says_time: Cell::new(false),
             }),
         }
@@ -61,6 +64,7 @@ impl Voice {
     pub fn begin(&self, says_time: bool) {
         self.told.turn.set((0, false));
         self.told.tasks.borrow_mut().clear();
+        self.told.timers.borrow_mut().clear();
         self.told.says_time.set(says_time);
     }
 
@@ -89,6 +93,12 @@ impl Voice {
     fn name(&self, task: u64) -> String {
         let tasks = self.told.tasks.borrow();
         tasks.get(&task).cloned().unwrap_or_else(|| format!("Task-{task}"))
+    }
+
+    fn timer(&self, timer: u64) -> usize {
+        let mut timers = self.told.timers.borrow_mut();
+        let next = timers.len() + 1;
+        *timers.entry(timer).or_insert(next)
     }
 }
 
@@ -122,15 +132,17 @@ impl Observer for Voice {
                 self.tell(now, format_args!("{} {how}", self.name(*task)));
             }
             Event::TimerSet { timer, deadline } if self.told.says_time.get() => {
-                let ms = deadline.since(Moment::START).as_millis();
+                let (timer, ms) = (self.timer(*timer), deadline.since(Moment::START).as_millis());
                 self.tell(now, format_args!("timer {timer} is set for {ms} ms"));
             }
             Event::TimerSet { timer, .. } => {
-                self.tell(now, format_args!("timer {timer} is set"));
+                self.tell(now, format_args!("timer {} is set", self.timer(*timer)));
             }
-            Event::TimerDue { timer } => self.tell(now, format_args!("timer {timer} is due")),
+            Event::TimerDue { timer } => {
+                self.tell(now, format_args!("timer {} is due", self.timer(*timer)));
+            }
             Event::TimerCancelled { timer } => {
-                self.tell(now, format_args!("timer {timer} is cancelled"));
+                self.tell(now, format_args!("timer {} is cancelled", self.timer(*timer)));
             }
             Event::ClockJumps { from, to } => {
                 let ms = to.since(*from).as_millis();

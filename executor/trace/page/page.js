@@ -256,9 +256,9 @@ class Page {
     this.controls.hide.checked = this.hiding;
     const folded = (asked.get("fold") || "").split(",");
     for (const name of this.boards[0].panels.keys()) this.fold(name, folded.includes(name));
-    const wanted = Number(asked.get("s") || 0);
+    const wanted = asked.get("s") || "0";
     this.lead = lead;
-    this.n = Number.isInteger(wanted) ? Math.max(0, Math.min(wanted, run.last)) : 0;
+    this.n = /^\d+$/.test(wanted) ? Math.min(Number(wanted), run.last) : 0;
     this.predict.asked = null;
     this.predict.draw();
     this.redraw();
@@ -270,10 +270,10 @@ class Page {
     $("told").replaceChildren();
     const is = asked.get("is");
     const step = this.run.steps[this.n];
-    if ((!is || step.ev === is) && this.n === wanted) return;
+    if ((!is || step.ev === is) && this.n === Number(wanted)) return;
     const same = this.run.steps.filter((one) => one.ev === is).sort((a, b) => Math.abs(a.n - this.n) - Math.abs(b.n - this.n))[0];
     $("told").append(h("p", { class: "warning", role: "alert", "data-notice": "link" },
-      this.n !== wanted ? this.ui("link.beyond", wanted, this.run.last) : this.ui("link.other", is, wanted, step.ev), " ",
+      this.n !== Number(wanted) ? this.ui("link.beyond", wanted, this.run.last) : this.ui("link.other", is, wanted, step.ev), " ",
       same ? this.boards[this.lead].link(same.n, this.ui("link.near", same.n)) : null));
   }
 
@@ -448,6 +448,12 @@ class Page {
     const slider = target === this.controls.slider;
     if (target.closest("input, select, textarea") && !slider && target.type !== "checkbox") return;
     const { key } = event;
+    const menu = document.querySelector(".menu[open]");
+    if (key === "Escape" && menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+      return;
+    }
     if (key === " " && target.closest("button, summary, input, a")) return;
     const scrolls = target.closest(".lanes, .log");
     const named = { ArrowLeft: event.shiftKey ? "turn.back" : "back", ArrowRight: event.shiftKey ? "turn.next" : "next",

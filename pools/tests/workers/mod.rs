@@ -1,5 +1,7 @@
 //! What the tests of the process pool share: a pool, and functions for its workers.
 
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
 use std::process;
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ fn main() {
         let (promise, future) = promise();
         let mut open = Open::from([(1, promise)]);
         spawn(async move {
-            // Nobody waits for the promise that is made anew, and question 1 goes on waiting.
+            // The wrong number: nobody has asked question 2, and question 1 goes on waiting.
             let answered = open.remove(&2).map(|promise| promise.resolve("forty-two"));
             say!("question 2 was answered: {}", answered.is_some());
             std::future::pending::<()>().await; // keeps `open`

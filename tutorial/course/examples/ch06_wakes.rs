@@ -26,7 +26,7 @@ impl Bell {
     }
 
     fn wake(&self) {
-        // Take it out, let the borrow end, then wake: a waker may run code that comes back here.
+        // Copy it, let the borrow end, then wake: a waker may run code that comes back here.
         let waker = self.0.borrow().waker.clone();
         if let Some(waker) = waker {
             waker.wake();

@@ -1,6 +1,6 @@
 //! Repair: three waits of one second take three seconds in all. Make it two.
 //!
-//! Move lines, and leave the waits as they are. All three have to be over when the answer is over.
+//! Move one line, and leave the waits as they are. All three have to be over when the answer is over.
 
 use std::time::Duration;
 

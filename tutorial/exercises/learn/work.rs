@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use crate::about::{About, root};
 use crate::learn::choice::next;
 use crate::learn::progress::Progress;
+use crate::verdict::{NOTE_FILE, Note};
 
 /// As `println!`, into a string.
 macro_rules! tell {
@@ -67,16 +68,55 @@ pub fn list(all: &[About], progress: &Progress) -> String {
     said
 }
 
-/// Runs an exercise as a program of its own, and gives its exit status. It prints its verdict
-/// itself.
+/// How a run of an exercise ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The check says that it is right.
+    Passed,
+    /// The check has said what is wrong.
+    NotYet,
+    /// The check had begun, and something ended the whole program: `exit`, `abort`, a full stack.
+    BrokenOff,
+    /// The program ended well, and no check was made.
+    NoCheck,
+    /// Nothing ran: most likely it does not compile.
+    NotRun,
+}
+
+impl Outcome {
+    /// By its exit status and by what the check has noted. The note is what counts.
+    pub fn of(status: Option<i32>, note: Option<Note>) -> Outcome {
+        match (note, status) {
+            (Some(Note::Passed), Some(0)) => Outcome::Passed,
+            (Some(Note::NotYet), _) => Outcome::NotYet,
+            (Some(Note::Begun | Note::Passed), _) => Outcome::BrokenOff,
+            (None, Some(0)) => Outcome::NoCheck,
+            (None, _) => Outcome::NotRun,
+        }
+    }
+}
+
+/// Runs an exercise as a program of its own. It prints its verdict itself.
 ///
 /// # Errors
-/// A sentence: cargo cannot be started.
-pub fn run(about: &About) -> Result<Option<i32>, String> {
-    let status = cargo(&["-p", "roundelay-exercises", "--example", &about.name])
+/// A sentence: its file is missing, or cargo cannot be started.
+pub fn run(about: &About, progress: &Progress) -> Result<Outcome, String> {
+    let (name, file) = (&about.name, about.file());
+    if !file.is_file() {
+        let file = from_root(&file);
+        return Err(format!("{file} is missing; `cargo learn reset {name}` brings it back"));
+    }
+    let folder = progress.folder();
+    std::fs::create_dir_all(folder)
+        .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
+    let note = folder.join("verdict");
+    // One of an earlier run must not speak for this one.
+    let _ = std::fs::remove_file(&note);
+    let status = cargo(&["-p", "roundelay-exercises", "--example", name])
+        .env(NOTE_FILE, &note)
         .status()
         .map_err(|error| format!("cargo could not be started: {error}"))?;
-    Ok(status.code())
+    Ok(Outcome::of(status.code(), Note::read(name, &note)))
 }
 
 /// Remembers how an exercise went, and says what comes next.
@@ -87,16 +127,16 @@ pub fn checked(
     all: &[About],
     about: &About,
     progress: &mut Progress,
-    status: Option<i32>,
+    outcome: Outcome,
 ) -> Result<(String, bool), String> {
-    let (name, passed) = (&about.name, status == Some(0));
+    let (name, passed) = (&about.name, outcome == Outcome::Passed);
     progress.change(name, |done| {
         done.checks += 1;
         done.passed |= passed;
     })?;
     let mut said = String::new();
-    match status {
-        Some(0) => {
+    match outcome {
+        Outcome::Passed => {
             tell!(said, "\n{}\n", about.reasons.trim());
             tell!(said, "how the authors wrote it: cargo learn solution {name}");
             match next(all, progress) {
@@ -105,10 +145,22 @@ pub fn checked(
             }
         }
         // The check has said it all.
-        Some(1) => {}
-        _ => {
+        Outcome::NotYet => {}
+        Outcome::BrokenOff | Outcome::NoCheck | Outcome::NotRun => {
             tell!(said, "\n{name} came to no verdict.");
-            tell!(said, "If the compiler complains above, begin with its first message.");
+            tell!(
+                said,
+                "{}",
+                match outcome {
+                    Outcome::BrokenOff =>
+                        "Something ended the whole program before the check could judge: an \
+                         `exit`, an `abort`, or calls nested too deep.",
+                    Outcome::NoCheck =>
+                        "The program ended before its check began: `main` should do nothing but \
+                         return what the check says.",
+                    _ => "If the compiler complains above, begin with its first message.",
+                }
+            );
             tell!(said, "a hint:  cargo learn hint {name}");
         }
     }
@@ -183,6 +235,9 @@ pub fn solution(about: &About, progress: &Progress) -> Result<String, String> {
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     Ok(format!("{text}\n{}\n", about.reasons.trim()))
 }
+
+/// The last step of the build path. The tests compare it with the folder of the steps.
+pub const LAST_STEP: i64 = 8;
 
 /// Tests a step of the build path.
 ///

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use roundelay_exercises::about::{About, folder};
 use roundelay_exercises::learn::choice::{choose, next};
 use roundelay_exercises::learn::progress::Progress;
-use roundelay_exercises::learn::work;
+use roundelay_exercises::learn::work::{self, Outcome};
+use roundelay_exercises::verdict::Note;
 
 /// Copies of three exercises, in a folder of this test.
 fn home(test: &str) -> PathBuf {
@@ -36,9 +37,9 @@ fn the_next_exercise_is_the_first_that_has_not_passed() {
     let home = home("next");
     let (all, mut progress) = at(&home);
     assert_eq!(next(&all, &progress).unwrap().name, "ch01_0_it_works");
-    let (said, passed) = work::checked(&all, &all[0], &mut progress, Some(0)).unwrap();
+    let (said, passed) = work::checked(&all, &all[0], &mut progress, Outcome::Passed).unwrap();
     assert!(passed && said.contains("next: ch01_1_end_times"), "{said}");
-    let (_, passed) = work::checked(&all, &all[1], &mut progress, Some(1)).unwrap();
+    let (_, passed) = work::checked(&all, &all[1], &mut progress, Outcome::NotYet).unwrap();
     assert!(!passed);
     // Another process knows it, too.
     let (all, progress) = at(&home);
@@ -49,15 +50,15 @@ fn the_next_exercise_is_the_first_that_has_not_passed() {
 #[test]
 fn what_has_passed_once_stays_passed() {
     let (all, mut progress) = at(&home("stays"));
-    work::checked(&all, &all[0], &mut progress, Some(0)).unwrap();
-    work::checked(&all, &all[0], &mut progress, Some(1)).unwrap();
+    work::checked(&all, &all[0], &mut progress, Outcome::Passed).unwrap();
+    work::checked(&all, &all[0], &mut progress, Outcome::NotYet).unwrap();
     assert!(progress.of(&all[0].name).passed);
 }
 
 #[test]
 fn an_exercise_that_does_not_compile_is_told_so() {
     let (all, mut progress) = at(&home("compile"));
-    let (said, passed) = work::checked(&all, &all[1], &mut progress, Some(101)).unwrap();
+    let (said, passed) = work::checked(&all, &all[1], &mut progress, Outcome::NotRun).unwrap();
     assert!(!passed && said.contains("If the compiler complains"), "{said}");
 }
 
@@ -106,16 +107,17 @@ fn reset_brings_the_file_back_and_keeps_what_was_written() {
 fn the_solution_is_shown_after_a_pass_and_not_before() {
     let (all, mut progress) = at(&home("solution"));
     assert!(work::solution(&all[1], &progress).unwrap_err().contains("has not passed yet"));
-    work::checked(&all, &all[1], &mut progress, Some(0)).unwrap();
+    work::checked(&all, &all[1], &mut progress, Outcome::Passed).unwrap();
     let said = work::solution(&all[1], &progress).unwrap();
-    assert!(said.contains("[3, 2, 2, 3]") && said.contains("In part 2"), "{said}");
+    let solution = fs::read_to_string(all[1].solution()).unwrap();
+    assert!(said.starts_with(&solution) && said.contains("In part 2"), "{said}");
 }
 
 #[test]
 fn the_report_is_json_with_what_passed_and_how_many_hints_it_took() {
     let (all, mut progress) = at(&home("report"));
     work::hint(&all[0], &mut progress).unwrap();
-    work::checked(&all, &all[0], &mut progress, Some(0)).unwrap();
+    work::checked(&all, &all[0], &mut progress, Outcome::Passed).unwrap();
     let report: serde_json::Value = serde_json::from_str(&progress.report(&all)).unwrap();
     assert_eq!((&report["passed"], &report["all"]), (&1.into(), &3.into()));
     let first = &report["exercises"][0];
@@ -129,4 +131,48 @@ fn progress_that_cannot_be_understood_is_a_sentence_and_not_lost() {
     fs::write(home.join("progress/progress.json"), "{").unwrap();
     let error = Progress::read(&home.join("progress")).unwrap_err();
     assert!(error.contains("delete it to begin anew"), "{error}");
+}
+
+#[test]
+fn an_exit_status_is_no_verdict_and_what_the_check_noted_is() {
+    let file = home("note").join("verdict");
+    let note = || Note::read("ch01_0_it_works", &file);
+    assert_eq!(Outcome::of(Some(0), note()), Outcome::NoCheck);
+    assert_eq!(Outcome::of(Some(101), note()), Outcome::NotRun);
+    Note::Begun.write("ch01_0_it_works", &file);
+    assert_eq!(Outcome::of(Some(0), note()), Outcome::BrokenOff);
+    assert_eq!(Outcome::of(None, note()), Outcome::BrokenOff);
+    Note::NotYet.write("ch01_0_it_works", &file);
+    assert_eq!(Outcome::of(Some(1), note()), Outcome::NotYet);
+    Note::Passed.write("ch01_0_it_works", &file);
+    assert_eq!(Outcome::of(Some(0), note()), Outcome::Passed);
+    // Of another exercise.
+    assert_eq!(Note::read("ch02_1_order", &file), None);
+}
+
+#[test]
+fn a_program_that_ends_without_its_check_is_told_and_has_not_passed() {
+    let (all, mut progress) = at(&home("exit"));
+    for (outcome, says) in
+        [(Outcome::BrokenOff, "Something ended"), (Outcome::NoCheck, "before its check began")]
+    {
+        let (said, passed) = work::checked(&all, &all[0], &mut progress, outcome).unwrap();
+        assert!(!passed && said.contains(says), "{said}");
+        assert!(!said.contains("If the compiler complains"), "{said}");
+    }
+    assert!(!progress.of(&all[0].name).passed);
+}
+
+#[test]
+fn an_exercise_whose_file_is_missing_is_told_how_it_comes_back() {
+    let (all, progress) = at(&home("missing"));
+    fs::remove_file(all[0].file()).unwrap();
+    let told = work::run(&all[0], &progress).unwrap_err();
+    assert!(told.contains("is missing; `cargo learn reset ch01_0_it_works`"), "{told}");
+}
+
+#[test]
+fn there_are_as_many_steps_of_the_build_path_as_the_command_takes() {
+    let steps = folder().join("../build/steps");
+    assert_eq!(fs::read_dir(steps).unwrap().count() as i64, work::LAST_STEP);
 }
