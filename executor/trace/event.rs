@@ -90,7 +90,15 @@ pub enum TraceEvent {
     #[serde(rename = "sync.wait")]
     SyncWait { sync: u64, task: u64 },
     #[serde(rename = "sync.acquire")]
-    SyncAcquire { sync: u64, task: u64, count: usize },
+    SyncAcquire {
+        sync: u64,
+        task: u64,
+        count: usize,
+        /// Whether it stood in line for this. (A task may stand in line and get the next thing
+        /// without waiting.)
+        #[serde(default = "yes")]
+        stood: bool,
+    },
     #[serde(rename = "sync.release")]
     SyncRelease { sync: u64, task: u64, count: usize },
     #[serde(rename = "sync.leave")]
@@ -346,6 +354,11 @@ pub struct Waiting {
     pub task: u64,
     /// What it waits for, if that is known.
     pub on: Option<Thing>,
+}
+
+/// (A trace from before this was told has only those who stood.)
+fn yes() -> bool {
+    true
 }
 
 impl TraceEvent {

@@ -126,13 +126,13 @@ impl Recording {
             }
             SyncDeed::Acquires { ticket, count } => {
                 let stood = ticket.and_then(|ticket| self.tickets.remove(&(sync, ticket)));
-                let task = stood.or(acting);
+                let (task, stood) = (stood.or(acting), stood.is_some());
                 if kind == "lock" {
                     self.find_given_back(sync);
                 }
                 self.held.entry(sync).or_default().push(task);
                 let Some(task) = task else { return };
-                self.add(TraceEvent::SyncAcquire { sync, task, count });
+                self.add(TraceEvent::SyncAcquire { sync, task, count, stood });
             }
             SyncDeed::Releases { count } => {
                 // Whoever gives it back need not be who got it: a guard may be handed on.

@@ -197,10 +197,12 @@ impl TraceState {
                 insert(&mut self.syncs, (sync, 0, Vec::new(), Vec::new()), |it| it.0);
             }
             E::SyncWait { sync, task } => self.sync(sync, |it| it.3.push(task)),
-            E::SyncAcquire { sync, task, .. } => {
+            E::SyncAcquire { sync, task, stood, .. } => {
                 let held = kin.is_held(sync);
                 self.sync(sync, |it| {
-                    remove_one(&mut it.3, task);
+                    if stood {
+                        remove_one(&mut it.3, task);
+                    }
                     it.2.extend(held.then_some(task));
                 });
             }

@@ -1,12 +1,14 @@
 //! What is recorded: everything that happened, with its causes, and the same each time.
 
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use roundelay::trace::{Recorder, TaskState, Thing, ThingKind, Trace, TraceEvent, WokenBy};
+use roundelay::trace::{Recorder, Step, TaskState, Thing, ThingKind, Trace, TraceEvent, WokenBy};
 use roundelay::{
-    JobPlan, Lock, ReadinessScript, RunError, Runner, promise, sleep, spawn, to_thread, yield_now,
+    JobPlan, Lock, ReadinessScript, RunError, Runner, Semaphore, promise, sleep, spawn, to_thread,
+    yield_now,
 };
 
 use crate::programs::{a_job, check, everything, record, recorded, two_tasks};
@@ -256,6 +258,37 @@ fn a_lock_that_is_given_back_between_two_runs_is_free_in_the_second() {
     let told = events(&trace).into_iter().filter(|event| event.starts_with("sync."));
     let [get, give] = ["sync.acquire", "sync.release"];
     assert_eq!(told.collect::<Vec<_>>(), ["sync.new", get, give, get, give, get, give]);
+}
+
+#[test]
+fn a_task_that_stands_in_line_may_take_another_permit_and_stands_there_still() {
+    let trace = recorded("two requests", async {
+        let permits = Semaphore::new(2);
+        let both = permits.acquire_many(2).await;
+        let waits = spawn({
+            let permits = permits.clone();
+            async move {
+                let mut first = Box::pin(permits.acquire());
+                let by_hand = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await;
+                assert!(by_hand.is_pending());
+                yield_now().await;
+                // The first has been granted, and not been collected yet.
+                let second = permits.try_acquire().unwrap();
+                drop(first);
+                drop(second);
+            }
+        });
+        yield_now().await;
+        drop(both);
+        waits.await.unwrap();
+    });
+    let stood = |step: &Step| match step.event {
+        TraceEvent::SyncAcquire { stood, .. } => Some(stood),
+        _ => None,
+    };
+    assert_eq!(trace.steps.iter().filter_map(stood).collect::<Vec<_>>(), [false, false]);
+    let text = trace.to_json().replace(",\"stood\":false", "");
+    assert!(!Trace::from_json(&text).unwrap().check().is_empty(), "as it was told before");
 }
 
 #[test]

@@ -171,7 +171,7 @@ State.changes = {
   "sync.leave": (s, step) => { removeOne(s.row("syncs", step.sync)[3], step.task); },
   "sync.acquire": (s, step, run) => {
     const row = s.row("syncs", step.sync);
-    removeOne(row[3], step.task);
+    if (step.stood !== false) removeOne(row[3], step.task);
     if (run.isHeld(step.sync)) row[2].push(step.task);
   },
   "sync.release": (s, step) => { removeOne(s.row("syncs", step.sync)[2], step.task); },
