@@ -16,6 +16,7 @@
 //!
 //! # Invariants
 //! - A region is held exactly as often as regions directly inside of it hold it.
+//! - No region lies inside of itself, however futures are moved about.
 //! - The note belongs to the task that polls: code that another task runs, even inside of
 //!   this one's step, is not inside.
 //! - A region that is let go of for the last time wakes whoever polls it, for it may be
@@ -129,7 +130,7 @@ impl Region {
     }
 
     /// Notes the region around this one: whatever is the innermost when this one is polled.
-    pub(crate) fn set_outer(&self, outer: Option<Rc<Region>>) {
+    pub(crate) fn set_outer(self: &Rc<Region>, outer: Option<Rc<Region>>) {
         let same = match (&*self.outer.borrow(), &outer) {
             (Some(old), Some(new)) => Rc::ptr_eq(old, new),
             (None, None) => true,
@@ -137,6 +138,9 @@ impl Region {
         };
         if same {
             return;
+        }
+        if let Some(outer) = &outer {
+            self.cut_circle(outer);
         }
         // It is polled somewhere else than before, and takes its hold with it.
         let holds = self.held.get() > 0;
@@ -148,6 +152,23 @@ impl Region {
             if let Some(earlier) = earlier {
                 earlier.let_go();
             }
+        }
+    }
+
+    /// A future may be moved into one that lay inside of it before. What that one's region knows
+    /// of the region around it is of an earlier poll, and does not hold any more.
+    fn cut_circle(self: &Rc<Region>, outer: &Rc<Region>) {
+        let mut next = Some(Rc::clone(outer));
+        while let Some(region) = next {
+            let around = region.outer.borrow().clone();
+            if around.as_ref().is_some_and(|around| Rc::ptr_eq(around, self)) {
+                region.outer.take();
+                if region.held.get() > 0 {
+                    self.let_go();
+                }
+                return;
+            }
+            next = around;
         }
     }
 
@@ -293,6 +314,22 @@ mod tests {
         inside(&b, &part);
         assert_eq!((a.held.get(), b.held.get()), (0, 1));
         shield.lower();
+        assert_eq!((a.held.get(), b.held.get(), part.held.get()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_region_that_is_polled_inside_of_what_lay_in_it_lies_around_that_no_more() {
+        let (a, b, shield) = (Region::scope(), Region::scope(), Region::shield());
+        let part = Region::part_of(Some(Rc::clone(&b)));
+        inside(&a, &b);
+        inside(&b, &shield);
+        shield.raise();
+        assert_eq!((a.held.get(), b.held.get()), (1, 1));
+        inside(&part, &a);
+        assert_eq!((a.held.get(), b.held.get(), part.held.get()), (0, 1, 0));
+        b.cancel();
+        shield.lower();
+        assert!(a.must_stop() && part.must_stop() && b.outer.borrow().is_none());
         assert_eq!((a.held.get(), b.held.get(), part.held.get()), (0, 0, 0));
     }
 

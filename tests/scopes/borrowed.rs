@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use roundelay::{
-    CancelScope, Elapsed, GroupError, TaskGroup, fail_after, move_on_after, now, sleep, spawn,
-    task_group, timeout, yield_now,
+    CancelScope, Elapsed, GroupError, TaskGroup, fail_after, move_on_after, now, promise, sleep,
+    spawn, task_group, timeout, yield_now,
 };
 
 use crate::support::{Log, length, ms, poll_now, properties, run_virtual};
@@ -244,6 +244,57 @@ fn an_inner_scope_that_had_to_end_beside_a_shield_says_none_to_whoever_polls_it_
 
 async fn elapsed(limit: Duration) -> Elapsed {
     fail_after(limit, pending::<()>()).await.unwrap_err()
+}
+
+type Inner = Pin<Box<dyn Future<Output = Option<Result<(), GroupError<String>>>>>>;
+type Outer = Pin<Box<dyn Future<Output = Option<()>>>>;
+
+/// A scope whose future polls an inner one once, gives it away, and is then itself awaited by a
+/// child of the group in there.
+fn inside_out(cancel: impl FnOnce(&CancelScope, &CancelScope) + 'static) -> Vec<String> {
+    run_virtual(async {
+        let (outer, inner) = (CancelScope::new(), CancelScope::new());
+        let (moves_in, comes) = promise::<Outer>();
+        let log = Log::new();
+        let children = log.clone();
+        let mut given: Inner = Box::pin(inner.run(task_group(async move |group| {
+            group.spawn(async move {
+                let ended = comes.await.unwrap().await;
+                children.add(format!("the outer one in the child: {ended:?}"));
+                Ok(())
+            });
+            Ok(())
+        })));
+        let place = Rc::new(RefCell::new(None));
+        let out = Rc::clone(&place);
+        let mut once: Outer = Box::pin(outer.run(async move {
+            assert!(poll_now(&mut given).await.is_pending());
+            out.replace(Some(given));
+            sleep(ms(5)).await;
+        }));
+        assert!(poll_now(&mut once).await.is_pending());
+        let given: Inner = place.take().unwrap();
+        moves_in.resolve(once).unwrap_or_else(|_| panic!("it waits for that"));
+        let canceller = spawn(async move {
+            sleep(ms(1)).await;
+            cancel(&outer, &inner);
+        });
+        sleep(ms(2)).await;
+        let ended = given.await;
+        log.add(format!("the inner one: {:?}", ended.map(|ended| ended.is_ok())));
+        canceller.await.unwrap();
+        log.take()
+    })
+}
+
+#[test]
+fn a_scope_may_be_awaited_inside_of_what_once_lay_in_it() {
+    let calm = inside_out(|_, _| {});
+    assert_eq!(calm, ["the outer one in the child: Some(())", "the inner one: Some(true)"]);
+    let outer = inside_out(|outer, _| _ = outer.cancel());
+    assert_eq!(outer, ["the outer one in the child: None", "the inner one: Some(true)"]);
+    let inner = inside_out(|_, inner| _ = inner.cancel());
+    assert_eq!(inner, ["the inner one: None"]);
 }
 
 #[test]
