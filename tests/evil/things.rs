@@ -10,14 +10,15 @@ use crate::storm::Place;
 use crate::world::{Balance, Leaf, keep, misbehave, world};
 
 /// Something to drop, at which the next act may be done: a value that travels.
-pub(crate) struct Evil(());
+///
+/// It may end on a thread of the pool, as part of a context that went there with a job.
+pub(crate) struct Evil(Balance);
 
 impl Evil {
     pub(crate) fn new() -> Evil {
-        if let Some(world) = world() {
-            world.values.birth();
-        }
-        Evil(())
+        let values = world().map(|world| world.values.clone()).unwrap_or_default();
+        values.birth();
+        Evil(values)
     }
 }
 
@@ -30,9 +31,7 @@ impl Clone for Evil {
 
 impl Drop for Evil {
     fn drop(&mut self) {
-        if let Some(world) = world() {
-            world.values.death();
-        }
+        self.0.death();
         misbehave(Place::Drop);
     }
 }

@@ -50,7 +50,11 @@ fn weather(storm: &Storm) -> Vec<String> {
     // Whatever is set outside of tasks is set in here.
     let mut values = ContextValues::default();
     let outcome = catch_unwind(AssertUnwindSafe(|| values.run(|| pass(storm, &world))));
-    drop_with_care(values);
+    // Their own end may set some more.
+    while !values.is_empty() {
+        let ended = std::mem::take(&mut values);
+        values.run(|| drop_with_care(ended));
+    }
     world.clear();
     if let Err(payload) = outcome {
         let text = roundelay::runtime::panic_message(&*payload);
