@@ -14,11 +14,21 @@ use roundelay::{Moment, Observer};
 /// An observer that checks what it has seen when its loop drops it.
 pub(crate) struct Checked {
     recorder: Recorder,
+    /// What becomes of a lock may be told to another loop.
+    beside_others: bool,
 }
 
 impl Checked {
     pub(crate) fn new() -> Checked {
-        Checked { recorder: Recorder::new("a test") }
+        Checked { recorder: Recorder::new("a test"), beside_others: false }
+    }
+
+    /// For a program in which another loop of the same thread ends inside of this one's calls: a
+    /// guard that is given back in there is told to that loop, and this one still sees a holder
+    /// when the next one comes.
+    #[allow(dead_code, reason = "not every test has such a program")]
+    pub(crate) fn beside_others() -> Checked {
+        Checked { recorder: Recorder::new("a test"), beside_others: true }
     }
 }
 
@@ -30,7 +40,10 @@ impl Observer for Checked {
 
 impl Drop for Checked {
     fn drop(&mut self) {
-        let violations = self.recorder.check();
+        let mut violations = self.recorder.check();
+        if self.beside_others {
+            violations.retain(|wrong| !wrong.what.ends_with(" has two holders"));
+        }
         if !violations.is_empty() && !thread::panicking() {
             let told: Vec<String> = violations.iter().map(|wrong| wrong.to_string()).collect();
             let trace = self.recorder.finish();
