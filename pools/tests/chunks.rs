@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 roundelay_pools::test_worker!();
 
+mod support;
 mod workers;
 
 use workers::pool;

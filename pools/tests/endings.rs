@@ -2,6 +2,7 @@
 //! has waited for.
 
 mod support;
+mod workers;
 
 use std::cell::RefCell;
 use std::fs;
@@ -20,6 +21,7 @@ use rustix::process::{
     kill_process, pidfd_getfd, pidfd_open, setpgid, setrlimit,
 };
 use support::{SAFETY, is_alive, numbers_in, program, role, run_role, run_tests, wait_until};
+use workers::{double, park_for_ever, pool, wait_for_file};
 
 fn main() {
     worker_entry();
@@ -78,23 +80,6 @@ fn main() {
     }
 }
 
-#[remote(crate = roundelay_pools)]
-fn double(n: u64) -> u64 {
-    n * 2
-}
-
-/// Ends when there is a file of that name.
-#[remote(crate = roundelay_pools)]
-fn wait_for_file(name: PathBuf) {
-    while !name.exists() {
-        thread::yield_now();
-    }
-}
-
-fn pool(workers: usize) -> ProcessPool {
-    ProcessPool::builder().workers(workers).build().unwrap()
-}
-
 // ---- beginning --------------------------------------------------------------------------------
 
 fn eager_in_vain() {
@@ -106,13 +91,6 @@ fn eager_in_vain() {
     let pool = pool.unwrap();
     assert_eq!(pool.submit(double, 21).unwrap().wait().unwrap(), 42);
     pool.shutdown();
-}
-
-#[remote(crate = roundelay_pools)]
-fn park_for_ever() {
-    loop {
-        thread::park();
-    }
 }
 
 fn hanging_initializer() {

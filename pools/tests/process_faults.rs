@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 roundelay_pools::test_worker!();
 
+mod support;
 mod workers;
 
-use workers::{SAFETY, double, echo, own_pid, park_for_ever, pool, running_job};
+use support::SAFETY;
+use workers::{double, echo, own_pid, park_for_ever, pool, running_job};
 
 #[remote(crate = roundelay_pools)]
 fn kill_self() {

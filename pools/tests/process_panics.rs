@@ -7,6 +7,7 @@ use roundelay_pools::{JobError, ProcessPool, remote};
 
 roundelay_pools::test_worker!();
 
+mod support;
 mod workers;
 
 use workers::{double, own_pid, pool};

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 roundelay_pools::test_worker!();
 
+mod support;
 mod workers;
 
-use workers::{SAFETY, double, echo, own_pid, pool, running_job};
+use support::SAFETY;
+use workers::{double, echo, own_pid, pool, running_job};
 
 // ---- functions of every shape ---------------------------------------------------------------
 

@@ -4,6 +4,8 @@
 //! is the test: it starts itself in each role and looks at what happens. Every process writes a
 //! line into a file as its very first act, so that the test can count them.
 
+mod support;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -12,8 +14,7 @@ use std::time::{Duration, Instant};
 
 use roundelay_pools::{ProcessPool, remote, worker_entry};
 
-/// Long enough for the slowest machine; reached only by a test that fails.
-const SAFETY: Duration = Duration::from_secs(60);
+use support::SAFETY;
 
 const ROLE: &str = "ROUNDELAY_TEST_ROLE";
 const DIARY: &str = "ROUNDELAY_TEST_DIARY";

@@ -5,31 +5,13 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use roundelay_pools::{Job, JobError, PoolError, ThreadPool};
+use roundelay_pools::{JobError, PoolError, ThreadPool};
 
-/// Long enough for the slowest machine; reached only by a test that fails.
-const SAFETY: Duration = Duration::from_secs(60);
+mod support;
+mod threads;
 
-/// A job that has certainly started, and ends when its door is opened.
-fn held_job(pool: &ThreadPool) -> (Job<()>, mpsc::Sender<()>) {
-    let (open, door) = mpsc::channel::<()>();
-    let (ready, started) = mpsc::channel();
-    let job = pool
-        .submit(move || {
-            ready.send(()).unwrap();
-            let _ = door.recv();
-        })
-        .unwrap();
-    started.recv_timeout(SAFETY).expect("the job starts");
-    (job, open)
-}
-
-/// Calls `work` on a thread of its own; what it returns, or a panic if it does not return.
-fn within_reason<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || tell.send(work()));
-    told.recv_timeout(SAFETY).expect("it comes back")
-}
+use support::SAFETY;
+use threads::{held_job, within_reason};
 
 /// Gives other threads many occasions to do what they must not do.
 fn give_way() {

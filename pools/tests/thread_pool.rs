@@ -9,25 +9,12 @@ use std::time::Duration;
 use roundelay_pools::{JobError, PoolError, ThreadPool};
 
 mod block_on;
+mod support;
+mod threads;
 
 use block_on::block_on;
-
-/// Long enough for the slowest machine; reached only by a test that fails.
-const SAFETY: Duration = Duration::from_secs(60);
-
-/// A job that has certainly started, and ends when it is told to.
-fn held_job(pool: &ThreadPool) -> (roundelay_pools::Job<()>, mpsc::Sender<()>) {
-    let (open, door) = mpsc::channel::<()>();
-    let (ready, started) = mpsc::channel();
-    let job = pool
-        .submit(move || {
-            ready.send(()).unwrap();
-            let _ = door.recv();
-        })
-        .unwrap();
-    started.recv_timeout(SAFETY).expect("the job starts");
-    (job, open)
-}
+use support::SAFETY;
+use threads::held_job;
 
 #[test]
 fn a_job_can_be_awaited_on_a_foreign_executor() {

@@ -2,13 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+use std::path::PathBuf;
 use std::process;
-use std::time::{Duration, Instant};
 
 use roundelay_pools::{Bytes, Job, ProcessPool, remote};
 
-/// Long enough for the slowest machine; reached only by a test that fails.
-pub(crate) const SAFETY: Duration = Duration::from_secs(60);
+use crate::support::wait_until;
 
 pub(crate) fn pool(workers: usize) -> ProcessPool {
     ProcessPool::builder().workers(workers).build().unwrap()
@@ -36,13 +35,17 @@ pub(crate) fn park_for_ever() {
     }
 }
 
+/// Ends when there is a file of that name.
+#[remote(crate = roundelay_pools)]
+pub(crate) fn wait_for_file(name: PathBuf) {
+    while !name.exists() {
+        std::thread::yield_now();
+    }
+}
+
 /// A job that has certainly started, and never ends by itself.
 pub(crate) fn running_job(pool: &ProcessPool) -> Job<()> {
     let job = pool.submit(park_for_ever, ()).unwrap();
-    let limit = Instant::now() + SAFETY;
-    while !job.is_running() {
-        assert!(Instant::now() < limit);
-        std::thread::yield_now();
-    }
+    wait_until("the job runs", || job.is_running());
     job
 }
