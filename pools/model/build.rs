@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// In reading order, as in the real `lib.rs`. `panics.rs`, `linger.rs`, `leash.rs`, `shelf.rs`
-/// and `out_of_turn.rs` are stubs here: see `lib.rs`.
+/// and `out_of_turn.rs` have stand-ins here: see `stubs.rs`.
 const MODULES: [&str; 24] = [
     "panic_report",
     "worker_exit",
