@@ -13,6 +13,9 @@
 //! # Invariants
 //! - Every listener of a signal hears of it, whatever loop it is on. Two of one kind that come
 //!   before a listener looks are one to it, as they are to the system.
+//! - A signal that comes while the first listener is being made does what it did before, or is
+//!   heard. (But for the instant in which `signal-hook` itself exchanges the handler: one that
+//!   comes in there, for the first time in a process, is lost, as its pages say.)
 //! - When the last listener is gone, the signal does again what it did before the first one
 //!   came: end the process, as a rule, or nothing if it was ignored (`nohup`).
 //!
@@ -68,9 +71,11 @@ impl SignalPipe {
         ours.set_nonblocking(true)?;
         handlers.set_nonblocking(true)?;
         let readable = ours.try_clone()?;
-        let listening = signals.iter().copied().map(Listening::begin).collect::<io::Result<_>>()?;
+        // In this order: until the delivery is there, a signal does what it did before.
+        signals.iter().try_for_each(|signal| know(*signal))?;
         let numbers = signals.iter().map(|signal| signal.number());
         let delivery = SignalDelivery::with_pipe(ours, handlers, SignalOnly, numbers)?;
+        let listening = signals.into_iter().filter_map(Listening::begin).collect();
         Ok(SignalPipe {
             listening: Mutex::new(listening),
             delivery: Mutex::new(delivery),
@@ -166,23 +171,27 @@ struct Listening {
     signal: Signal,
 }
 
+/// Takes a signal over from the system, before anybody listens.
+fn know(signal: Signal) -> io::Result<()> {
+    if let Entry::Vacant(new) = LISTENERS.lock().entry(signal) {
+        let before = Before::of(signal);
+        let nobody = Arc::new(AtomicBool::new(true));
+        if before == Before::Default {
+            flag::register_conditional_default(signal.number(), Arc::clone(&nobody))?;
+        }
+        new.insert(Listeners { count: 0, before, nobody });
+    }
+    Ok(())
+}
+
 impl Listening {
-    fn begin(signal: Signal) -> io::Result<Listening> {
+    /// `None` if the signal is not known.
+    fn begin(signal: Signal) -> Option<Listening> {
         let mut listeners = LISTENERS.lock();
-        let listeners = match listeners.entry(signal) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let before = Before::of(signal);
-                let nobody = Arc::new(AtomicBool::new(false));
-                if before == Before::Default {
-                    flag::register_conditional_default(signal.number(), Arc::clone(&nobody))?;
-                }
-                new.insert(Listeners { count: 0, before, nobody })
-            }
-        };
+        let listeners = listeners.get_mut(&signal)?;
         listeners.count += 1;
         listeners.nobody.store(false, Ordering::SeqCst);
-        Ok(Listening { signal })
+        Some(Listening { signal })
     }
 }
 
@@ -246,6 +255,17 @@ mod tests {
         let ignored = signals.map(|signal| is_in("SigIgn:", status, signal));
         let caught = signals.map(|signal| is_in("SigCgt:", status, signal));
         assert_eq!((ignored, caught), ([true, false, true], [false, true, false]));
+    }
+
+    #[test]
+    fn a_signal_does_what_it_did_before_until_its_first_listener_hears_it() {
+        let nobody_listens = || LISTENERS.lock()[&Signal::USER_2].nobody.load(Ordering::SeqCst);
+        know(Signal::USER_2).unwrap();
+        assert!(nobody_listens(), "taken over, and there is nobody yet");
+        let pipe = SignalPipe::new([Signal::USER_2]).unwrap();
+        assert!(!nobody_listens());
+        drop(pipe);
+        assert!(nobody_listens());
     }
 
     #[test]

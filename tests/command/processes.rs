@@ -60,20 +60,6 @@ impl Running {
         kill_process_group(as_pid(self.pid), signal).unwrap();
     }
 
-    /// Sends a signal, and again if nothing comes of it for a long while: one that comes in the very
-    /// instant in which `signal-hook` takes it over from the system is lost, as its pages say.
-    pub(crate) fn signal_until_it_ends(&mut self, signal: Signal) {
-        loop {
-            self.signal(signal);
-            for _ in 0..10_000 {
-                if self.child.try_wait().unwrap().is_some() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
-    }
-
     /// The first line on standard output.
     pub(crate) fn first_line(&mut self) -> String {
         line_of(self.child.stdout.as_mut().unwrap())

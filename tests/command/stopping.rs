@@ -111,7 +111,7 @@ fn a_signal_at_any_moment_of_the_start_leaves_nothing_behind() {
         let dir = tree();
         fs::write(dir.path().join("M"), "old").unwrap();
         let pool = POOLS[round % 2];
-        let mut running = Running::start(dir.path(), ["--output", "M", "--pool", pool]);
+        let running = Running::start(dir.path(), ["--output", "M", "--pool", pool]);
         // From "not yet a program" to "its workers are starting", whatever the machine makes of it.
         (0..round * 3000).for_each(|_| std::hint::spin_loop());
         if round % 3 == 0 {
@@ -119,7 +119,7 @@ fn a_signal_at_any_moment_of_the_start_leaves_nothing_behind() {
                 fs::read_dir(format!("/proc/{}/task", running.pid)).map_or(0, Iterator::count) > 1
             });
         }
-        running.signal_until_it_ends(Signal::INT);
+        running.signal(Signal::INT);
         let ended = running.end();
         // Before it watches for signals, SIGINT does what it does to every program.
         let died = ended.status.signal() == Some(2);

@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use nix::sys::signal::{SigSet, SigmaskHow};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -78,9 +79,11 @@ impl Interrupts {
     pub fn watch(leftovers: Leftovers) -> io::Result<Interrupts> {
         let interrupts = Interrupts::default();
         let seen = interrupts.clone();
-        let mut signals = Signals::new(
-            [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)),
-        )?;
+        let wanted: Vec<i32> =
+            [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)).collect();
+        let held = HeldBack::new(&wanted)?;
+        let mut signals = Signals::new(&wanted)?;
+        drop(held);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for signal in signals.forever().map(Signal) {
                 if !seen.note(signal) {
@@ -140,6 +143,28 @@ impl Future for First {
         drop(shared);
         drop(earlier);
         Poll::Pending
+    }
+}
+
+/// Signals that come later. `signal-hook` tells the system of its handler before it knows what to do
+/// in there, and one that came in between would be lost; there is one thread yet, so none comes.
+struct HeldBack {
+    earlier: SigSet,
+}
+
+impl HeldBack {
+    fn new(signals: &[i32]) -> io::Result<HeldBack> {
+        let mut set = SigSet::empty();
+        for &signal in signals {
+            set.add(signal.try_into()?);
+        }
+        Ok(HeldBack { earlier: set.thread_swap_mask(SigmaskHow::SIG_BLOCK)? })
+    }
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        self.earlier.thread_set_mask().expect("what the mask was, it can be again");
     }
 }
 
