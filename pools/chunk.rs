@@ -17,7 +17,7 @@
 //!   `Deserialize`.
 //!
 //! Tutorial: the chapter on process pools. Before this: `remote_job.rs`. After this:
-//! `lost.rs`.
+//! `job_queue.rs`.
 
 use std::ops::Range;
 

@@ -35,7 +35,9 @@ use crate::slot::{Slot, State};
 ///
 /// Dropping a `Job` neither cancels nor waits: the job runs, and its result is dropped on the
 /// worker. (A *task* of the executor is the same in this.) To stop it, say so:
-/// [`cancel`](Job::cancel) or, in a process pool, [`kill`](Job::kill).
+/// [`cancel`](Job::cancel) or, in a process pool, [`kill`](Job::kill). That it failed is told all the
+/// same: of a thread's panic std's hook has told already, for a process's job there is
+/// [`on_lost`](crate::ProcessPoolBuilder::on_lost).
 ///
 /// ```
 /// use roundelay_pools::ThreadPool;

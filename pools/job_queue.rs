@@ -15,7 +15,7 @@
 //! - Cancelled jobs are never more than the others and a thousand.
 //! - A sweep costs a constant number of steps for each job that was pushed since the last.
 //!
-//! Tutorial: the chapter on process pools. Before this: `lost.rs`. After this: `staffing.rs`.
+//! Tutorial: the chapter on process pools. Before this: `chunk.rs`. After this: `staffing.rs`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -85,7 +85,8 @@ mod tests {
     use std::panic::Location;
 
     fn push(queue: &mut JobQueue, id: u64) -> Job<()> {
-        let job = RemoteCall::new(id, "f", vec![0; 100], None, Location::caller(), |_, _| Ok(()));
+        let job =
+            RemoteCall::new(id, "f", vec![0; 100], None, Location::caller(), |_, _| Ok(()), None);
         queue.push(Arc::clone(&job) as _);
         Job::new(job)
     }

@@ -21,7 +21,7 @@
 //! - `kill_job` hits a worker only while it has that very job.
 //! - The first reason counts.
 //!
-//! Tutorial: the chapter on process pools. Before this: `last_words.rs`. After this: `remote_job.rs`.
+//! Tutorial: the chapter on process pools. Before this: `last_words.rs`. After this: `lost.rs`.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;

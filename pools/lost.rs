@@ -1,52 +1,46 @@
-//! Lost failures: a job fails, and its handle has been dropped, so nobody can ever ask.
+//! Lost failures: a job has failed, its last handle is gone, and nobody has asked how it ended.
 //!
 //! ```text
-//!    job ends with an error --> is there a handle? --> yes: it is there to be asked for
-//!                                     '--------------> no: on_lost, or a line on standard error
+//!   the last one who has the job lets go of it:
+//!     it has failed, and nobody was told  --> on_lost, or a line on standard error
+//!     everything else                     --> nothing
 //! ```
 //!
+//! Whether the handle goes before the job's end or after it makes no difference: then it is the
+//! pool's thread that lets go last, or whoever had the handle. (asyncio's futures do the same:
+//! "exception was never retrieved".)
+//!
 //! # Invariants
-//! - A failure is reported once, or can be asked for.
+//! - A failure is reported once, or somebody has been told.
 //! - What was asked for is no failure: a kill, a cancel.
 //! - The hook is the user's: no lock is held, and a panic in it goes no further.
 //!
-//! Not done: a handle that is dropped *after* its job has failed takes the failure along.
-//!
-//! Tutorial: the chapter on process pools. Before this: `chunk.rs`. After this: `job_queue.rs`.
+//! Tutorial: the chapter on process pools. Before this: `leash.rs`. After this: `remote_job.rs`.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use crate::error::JobError;
 use crate::panics::contain_quietly;
-use crate::remote_job::RemoteJob;
 
 /// What the program has arranged for; `None`: a line on standard error.
-pub(crate) type OnLost = Option<Box<dyn Fn(&JobError) + Send + Sync>>;
+pub(crate) type OnLost = Option<Arc<dyn Fn(&JobError) + Send + Sync>>;
 
-/// A failure of which nobody may be left to hear.
-pub(crate) struct Lost {
-    function: &'static str,
-    submitted_at: &'static Location<'static>,
-    error: JobError,
-}
-
-impl Lost {
-    pub(crate) fn new(job: &dyn RemoteJob, error: JobError) -> Lost {
-        Lost { function: job.function(), submitted_at: job.submitted_at(), error }
+/// Nobody is left who could ask how the job of `function` ended.
+pub(crate) fn report(
+    error: &JobError,
+    function: &str,
+    submitted_at: &Location<'_>,
+    on_lost: &OnLost,
+) {
+    if matches!(error, JobError::Killed | JobError::Cancelled) {
+        return;
     }
-
-    /// Nobody is left.
-    pub(crate) fn report(self, on_lost: &OnLost) {
-        let Lost { function, submitted_at, error } = self;
-        if matches!(error, JobError::Killed | JobError::Cancelled) {
-            return;
-        }
-        contain_quietly(|| match on_lost {
-            Some(on_lost) => on_lost(&error),
-            None => eprintln!(
-                "roundelay: the job `{function}`, submitted at {submitted_at}, failed when nobody \
-                 held it any more: {error}"
-            ),
-        });
-    }
+    contain_quietly(|| match on_lost {
+        Some(on_lost) => on_lost(error),
+        None => eprintln!(
+            "roundelay: the job `{function}`, submitted at {submitted_at}, failed, and nobody has \
+             asked how it ended: {error}"
+        ),
+    });
 }

@@ -332,7 +332,8 @@ impl ProcessPool {
         let id = self.team.next_id();
         let mut frame = Vec::new();
         fill(id, &mut frame)?;
-        let job = RemoteCall::new(id, F::NAME, frame, limit, submitted_at, decode);
+        let on_lost = self.team.on_lost();
+        let job = RemoteCall::new(id, F::NAME, frame, limit, submitted_at, decode, on_lost);
         self.team.submit(Arc::clone(&job) as _)?;
         Ok(Job::new(job))
     }

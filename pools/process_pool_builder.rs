@@ -8,6 +8,7 @@
 //! `process_map.rs`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -196,12 +197,14 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// Called when a job has failed whose handle was dropped before, so that nobody else can hear of
-    /// it; not for what was killed or cancelled on purpose. Default: one line on standard error, with
-    /// the function and where it was submitted. It runs on a thread of the pool, or on the one that
-    /// breaks it.
+    /// Called when a job has failed and nobody can ask any more how it ended: its handle is gone, and
+    /// none of [`Job::wait`](crate::Job::wait), [`outcome`](crate::Job::outcome),
+    /// [`error`](crate::Job::error) and `.await` has told. Not for what was killed or cancelled on
+    /// purpose. Default: one line on standard error, with the function and where it was submitted.
     ///
-    /// ```no_run
+    /// It runs on the thread that lets go last: one of the pool's, or the one that drops the handle.
+    ///
+    /// ```
     /// use std::sync::mpsc;
     /// use roundelay_pools::{JobError, ProcessPool, remote};
     ///
@@ -219,7 +222,7 @@ impl ProcessPoolBuilder {
     /// }
     /// ```
     pub fn on_lost(mut self, hook: impl Fn(&JobError) + Send + Sync + 'static) -> Self {
-        self.on_lost = Some(Box::new(hook));
+        self.on_lost = Some(Arc::new(hook));
         self
     }
 

@@ -13,7 +13,7 @@
 //! - The bytes leave `frame` once: to be sent, or to be dropped by a cancel. They come back if
 //!   the worker turns out to have been dead before it got any.
 //!
-//! Tutorial: the chapter on process pools. Before this: `leash.rs`. After this: `chunk.rs`.
+//! Tutorial: the chapter on process pools. Before this: `lost.rs`. After this: `chunk.rs`.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use crate::error::JobError;
 use crate::job::Shared;
 use crate::leash::Leash;
+use crate::lost::{self, OnLost};
 use crate::slot::{Answer, Decode, News, Slot};
 
 pub(crate) struct RemoteCall<T> {
@@ -35,12 +36,12 @@ pub(crate) struct RemoteCall<T> {
     running_in: Mutex<Option<Arc<Leash>>>,
     slot: Slot<T>,
     decode: Decode<T>,
+    on_lost: OnLost,
 }
 
 /// What a supervisor can do with a job.
 pub(crate) trait RemoteJob: Send + Sync {
     fn id(&self) -> u64;
-    fn function(&self) -> &'static str;
     fn limit(&self) -> Option<Duration>;
     fn submitted_at(&self) -> &'static Location<'static>;
 
@@ -82,6 +83,7 @@ impl<T: Send + 'static> RemoteCall<T> {
         limit: Option<Duration>,
         submitted_at: &'static Location<'static>,
         decode: Decode<T>,
+        on_lost: OnLost,
     ) -> Arc<RemoteCall<T>> {
         Arc::new(RemoteCall {
             id,
@@ -92,6 +94,7 @@ impl<T: Send + 'static> RemoteCall<T> {
             running_in: Mutex::new(None),
             slot: Slot::new(),
             decode,
+            on_lost,
         })
     }
 
@@ -110,10 +113,6 @@ impl<T: Send + 'static> RemoteCall<T> {
 impl<T: Send + 'static> RemoteJob for RemoteCall<T> {
     fn id(&self) -> u64 {
         self.id
-    }
-
-    fn function(&self) -> &'static str {
-        self.function
     }
 
     fn limit(&self) -> Option<Duration> {
@@ -175,6 +174,15 @@ impl<T: Send + 'static> Shared<T> for RemoteCall<T> {
     }
 }
 
+impl<T> Drop for RemoteCall<T> {
+    /// Handle and supervisor have both let go.
+    fn drop(&mut self) {
+        if let Some(error) = self.slot.untold_error() {
+            lost::report(&error, self.function, self.submitted_at, &self.on_lost);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -183,8 +191,15 @@ mod tests {
 
     #[test]
     fn whoever_finds_a_job_cancelled_finds_it_done() {
-        let job =
-            RemoteCall::<()>::new(0, "f", vec![0; 100], None, Location::caller(), |_, _| Ok(()));
+        let job = RemoteCall::<()>::new(
+            0,
+            "f",
+            vec![0; 100],
+            None,
+            Location::caller(),
+            |_, _| Ok(()),
+            None,
+        );
         assert!(job.slot.withdraw());
         thread::scope(|scope| {
             let failing = scope

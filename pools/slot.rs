@@ -47,6 +47,8 @@ pub(crate) struct Slot<T> {
 struct Inner<T> {
     /// There from the moment the job is done until its value is taken.
     outcome: Option<Result<Answer<T>, JobError>>,
+    /// The outcome is an error, and somebody has been given it.
+    told: bool,
     /// Who polls the job. A job has one handle, so it has one poller.
     waker: Option<Waker>,
     callbacks: Vec<Callback>,
@@ -93,7 +95,7 @@ pub(crate) enum State {
 
 impl<T> Slot<T> {
     pub(crate) fn new() -> Slot<T> {
-        let inner = Inner { outcome: None, waker: None, callbacks: Vec::new() };
+        let inner = Inner { outcome: None, told: false, waker: None, callbacks: Vec::new() };
         let phase = AtomicU8::new(Phase::Queued as u8);
         Slot { phase, inner: Mutex::new(inner), done: Condvar::new() }
     }
@@ -272,8 +274,8 @@ impl<T> Slot<T> {
         }
         let answer = {
             let mut inner = self.inner.lock();
-            if let Some(Err(error)) = &inner.outcome {
-                return Some(Err(error.clone()));
+            if let Some(error) = inner.tell_error() {
+                return Some(Err(error));
             }
             inner.outcome.take()
         };
@@ -285,7 +287,8 @@ impl<T> Slot<T> {
                 let decoded = decode(&mut frame, start);
                 give_back(frame);
                 if let Err(error) = &decoded {
-                    self.inner.lock().outcome = Some(Err(error.clone()));
+                    let mut inner = self.inner.lock();
+                    (inner.outcome, inner.told) = (Some(Err(error.clone())), true);
                 }
                 decoded
             }
@@ -293,10 +296,21 @@ impl<T> Slot<T> {
     }
 
     pub(crate) fn error(&self) -> Option<JobError> {
-        match &self.inner.lock().outcome {
-            Some(Err(error)) => Some(error.clone()),
-            _ => None,
-        }
+        self.inner.lock().tell_error()
+    }
+
+    /// An error that nobody has been given.
+    pub(crate) fn untold_error(&self) -> Option<JobError> {
+        let mut inner = self.inner.lock();
+        if inner.told { None } else { inner.tell_error() }
+    }
+}
+
+impl<T> Inner<T> {
+    fn tell_error(&mut self) -> Option<JobError> {
+        let Some(Err(error)) = &self.outcome else { return None };
+        self.told = true;
+        Some(error.clone())
     }
 }
 
@@ -336,6 +350,22 @@ mod tests {
         slot.complete(Err(JobError::Killed), || ());
         assert!(matches!(slot.take(), Some(Err(JobError::Killed))));
         assert!(matches!(slot.take(), Some(Err(JobError::Killed))));
+    }
+
+    #[test]
+    fn an_error_is_untold_until_somebody_has_been_given_it() {
+        let slot = Slot::<u8>::new();
+        assert!(slot.untold_error().is_none());
+        slot.start();
+        slot.complete(Err(JobError::Killed), || ());
+        assert!(matches!(slot.untold_error(), Some(JobError::Killed)));
+        assert!(slot.untold_error().is_none());
+        let slot = Slot::<u8>::new();
+        slot.start();
+        let decode = |_: &mut Vec<u8>, _| Err(JobError::Refused("what it is not".to_owned()));
+        slot.complete(Ok(Answer::Encoded { frame: vec![], start: 0, decode }), || ());
+        assert!(matches!(slot.take(), Some(Err(JobError::Refused(_)))));
+        assert!(slot.untold_error().is_none(), "whoever took the value was told");
     }
 
     #[test]

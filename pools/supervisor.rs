@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 
 use crate::error::JobError;
 use crate::leash::Reason;
-use crate::lost::Lost;
 use crate::panic_report::PanicReport;
 use crate::remote_job::{Encoded, Ended, RemoteJob};
 use crate::shelf::give_back;
@@ -140,12 +139,8 @@ impl Worker {
 }
 
 fn end(team: &Team, job: Arc<dyn RemoteJob>, answer: Answer, stays: bool) {
-    let lost = answer.as_ref().err().map(|error| Lost::new(&*job, error.clone()));
     if job.end(answer, &|| team.job_done(stays)) == Ended::Abandoned {
         team.job_was_abandoned();
-        if let Some(lost) = lost {
-            lost.report(&team.settings.on_lost);
-        }
     }
 }
 

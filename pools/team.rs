@@ -256,6 +256,10 @@ impl Team {
         state.staff.free += usize::from(stays);
     }
 
+    pub(crate) fn on_lost(&self) -> OnLost {
+        self.settings.on_lost.clone()
+    }
+
     pub(crate) fn job_was_abandoned(&self) {
         self.state.lock().abandoned += 1;
     }
@@ -314,7 +318,8 @@ mod tests {
     }
 
     fn submit(team: &Arc<Team>) -> Job<()> {
-        let job = RemoteCall::new(0, "f", vec![0; 100], None, Location::caller(), |_, _| Ok(()));
+        let job =
+            RemoteCall::new(0, "f", vec![0; 100], None, Location::caller(), |_, _| Ok(()), None);
         team.submit(Arc::clone(&job) as _).unwrap();
         Job::new(job)
     }

@@ -27,7 +27,6 @@ use parking_lot::MutexGuard;
 use crate::ending::Ending;
 use crate::error::JobError;
 use crate::leash::{Leash, Reason};
-use crate::lost::Lost;
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
 use crate::remote_job::RemoteJob;
 use crate::slot::News;
@@ -170,21 +169,17 @@ impl Team {
         }
         state.ending_jobs += 1;
         self.announce(state);
-        let mut lost = Vec::new();
-        let end = |(job, error): (Arc<dyn RemoteJob>, JobError)| {
-            // Nobody but this thread knows of it.
-            if Arc::strong_count(&job) == 1 {
-                lost.push(Lost::new(&*job, error.clone()));
-            }
-            job.fail(error)
-        };
-        let news: Vec<_> = jobs.into_iter().filter_map(end).collect();
+        let end =
+            |(job, error): &(Arc<dyn RemoteJob>, JobError)| Arc::clone(job).fail(error.clone());
+        let news: Vec<_> = jobs.iter().filter_map(end).collect();
         let mut state = self.state.lock();
         state.ending_jobs -= 1;
         self.announce(state);
         let count = news.len();
         news.into_iter().for_each(News::tell);
-        lost.into_iter().for_each(|lost| lost.report(&self.settings.on_lost));
+        // Not before: nobody may be left who could ask, and whoever is told of that may wait for the
+        // pool's end.
+        drop(jobs);
         count
     }
 

@@ -58,6 +58,9 @@ fn main() {
             ("a_failure_that_nobody_can_ask_for_is_reported_once", || {
                 run_role("lost");
             }),
+            ("a_failure_that_nobody_has_asked_for_is_reported_when_the_handle_goes", || {
+                run_role("lost with its handle");
+            }),
             ("without_a_hook_a_lost_failure_is_a_line_with_function_and_place", lost_line),
         ]),
         Some("another group") => another_group(),
@@ -71,6 +74,7 @@ fn main() {
         Some("inherited socket") => inherited_socket(false),
         Some("inherited socket, killed") => inherited_socket(true),
         Some("lost") => lost(),
+        Some("lost with its handle") => lost_with_its_handle(),
         Some("lost line") => {
             let pool = pool(1);
             while_it_is_busy(&pool, || drop(pool.submit(fail, ()).unwrap()));
@@ -366,6 +370,28 @@ fn lost() {
         matches!(told[..], [JobError::Panicked(_), JobError::WorkerDied { .. }]),
         "neither a value nor what was killed or cancelled, nor what somebody waits for: {told:?}"
     );
+}
+
+fn lost_with_its_handle() {
+    let failed = |ask: fn(&Job<()>)| {
+        let (tell, told) = mpsc::channel();
+        let tell = move |error: &JobError| tell.send(error.clone()).unwrap();
+        let pool = ProcessPool::builder().workers(1).on_lost(tell).build().unwrap();
+        let job = pool.submit(fail, ()).unwrap();
+        wait_until("it has failed", || job.is_done());
+        ask(&job);
+        drop(job);
+        // The pool's own thread may be the last one that lets go.
+        pool.shutdown();
+        told.try_iter().count()
+    };
+    assert_eq!(failed(|_| {}), 1);
+    assert_eq!(failed(|job| assert!(job.wait().is_err())), 0);
+    assert_eq!(failed(|job| assert!(job.outcome().unwrap().is_err())), 0);
+    assert_eq!(failed(|job| assert!(job.error().is_some())), 0);
+    // A callback has a handle, too, and this one does not ask.
+    assert_eq!(failed(|job| job.on_done(|job| assert!(job.is_done()))), 1);
+    assert_eq!(failed(|job| job.on_done(|job| assert!(job.error().is_some()))), 0);
 }
 
 fn lost_line() {

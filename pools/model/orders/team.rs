@@ -33,7 +33,7 @@ fn team(life: fn(&Arc<Team>)) -> Arc<Team> {
 
 fn submit(team: &Arc<Team>, id: u64) -> Option<Job<u64>> {
     let decode = |frame: &mut Vec<u8>, start: usize| Ok(u64::from(frame[start]));
-    let job = RemoteCall::new(id, "echo", vec![id as u8], None, Location::caller(), decode);
+    let job = RemoteCall::new(id, "echo", vec![id as u8], None, Location::caller(), decode, None);
     team.submit(Arc::clone(&job) as _).ok()?;
     Some(Job::new(job))
 }
