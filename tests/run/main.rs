@@ -12,3 +12,9 @@ mod results;
 mod shutting_down;
 mod refused;
 mod other_threads;
+
+/// What is held by a future that ends by being dropped, and in no other way.
+async fn holding<T>(held: T) {
+    let _held = held;
+    std::future::pending().await
+}

@@ -1,11 +1,11 @@
 //! The door for other threads, and loops on several of them.
 
 use std::cell::Cell;
-use std::future::pending;
 use std::rc::Rc;
 
 use roundelay::{Runner, current_task, gather_all, sleep, spawn, yield_now};
 
+use crate::holding;
 use crate::support::{Reports, ms, must_end, rounds, run_virtual};
 
 #[test]
@@ -117,11 +117,7 @@ fn a_runner_that_is_closed_in_a_task_of_another_one_does_not_take_that_task_for_
     let other = Runner::builder().virtual_clock().build().unwrap();
     other
         .run(async {
-            spawn(async move {
-                let _asks = asks;
-                pending::<()>().await;
-            })
-            .detach();
+            spawn(holding(asks)).detach();
             yield_now().await;
         })
         .unwrap();

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use roundelay::{RunError, Runner, current_loop, current_task, promise, sleep, spawn, yield_now};
 
+use crate::holding;
 use crate::support::{Crowd, Log, ms, must_end, reporting_runner, run_virtual, virtual_runner};
 
 #[test]
@@ -76,11 +77,7 @@ fn a_runner_closed_inside_another_run_still_drops_its_tasks() {
     let guard = log.on_drop("dropped");
     other
         .run(async {
-            spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            })
-            .detach();
+            spawn(holding(guard)).detach();
             yield_now().await;
         })
         .unwrap();

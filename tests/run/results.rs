@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use roundelay::{RunError, current_loop, sleep, spawn, yield_now};
 
+use crate::holding;
 use crate::support::{Log, OnDrop, in_a_process, ms, on_drop, virtual_runner};
 
 #[test]
@@ -45,11 +46,7 @@ fn a_panic_of_main_comes_out_with_its_payload_after_the_cleanup() {
     let panic = catch_unwind(AssertUnwindSafe(|| {
         roundelay::run(async {
             let guard = log.on_drop("task unwound");
-            spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            })
-            .detach();
+            spawn(holding(guard)).detach();
             yield_now().await;
             std::panic::panic_any(42_u8);
         })
@@ -68,11 +65,7 @@ fn when_main_panics_other_tasks_may_panic_in_their_destructors_too() {
             roundelay::run(async {
                 for _ in 0..3 {
                     let bomb = on_drop(|| panic!("in a destructor"));
-                    spawn(async move {
-                        let _bomb = bomb;
-                        pending::<()>().await;
-                    })
-                    .detach();
+                    spawn(holding(bomb)).detach();
                 }
                 yield_now().await;
                 panic!("main");

@@ -10,6 +10,7 @@ use roundelay::{
     FailurePolicy, RunError, Runner, Task, current_loop, promise, sleep, spawn, yield_now,
 };
 
+use crate::holding;
 use crate::support::{
     Census, Log, in_a_process, ms, on_drop, reporting_runner, run_virtual, virtual_runner,
 };
@@ -20,11 +21,7 @@ fn when_run_returns_every_task_has_been_unwound_oldest_first() {
     let value = roundelay::run(async {
         for n in 0..4 {
             let guard = log.on_drop(format!("task {n} unwound"));
-            spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            })
-            .detach();
+            spawn(holding(guard)).detach();
         }
         yield_now().await;
         log.add("main returns");
@@ -68,11 +65,7 @@ fn a_destructor_that_panics_during_the_shutdown_is_reported_and_the_rest_goes_on
         .run(async {
             let (bomb, guard) = (on_drop(|| panic!("in cleanup")), log.on_drop("the next one"));
             for guard in [bomb, guard] {
-                spawn(async move {
-                    let _guard = guard;
-                    pending::<()>().await;
-                })
-                .detach();
+                spawn(holding(guard)).detach();
             }
             yield_now().await;
         })
@@ -97,11 +90,7 @@ fn tasks_born_of_destructors_during_the_shutdown_are_unwound_too() {
             .detach();
             seen.add("parent unwound");
         });
-        spawn(async move {
-            let _guard = guard;
-            pending::<()>().await;
-        })
-        .detach();
+        spawn(holding(guard)).detach();
         yield_now().await;
     });
     assert_eq!(log.take(), ["parent unwound", "child unwound"]);
@@ -118,11 +107,7 @@ fn a_family_of_tasks_that_never_dies_out_does_not_keep_the_shutdown_from_ending(
                 next.set(next.get() + 1);
                 heir(next);
             });
-            spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            })
-            .detach();
+            spawn(holding(guard)).detach();
         }
         let births = Rc::new(Cell::new(0));
         let first = Rc::clone(&births);
@@ -151,10 +136,7 @@ fn handles_dropped_and_asked_during_and_after_the_shutdown_answer_sensibly() {
                 drop(tasks);
             });
             for guard in [Some(guard), None] {
-                let task = spawn(async move {
-                    let _guard = guard;
-                    pending::<()>().await;
-                });
+                let task = spawn(holding(guard));
                 kept.borrow_mut().push(task);
             }
             yield_now().await;
@@ -251,11 +233,7 @@ fn a_stop_policy_failure_during_the_shutdown_is_told_and_every_task_still_unwind
                         spawn(async move { drop(inner) }).detach();
                         panic!("task {n} in its destructor");
                     });
-                    spawn(async move {
-                        let _guard = guard;
-                        pending::<()>().await;
-                    })
-                    .detach();
+                    spawn(holding(guard)).detach();
                 }
                 yield_now().await;
             })
