@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) use rustix::process::Signal;
 use rustix::process::{Pid, kill_process, kill_process_group};
 
-use crate::roundelay;
+use crate::{ROUNDELAY, roundelay};
 
 /// A file that takes longer to hash than any test runs, and no room on the disk.
 pub(crate) fn endless_file(path: &Path) -> File {
@@ -48,7 +48,15 @@ impl Running {
 
     pub(crate) fn spawn(command: &mut Command) -> Running {
         let child = command.process_group(0).spawn().expect("the command can be started");
-        Running { pid: child.id(), child }
+        let pid = child.id();
+        if command.get_program() == "env" {
+            // Still deaf until it is the command (or has ended).
+            let (program, own) = (format!("/proc/{pid}/exe"), fs::canonicalize(ROUNDELAY).unwrap());
+            wait_until("the command runs", || {
+                fs::read_link(&program).map_or(true, |program| program == own)
+            });
+        }
+        Running { pid, child }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
