@@ -23,7 +23,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{Awaited, Event, observe_here};
+use roundelay_runtime::{Awaited, Event};
 
 use crate::own_step::Wait;
 use crate::task_table::Waiter;
@@ -108,7 +108,7 @@ impl<T> Meeting<T> {
     #[inline(never)]
     fn tell_settled(&self, state: State) {
         let resolved = state == State::Resolved;
-        observe_here(|| Event::PromiseSettled { promise: self.number.get(), resolved });
+        self.number.tell(|promise| Event::PromiseSettled { promise, resolved });
     }
 
     /// Drops what lies here for or from a future that nobody polls any more.

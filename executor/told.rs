@@ -5,6 +5,8 @@
 //!
 //! # Invariants
 //! - A number is given once per loop, and never to two of its things.
+//! - What becomes of a thing is told to the loop that knows it, even if another one is being closed
+//!   in a call of that loop.
 //! - Without an observer telling is one test of one field.
 //! - Nothing of ours is borrowed while an observer is told.
 //!
@@ -15,8 +17,8 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use roundelay_runtime::{
-    Awaited, Event, Interest, SyncDeed, current_loop, is_interesting_here, observe_here,
-    observe_here_of,
+    Awaited, Event, Interest, LoopRef, SyncDeed, current_loop, is_interesting_here,
+    is_observed_here, loops_here, observe_here, observe_here_of,
 };
 
 use crate::own_step::{self, Wait};
@@ -30,19 +32,45 @@ pub(crate) struct Number {
 }
 
 impl Number {
+    /// As the loop knows it that runs here.
     pub(crate) fn get(&self) -> u64 {
-        let Some(home) = current_loop() else { return 0 };
-        let (by, number) = self.given.get();
-        if self.is_given() && by == home.id() as u32 {
-            return u64::from(number);
+        current_loop().map_or(0, |home| self.of(&home))
+    }
+
+    fn of(&self, home: &LoopRef) -> u64 {
+        if self.is_known_to(home) {
+            return u64::from(self.given.get().1);
         }
         let number = home.count_thing();
-        self.given.set((home.id() as u32, number as u32));
+        // A loop in whose call this one is being closed will ask again.
+        if !loops_here().iter().any(|outer| self.is_known_to(outer)) {
+            self.given.set((home.id() as u32, number as u32));
+        }
         number
+    }
+
+    fn is_known_to(&self, home: &LoopRef) -> bool {
+        self.is_given() && self.given.get().0 == home.id() as u32
     }
 
     pub(crate) fn is_given(&self) -> bool {
         self.given.get().1 != 0
+    }
+
+    /// Tells what happened to the thing with this number.
+    #[inline]
+    pub(crate) fn tell(&self, event: impl FnOnce(u64) -> Event) {
+        if is_observed_here() {
+            self.tell_home(event);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_home(&self, event: impl FnOnce(u64) -> Event) {
+        let knows = |home: &LoopRef| self.is_known_to(home);
+        let Some(home) = loops_here().into_iter().find(knows).or_else(current_loop) else { return };
+        home.observe(|| event(self.of(&home)));
     }
 }
 
@@ -70,10 +98,10 @@ impl SyncName {
         (name(Rc::clone(&number)), name(number))
     }
 
-    fn number(&self) -> u64 {
+    fn number(&self) -> &Number {
         match &self.number {
-            Whose::Own(number) => number.get(),
-            Whose::Shared(number) => number.get(),
+            Whose::Own(number) => number,
+            Whose::Shared(number) => number,
         }
     }
 
@@ -84,13 +112,13 @@ impl SyncName {
     /// Tells what happened there.
     #[inline]
     pub(crate) fn tell(&self, deed: impl FnOnce() -> SyncDeed) {
-        observe_here(|| Event::Sync { sync: self.number(), kind: self.kind, deed: deed() });
+        self.number().tell(|sync| Event::Sync { sync, kind: self.kind, deed: deed() });
     }
 
     /// Tells that the task that is being polled waits for it.
     #[inline]
     pub(crate) fn tell_awaited(&self, wait: Wait) {
-        awaits(wait, move || Awaited::Sync(self.number()));
+        awaits(wait, move || Awaited::Sync(self.number().get()));
     }
 }
 

@@ -108,7 +108,8 @@ pub use proxy::{ClockHold, LoopProxy};
 pub use reactor::{Direction, WaitKey};
 pub use readiness_script::ReadinessScript;
 pub use running::{
-    current_loop, is_interesting_here, observe_here, observe_here_of, report_here, running_since,
+    current_loop, is_interesting_here, is_observed_here, loops_here, observe_here, observe_here_of,
+    report_here, running_since,
 };
 pub use schedule::CallHandle;
 pub use scheduler::{ReadyEntry, Scheduler};

@@ -17,7 +17,8 @@
 //! Tutorial: chapter 8. Before this: `schedule.rs`. After this: `proxy.rs`.
 
 use std::cell::{Cell, RefCell};
-use std::mem::{self, ManuallyDrop};
+use std::iter;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -32,7 +33,7 @@ use crate::observing::HOOKS;
 
 thread_local! {
     static RUNNING: RefCell<Note> = const { RefCell::new(None) };
-    /// The events that somebody wants to hear of in the loop that runs here. Apart from the note,
+    /// The events that somebody wants to hear of in the loops that are here. Apart from the note,
     /// so that asking costs next to nothing.
     static INTEREST: Cell<Interest> = const { Cell::new(Interest::NONE) };
 }
@@ -43,6 +44,16 @@ type Note = Option<ManuallyDrop<Running>>;
 struct Running {
     loop_ref: LoopRef,
     since: &'static Location<'static>,
+    /// The loop in whose call this one is being closed.
+    outer: Option<Box<Running>>,
+}
+
+impl Running {
+    /// The events that somebody wants to hear of here: in this loop or in one around it.
+    fn interest(&self) -> Interest {
+        let outer = self.outer.as_ref().map_or(Interest::NONE, |outer| outer.interest());
+        self.loop_ref.core.interest | outer
+    }
 }
 
 /// The loop that runs on this thread, if one does.
@@ -62,6 +73,39 @@ struct Running {
 #[must_use]
 pub fn current_loop() -> Option<LoopRef> {
     RUNNING.with_borrow(|running| Some(running.as_ref()?.loop_ref.clone()))
+}
+
+/// The loop that runs on this thread, and if it is being closed inside a call of another one, that
+/// one behind it, and so on: the innermost first.
+///
+/// ```
+/// use roundelay_runtime::{EventLoop, FailurePolicy, LoopRef, loops_here};
+///
+/// struct Checks(LoopRef, LoopRef);
+///
+/// impl Drop for Checks {
+///     fn drop(&mut self) {
+///         let ids = loops_here().iter().map(|home| home.id()).collect::<Vec<_>>();
+///         assert_eq!(ids, [self.0.id(), self.1.id()]);
+///     }
+/// }
+///
+/// let outer = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
+/// let inner = EventLoop::new()?;
+/// let checks = Checks(inner.loop_ref().clone(), outer.loop_ref().clone());
+/// inner.call_soon(move || drop(checks))?;
+/// outer.call_soon(move || drop(inner))?; // and with it what it has not called yet
+/// outer.run_once()?;
+/// assert!(loops_here().is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn loops_here() -> Vec<LoopRef> {
+    RUNNING.with_borrow(|running| {
+        let innermost = running.as_deref();
+        let all = iter::successors(innermost, |running| running.outer.as_deref());
+        all.map(|running| running.loop_ref.clone()).collect()
+    })
 }
 
 /// The loop with this number, if it is the one that runs on this thread.
@@ -147,7 +191,7 @@ pub fn report_here(failure: Failure) {
 /// ```
 #[inline]
 pub fn observe_here(event: impl FnOnce() -> Event) {
-    if HOOKS && INTEREST.get() != Interest::NONE {
+    if is_observed_here() {
         tell_here(event);
     }
 }
@@ -167,8 +211,8 @@ pub fn observe_here_of(kind: Interest, event: impl FnOnce() -> Event) {
     }
 }
 
-/// Whether somebody observes the loop that runs on this thread who wants to hear of events of this
-/// kind.
+/// Whether somebody observes the loop that runs on this thread, or one around it, who wants to hear
+/// of events of this kind.
 ///
 /// For whoever has much to put together for an event: [`observe_here_of`] asks by itself.
 ///
@@ -181,6 +225,19 @@ pub fn observe_here_of(kind: Interest, event: impl FnOnce() -> Event) {
 #[must_use]
 pub fn is_interesting_here(kind: Interest) -> bool {
     HOOKS && INTEREST.get().includes(kind)
+}
+
+/// Whether somebody observes the loop that runs on this thread, or one around it.
+///
+/// ```
+/// use roundelay_runtime::is_observed_here;
+///
+/// assert!(!is_observed_here()); // no loop runs here
+/// ```
+#[inline]
+#[must_use]
+pub fn is_observed_here() -> bool {
+    HOOKS && INTEREST.get() != Interest::NONE
 }
 
 /// Out of line, so that the places that could tell stay small.
@@ -205,38 +262,45 @@ pub(crate) fn enter(
     if let Some(outer) = running_since() {
         return Err(RunError::Nested { outer, inner: since });
     }
-    let earlier = exchange(Some(Running { loop_ref: loop_ref.clone(), since }));
-    INTEREST.set(loop_ref.core.interest);
-    Ok(Entered { earlier, outside: Some(take_leftovers()) })
-}
-
-fn exchange(running: Option<Running>) -> Option<Running> {
-    let note = RUNNING.with_borrow_mut(|note| mem::replace(note, running.map(ManuallyDrop::new)));
-    note.map(ManuallyDrop::into_inner)
+    begin(loop_ref, since);
+    Ok(Entered { outside: Some(take_leftovers()) })
 }
 
 /// Notes `loop_ref` for as long as it is being closed, even inside another loop: what is
 /// dropped then belongs to the one that closes.
 pub(crate) fn enter_to_close(loop_ref: &LoopRef) -> Entered {
-    let closing = Running { loop_ref: loop_ref.clone(), since: Location::caller() };
-    let earlier = exchange(Some(closing));
-    INTEREST.set(loop_ref.core.interest);
-    Entered { earlier, outside: None }
+    begin(loop_ref, Location::caller());
+    Entered { outside: None }
+}
+
+fn begin(loop_ref: &LoopRef, since: &'static Location<'static>) {
+    let loop_ref = loop_ref.clone();
+    RUNNING.with_borrow_mut(|note| {
+        let outer = note.take().map(|outer| Box::new(ManuallyDrop::into_inner(outer)));
+        let running = note.insert(ManuallyDrop::new(Running { loop_ref, since, outer }));
+        INTEREST.set(running.interest());
+    });
+}
+
+/// The note is of the loop around this one again, if there is one.
+fn end() -> Option<Running> {
+    RUNNING.with_borrow_mut(|note| {
+        let mut ended = ManuallyDrop::into_inner(note.take()?);
+        *note = ended.outer.take().map(|outer| ManuallyDrop::new(*outer));
+        INTEREST.set(note.as_ref().map_or(Interest::NONE, |running| running.interest()));
+        Some(ended)
+    })
 }
 
 /// Takes the note away when dropped.
 pub(crate) struct Entered {
-    earlier: Option<Running>,
     /// The context variables of whoever runs the loop, kept until the run is over.
     outside: Option<ContextValues>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let earlier = self.earlier.take();
-        let of = |running: &Running| running.loop_ref.core.interest;
-        INTEREST.set(earlier.as_ref().map_or(Interest::NONE, of));
-        let ended = exchange(earlier);
+        let ended = end();
         if let Some(mut values) = self.outside.take() {
             values.swap();
             // What is left is the run's: an observer or a failure handler may have set it.

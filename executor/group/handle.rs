@@ -12,7 +12,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use roundelay_runtime::{Event, observe_here};
+use roundelay_runtime::Event;
 
 use crate::group::child::{Child, Turn, child};
 use crate::group::error::GroupCause;
@@ -194,7 +194,7 @@ impl<E: 'static> TaskGroup<E> {
         let number = leaving.number;
         let region = self.shared.child_region();
         let task = builder.spawn(child(leaving, turn, region, promise, future));
-        observe_here(|| Event::GroupJoined { group: self.shared.name.get(), task: task.id() });
+        self.shared.name.tell(|group| Event::GroupJoined { group, task: task.id() });
         let child = Child::new(value, task.address());
         self.shared.admit(number, Entry { task, starter });
         child

@@ -27,7 +27,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use roundelay_runtime::{Awaited, Event, observe_here};
+use roundelay_runtime::{Awaited, Event};
 
 use crate::group::child::Child;
 use crate::group::error::{GroupCause, GroupError, GroupFailure};
@@ -257,7 +257,7 @@ where
 {
     // Declared before the body, so dropped after it, on whatever way out.
     let last_out = LastOut { shared };
-    observe_here(|| Event::GroupOpened { group: last_out.shared.name.get() });
+    last_out.shared.name.tell(|group| Event::GroupOpened { group });
     let body = pin!(Some(body));
     Whole { shared: &last_out.shared, body, result: None }.await
 }
@@ -270,7 +270,7 @@ struct LastOut<E: 'static> {
 impl<E: 'static> Drop for LastOut<E> {
     fn drop(&mut self) {
         self.shared.abandon();
-        observe_here(|| Event::GroupClosed { group: self.shared.name.get() });
+        self.shared.name.tell(|group| Event::GroupClosed { group });
     }
 }
 

@@ -85,12 +85,7 @@ fn pass(storm: &Storm, world: &Rc<World>) {
     });
     if !storm.observed && !cfg!(miri) {
         // (Not beside an observer that acts: what it causes is told to nobody.)
-        let is_loop = |act: &Act| matches!(act, Act::LoopInside | Act::RunnerInside(_));
-        let checked = match storm.acts.iter().any(is_loop) {
-            true => support::checked::Checked::beside_others(),
-            false => support::checked::Checked::new(),
-        };
-        runner = runner.observer(checked);
+        runner = runner.observer(support::checked::Checked::new());
     }
     if storm.observed {
         let owner = Owner::new();

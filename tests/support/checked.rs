@@ -12,41 +12,26 @@ use roundelay::trace::Recorder;
 use roundelay::{Moment, Observer};
 
 /// An observer that checks what it has seen when its loop drops it.
-pub(crate) struct Checked {
-    recorder: Recorder,
-    /// What becomes of a lock may be told to another loop.
-    beside_others: bool,
-}
+pub(crate) struct Checked(Recorder);
 
 impl Checked {
     pub(crate) fn new() -> Checked {
-        Checked { recorder: Recorder::new("a test"), beside_others: false }
-    }
-
-    /// For a program in which another loop of the same thread ends inside of this one's calls: a
-    /// guard that is given back in there is told to that loop, and this one still sees a holder
-    /// when the next one comes.
-    #[allow(dead_code, reason = "not every test has such a program")]
-    pub(crate) fn beside_others() -> Checked {
-        Checked { recorder: Recorder::new("a test"), beside_others: true }
+        Checked(Recorder::new("a test"))
     }
 }
 
 impl Observer for Checked {
     fn observe(&self, now: Moment, event: &Event) {
-        self.recorder.observe(now, event);
+        self.0.observe(now, event);
     }
 }
 
 impl Drop for Checked {
     fn drop(&mut self) {
-        let mut violations = self.recorder.check();
-        if self.beside_others {
-            violations.retain(|wrong| !wrong.what.ends_with(" has two holders"));
-        }
+        let violations = self.0.check();
         if !violations.is_empty() && !thread::panicking() {
             let told: Vec<String> = violations.iter().map(|wrong| wrong.to_string()).collect();
-            let trace = self.recorder.finish();
+            let trace = self.0.finish();
             panic!("what cannot be:\n  {}\nin this run:\n{}", told.join("\n  "), trace.to_text());
         }
     }

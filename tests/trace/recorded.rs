@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use roundelay::runtime::EventLoop;
 use roundelay::trace::{Recorder, Step, TaskState, Thing, ThingKind, Trace, TraceEvent, WokenBy};
 use roundelay::{
     JobPlan, Lock, ReadinessScript, RunError, Runner, Semaphore, promise, sleep, spawn, to_thread,
@@ -289,6 +290,32 @@ fn a_task_that_stands_in_line_may_take_another_permit_and_stands_there_still() {
     assert_eq!(trace.steps.iter().filter_map(stood).collect::<Vec<_>>(), [false, false]);
     let text = trace.to_json().replace(",\"stood\":false", "");
     assert!(!Trace::from_json(&text).unwrap().check().is_empty(), "as it was told before");
+}
+
+#[test]
+fn a_lock_that_another_loop_gives_back_as_it_closes_inside_a_task_is_told_to_the_loop_that_knows_it()
+ {
+    let (outcome, trace) = record("a loop inside", async {
+        let (lock, (promise, future)) = (Lock::new(()), promise::<()>());
+        let guard = lock.lock().await;
+        let inner = EventLoop::new().unwrap();
+        inner.call_soon(move || drop((guard, promise))).unwrap();
+        let waits = spawn(future);
+        yield_now().await;
+        drop(inner); // with all that it has not called
+        assert!(waits.await.unwrap().is_err());
+        assert!(lock.try_lock().is_some());
+    });
+    outcome.unwrap();
+    assert_eq!(trace.check(), []);
+    let of_lock = |step: &Step| match step.event {
+        TraceEvent::SyncAcquire { .. } => Some("acquired"),
+        TraceEvent::SyncRelease { .. } => Some("released"),
+        TraceEvent::PromiseSettle { .. } => Some("settled"),
+        _ => None,
+    };
+    let told: Vec<_> = trace.steps.iter().filter_map(of_lock).collect();
+    assert_eq!(told, ["acquired", "released", "settled", "acquired", "released"]);
 }
 
 #[test]

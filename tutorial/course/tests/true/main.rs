@@ -68,3 +68,32 @@ fn an_output_of_python_that_has_gone_stale_is_seen() {
     python::replay(folder.path(), false, &mut findings).unwrap();
     assert_eq!(findings.0, []);
 }
+
+#[test]
+fn how_busy_the_machine_is_changes_nothing_of_what_a_program_in_python_writes() {
+    if let Err(why) = python::version() {
+        eprintln!("skipped: {why}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let python = folder.path().join("tutorial/python");
+    std::fs::create_dir_all(&python).unwrap();
+    let program = "\
+import asyncio, time
+async def main():
+    start = time.monotonic()
+    for _ in range(1_000_000):
+        pass
+    print(f'{time.monotonic() - start:.3f}')
+    await asyncio.sleep(3600)
+    time.sleep(0.25)
+    print(f'{time.monotonic() - start:.3f}')
+    print(await asyncio.to_thread(sum, range(1000)), f'{time.monotonic() - start:.3f}')
+asyncio.run(main())
+";
+    std::fs::write(python.join("busy.py"), program).unwrap();
+    std::fs::write(python.join("busy.out"), "0.000\n3600.250\n499500 3600.250\n").unwrap();
+    let mut findings = Findings::default();
+    python::replay(folder.path(), false, &mut findings).unwrap();
+    assert_eq!(findings.0, []);
+}
