@@ -4,11 +4,14 @@
 //! thread. Two borrowers are the same if they are the same task, or clones of one that was
 //! made; names are for people and need not differ.
 //!
+//! A borrower may leave its thread, though its limiter may not: it is in the errors that a task hands
+//! on, and those may be asked to be `Send`.
+//!
 //! Tutorial: chapter 13. Before this: `rw_lock.rs`. After this: `capacity_limiter.rs`.
 
-use std::cell::Cell;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::task_info::current_task;
 
@@ -26,7 +29,7 @@ use crate::task_info::current_task;
 #[derive(Clone)]
 pub struct Borrower {
     identity: Identity,
-    name: Rc<str>,
+    name: Arc<str>,
 }
 
 /// What tells borrowers apart.
@@ -34,19 +37,16 @@ pub struct Borrower {
 pub(crate) enum Identity {
     /// A task, by its number.
     Task(u64),
-    /// One that was made, by its number on this thread.
+    /// One that was made, by its number.
     Made(u64),
 }
 
 impl Borrower {
     /// A new borrower, different from every other; its clones are the same borrower.
     #[must_use]
-    pub fn new(name: impl Into<Rc<str>>) -> Borrower {
-        thread_local! {
-            static MADE: Cell<u64> = const { Cell::new(0) };
-        }
-        // Borrowers do not leave their thread, so their numbers need not either.
-        let number = MADE.replace(MADE.get() + 1);
+    pub fn new(name: impl Into<Arc<str>>) -> Borrower {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
         Borrower { identity: Identity::Made(number), name: name.into() }
     }
 
