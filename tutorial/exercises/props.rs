@@ -1,4 +1,4 @@
-//! The things that exercises are about, and that are given: somebody to ask, a pipe, a door.
+//! The things that exercises are about, and that are given: somebody to ask, a pipe, a door, places.
 //!
 //! Tutorial: the exercises. Before this: `verdict.rs`. After this: `checks/mod.rs`.
 
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use roundelay::current_loop;
+use roundelay::{current_loop, sleep};
 
 /// Asks for the double of a number. The answer comes later, to `then`. Nobody knows the double
 /// of 0: then `then` is dropped, and never called.
@@ -179,5 +179,25 @@ impl Door {
     /// Somebody asks the server to stop.
     pub fn ask_to_stop(&self) {
         self.requests.close();
+    }
+}
+
+/// Somebody who can be asked, and who answers after a time of its own.
+#[derive(Debug)]
+pub struct Place {
+    name: &'static str,
+    takes: Duration,
+}
+
+impl Place {
+    /// A place that takes so long to answer.
+    pub fn new(name: &'static str, takes: Duration) -> Place {
+        Place { name, takes }
+    }
+
+    /// Its answer, which is its name.
+    pub async fn ask(self) -> &'static str {
+        sleep(self.takes).await;
+        self.name
     }
 }

@@ -1,6 +1,6 @@
 //! Chapter 8: starting, stopping, one loop per thread.
 //!
-//! Tutorial: the exercises. Before this: `ch07.rs`. After this: `../learn/mod.rs`.
+//! Tutorial: the exercises. Before this: `ch07.rs`. After this: `ch09.rs`.
 
 use std::future::Future;
 use std::time::Duration;

@@ -132,4 +132,20 @@ answers! {
     Solution ch08_3_stop_solution "../../solutions/ch08_3_stop.rs";
     Wrong ch08_3_stop_wrong_1 "../../wrong/ch08_3_stop_1.rs";
     Wrong ch08_3_stop_wrong_2 "../../wrong/ch08_3_stop_2.rs";
+    Shipped ch09_1_first_error_shipped "../../shipped/ch09_1_first_error.rs";
+    Solution ch09_1_first_error_solution "../../solutions/ch09_1_first_error.rs";
+    Wrong ch09_1_first_error_wrong_1 "../../wrong/ch09_1_first_error_1.rs";
+    Wrong ch09_1_first_error_wrong_2 "../../wrong/ch09_1_first_error_2.rs";
+    Wrong ch09_1_first_error_wrong_3 "../../wrong/ch09_1_first_error_3.rs";
+    Shipped ch09_2_first_good_shipped "../../shipped/ch09_2_first_good.rs";
+    Solution ch09_2_first_good_solution "../../solutions/ch09_2_first_good.rs";
+    Wrong ch09_2_first_good_wrong_1 "../../wrong/ch09_2_first_good_1.rs";
+    Wrong ch09_2_first_good_wrong_2 "../../wrong/ch09_2_first_good_2.rs";
+    Wrong ch09_2_first_good_wrong_3 "../../wrong/ch09_2_first_good_3.rs";
+    Wrong ch09_2_first_good_wrong_4 "../../wrong/ch09_2_first_good_4.rs";
+    Shipped ch09_3_in_time_shipped "../../shipped/ch09_3_in_time.rs";
+    Solution ch09_3_in_time_solution "../../solutions/ch09_3_in_time.rs";
+    Wrong ch09_3_in_time_wrong_1 "../../wrong/ch09_3_in_time_1.rs";
+    Wrong ch09_3_in_time_wrong_2 "../../wrong/ch09_3_in_time_2.rs";
+    Wrong ch09_3_in_time_wrong_3 "../../wrong/ch09_3_in_time_3.rs";
 }
