@@ -1,4 +1,4 @@
-//! The things that exercises are about, and that are given: somebody to ask, a pipe, a door, places.
+//! The things that exercises are about, and that are given: somebody to ask, a pipe, a door, a shop.
 //!
 //! Tutorial: the exercises. Before this: `verdict.rs`. After this: `checks/mod.rs`.
 
@@ -11,6 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use roundelay::{current_loop, sleep};
+
+use crate::lab::say;
 
 /// Asks for the double of a number. The answer comes later, to `then`. Nobody knows the double
 /// of 0: then `then` is dropped, and never called.
@@ -199,5 +201,58 @@ impl Place {
     pub async fn ask(self) -> &'static str {
         sleep(self.takes).await;
         self.name
+    }
+}
+
+/// A shop that takes money and sends parcels. Clones are the same shop.
+#[derive(Clone, Debug, Default)]
+pub struct Shop(Rc<Books>);
+
+#[derive(Debug, Default)]
+struct Books {
+    paid: Cell<u32>,
+    sent: Cell<u32>,
+}
+
+impl Shop {
+    /// Takes the money, then waits 10 ms for the receipt.
+    pub async fn pay(&self) {
+        self.0.paid.set(self.0.paid.get() + 1);
+        sleep(Duration::from_millis(10)).await;
+    }
+
+    /// Sends the parcel, which takes 10 ms.
+    pub async fn send(&self) {
+        sleep(Duration::from_millis(10)).await;
+        self.0.sent.set(self.0.sent.get() + 1);
+    }
+
+    /// How often somebody has paid.
+    pub fn paid(&self) -> u32 {
+        self.0.paid.get()
+    }
+
+    /// How often a parcel was sent.
+    pub fn sent(&self) -> u32 {
+        self.0.sent.get()
+    }
+}
+
+/// A line to somebody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Line {}
+
+impl Line {
+    /// Talks for 20 ms.
+    pub async fn talk(self) {
+        say("hello");
+        sleep(Duration::from_millis(20)).await;
+        say("so it is");
+    }
+
+    /// Says goodbye, which takes 5 ms.
+    pub async fn say_goodbye(self) {
+        sleep(Duration::from_millis(5)).await;
+        say("goodbye");
     }
 }

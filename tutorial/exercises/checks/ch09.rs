@@ -1,6 +1,6 @@
 //! Chapter 9: all, the first, each as it comes.
 //!
-//! Tutorial: the exercises. Before this: `ch08.rs`. After this: `../learn/mod.rs`.
+//! Tutorial: the exercises. Before this: `ch08.rs`. After this: `ch10.rs`.
 
 use std::cell::Cell;
 use std::future::Future;

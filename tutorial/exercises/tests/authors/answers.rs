@@ -148,4 +148,17 @@ answers! {
     Wrong ch09_3_in_time_wrong_1 "../../wrong/ch09_3_in_time_1.rs";
     Wrong ch09_3_in_time_wrong_2 "../../wrong/ch09_3_in_time_2.rs";
     Wrong ch09_3_in_time_wrong_3 "../../wrong/ch09_3_in_time_3.rs";
+    Shipped ch10_1_who_ends_shipped "../../shipped/ch10_1_who_ends.rs";
+    Solution ch10_1_who_ends_solution "../../solutions/ch10_1_who_ends.rs";
+    Wrong ch10_1_who_ends_wrong_1 "../../wrong/ch10_1_who_ends_1.rs";
+    Wrong ch10_1_who_ends_wrong_2 "../../wrong/ch10_1_who_ends_2.rs";
+    Wrong ch10_1_who_ends_wrong_3 "../../wrong/ch10_1_who_ends_3.rs";
+    Shipped ch10_2_paid_shipped "../../shipped/ch10_2_paid.rs";
+    Solution ch10_2_paid_solution "../../solutions/ch10_2_paid.rs";
+    Wrong ch10_2_paid_wrong_1 "../../wrong/ch10_2_paid_1.rs";
+    Wrong ch10_2_paid_wrong_2 "../../wrong/ch10_2_paid_2.rs";
+    Shipped ch10_3_goodbye_shipped "../../shipped/ch10_3_goodbye.rs";
+    Solution ch10_3_goodbye_solution "../../solutions/ch10_3_goodbye.rs";
+    Wrong ch10_3_goodbye_wrong_1 "../../wrong/ch10_3_goodbye_1.rs";
+    Wrong ch10_3_goodbye_wrong_2 "../../wrong/ch10_3_goodbye_2.rs";
 }

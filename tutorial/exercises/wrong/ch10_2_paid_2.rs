@@ -1,0 +1,22 @@
+//! Repair: something that is paid and never sent.
+//!
+//! `shop.pay()` takes the money at once, and then waits for the receipt. `shop.send()` sends the
+//! parcel. The task that buys may be cancelled at any time. Then it has to end at once, but whatever
+//! is paid must be sent.
+
+use roundelay::spawn;
+use roundelay_exercises::Verdict;
+use roundelay_exercises::checks::ch10;
+use roundelay_exercises::props::Shop;
+
+async fn buy(shop: Shop) {
+    let purchase = spawn(async move {
+        shop.pay().await;
+        shop.send().await;
+    });
+    purchase.detach();
+}
+
+pub(crate) fn main() -> Verdict {
+    ch10::paid(buy)
+}
