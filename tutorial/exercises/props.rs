@@ -8,9 +8,9 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use roundelay::{current_loop, sleep};
+use roundelay::{current_loop, now, sleep};
 
 use crate::lab::say;
 
@@ -254,5 +254,39 @@ impl Line {
     pub async fn say_goodbye(self) {
         sleep(Duration::from_millis(5)).await;
         say("goodbye");
+    }
+}
+
+/// A service that says of each call how long it takes, and how it ends. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Service(Rc<Calls>);
+
+#[derive(Debug)]
+struct Calls {
+    plan: &'static [(u64, Result<u32, &'static str>)],
+    begun: RefCell<Vec<Instant>>,
+}
+
+impl Service {
+    /// The milliseconds and the end of each call; the last of them is that of all further calls.
+    pub fn new(plan: &'static [(u64, Result<u32, &'static str>)]) -> Service {
+        Service(Rc::new(Calls { plan, begun: RefCell::default() }))
+    }
+
+    /// Calls it.
+    ///
+    /// # Errors
+    /// It does not want to.
+    pub async fn call(&self) -> Result<u32, &'static str> {
+        let number = self.0.begun.borrow().len();
+        self.0.begun.borrow_mut().push(now());
+        let (millis, end) = self.0.plan[number.min(self.0.plan.len() - 1)];
+        sleep(Duration::from_millis(millis)).await;
+        end
+    }
+
+    /// When each call began.
+    pub fn begun(&self) -> Vec<Instant> {
+        self.0.begun.borrow().clone()
     }
 }

@@ -1,6 +1,6 @@
 //! Chapter 10: errors and cancellation.
 //!
-//! Tutorial: the exercises. Before this: `ch09.rs`. After this: `../learn/mod.rs`.
+//! Tutorial: the exercises. Before this: `ch09.rs`. After this: `ch11.rs`.
 
 use std::future::Future;
 use std::time::Duration;

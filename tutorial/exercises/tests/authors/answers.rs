@@ -161,4 +161,18 @@ answers! {
     Solution ch10_3_goodbye_solution "../../solutions/ch10_3_goodbye.rs";
     Wrong ch10_3_goodbye_wrong_1 "../../wrong/ch10_3_goodbye_1.rs";
     Wrong ch10_3_goodbye_wrong_2 "../../wrong/ch10_3_goodbye_2.rs";
+    Shipped ch11_1_same_moment_shipped "../../shipped/ch11_1_same_moment.rs";
+    Solution ch11_1_same_moment_solution "../../solutions/ch11_1_same_moment.rs";
+    Wrong ch11_1_same_moment_wrong_1 "../../wrong/ch11_1_same_moment_1.rs";
+    Wrong ch11_1_same_moment_wrong_2 "../../wrong/ch11_1_same_moment_2.rs";
+    Wrong ch11_1_same_moment_wrong_3 "../../wrong/ch11_1_same_moment_3.rs";
+    Shipped ch11_2_whole_shipped "../../shipped/ch11_2_whole.rs";
+    Solution ch11_2_whole_solution "../../solutions/ch11_2_whole.rs";
+    Wrong ch11_2_whole_wrong_1 "../../wrong/ch11_2_whole_1.rs";
+    Wrong ch11_2_whole_wrong_2 "../../wrong/ch11_2_whole_2.rs";
+    Shipped ch11_3_try_again_shipped "../../shipped/ch11_3_try_again.rs";
+    Solution ch11_3_try_again_solution "../../solutions/ch11_3_try_again.rs";
+    Wrong ch11_3_try_again_wrong_1 "../../wrong/ch11_3_try_again_1.rs";
+    Wrong ch11_3_try_again_wrong_2 "../../wrong/ch11_3_try_again_2.rs";
+    Wrong ch11_3_try_again_wrong_3 "../../wrong/ch11_3_try_again_3.rs";
 }

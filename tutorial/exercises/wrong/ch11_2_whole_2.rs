@@ -1,0 +1,29 @@
+//! Repair: three parts that have to be there within 100 ms.
+//!
+//! The parts are asked one after the other. Whoever calls this was promised an answer within 100 ms:
+//! all the parts, or `None`. Each part has a limit. The whole has none.
+
+use std::time::Duration;
+
+use roundelay::now;
+use roundelay_exercises::Verdict;
+use roundelay_exercises::checks::ch11;
+use roundelay_exercises::props::Place;
+
+const LIMIT: Duration = Duration::from_millis(100);
+
+async fn whole(parts: Vec<Place>) -> Option<Vec<&'static str>> {
+    let start = now();
+    let mut answers = Vec::new();
+    for part in parts {
+        answers.push(part.ask().await);
+        if now() - start > LIMIT {
+            return None;
+        }
+    }
+    Some(answers)
+}
+
+pub(crate) fn main() -> Verdict {
+    ch11::whole(whole)
+}
