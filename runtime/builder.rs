@@ -35,6 +35,11 @@ impl EventLoop {
     ///
     /// # Errors
     /// What the operating system says when it has no descriptor left for the loop.
+    ///
+    /// ```
+    /// assert!(!roundelay_runtime::EventLoop::new()?.has_virtual_clock());
+    /// # Ok::<(), roundelay_runtime::RunError>(())
+    /// ```
     pub fn new() -> Result<EventLoop, RunError> {
         EventLoop::builder().build()
     }
@@ -152,6 +157,16 @@ impl EventLoopBuilder {
     /// When the script has run out and nothing else can happen, whoever still waits for a source
     /// waits in vain: that is a [`RunError::Deadlock`]. Who expects another thread to call the loop
     /// then holds the [clock](crate::LoopProxy::hold_clock).
+    ///
+    /// ```
+    /// use roundelay_runtime::{EventLoop, ReadinessScript, RunError, Signal};
+    ///
+    /// let script = ReadinessScript::new(); // in which nothing ever becomes ready
+    /// let event_loop = EventLoop::builder().scripted_selector(script).build()?;
+    /// let _handler = event_loop.on_signal(Signal::CONTINUE, || ())?; // it waits for a pipe
+    /// assert!(matches!(event_loop.run_forever(), Err(RunError::Deadlock(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn scripted_selector(mut self, script: ReadinessScript) -> Self {
         self.script = Some(script);
         self
@@ -223,6 +238,15 @@ impl EventLoopBuilder {
     /// long again). In the world's time, also on the virtual clock.
     ///
     /// It costs what an observer costs, and a thread that wakes up four times in each `limit`.
+    ///
+    /// ```
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let limit = std::time::Duration::from_secs(5);
+    /// let event_loop = EventLoop::builder().watchdog(limit).build()?;
+    /// assert!(event_loop.is_observed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "slow_callback_duration")]
     pub fn watchdog(self, limit: Duration) -> Self {
         self.watchdog_with(limit, |failure| tell_stderr(failure))

@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// static REQUEST: ContextVar<u64> = ContextVar::new("request");
 ///
-/// assert_eq!(REQUEST.get(), None);
+/// assert_eq!((REQUEST.name(), REQUEST.get()), ("request", None));
 /// REQUEST.with_value(7, || assert_eq!(REQUEST.get(), Some(7)));
 /// assert_eq!(REQUEST.get(), None);
 /// ```
@@ -169,10 +169,13 @@ impl Reset {
 /// static USER: ContextVar<&str> = ContextVar::new("user");
 ///
 /// let mut values = ContextValues::current();
+/// assert!(values.is_empty());
 /// values.run(|| drop(USER.set("ada")));
 /// assert_eq!(USER.get(), None);
 /// assert_eq!(values.run(|| USER.get()), Some("ada"));
 /// assert!(values.run(ContextValues::any_here) && !ContextValues::any_here());
+/// values.swap(); // what `run` does before, and once more afterwards
+/// assert_eq!((USER.get(), values.is_empty()), (Some("ada"), true));
 /// ```
 #[derive(Clone, Default)]
 #[doc(alias = "Context")]

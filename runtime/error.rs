@@ -166,6 +166,16 @@ pub struct Stuck {
 
 impl Stuck {
     /// All that there is to say.
+    ///
+    /// ```
+    /// use std::{panic::Location, time::Duration};
+    /// use roundelay_runtime::Stuck;
+    ///
+    /// let (who, line) = ("task 3 (save)".to_owned(), Location::caller());
+    /// let stuck = Stuck::new(who, line, "the lock".to_owned(), Duration::from_secs(5));
+    /// let text = format!("task 3 (save), spawned at {line}, has waited 5s for the lock");
+    /// assert_eq!(stuck.to_string(), text);
+    /// ```
     pub fn new(
         who: String,
         spawned_at: &'static Location<'static>,

@@ -98,6 +98,19 @@ impl EventLoop {
     /// # Errors
     /// [`RunError`]: a loop already runs on this thread, nothing can ever happen any more,
     /// or a failure was met and the policy is to stop.
+    ///
+    /// ```
+    /// use roundelay_runtime::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let inner = event_loop.loop_ref().clone(); // for the callback
+    /// event_loop.call_soon(move || inner.stop())?;
+    /// event_loop.run_forever()?;
+    /// event_loop.stop();
+    /// event_loop.run_forever()?; // exactly one turn more
+    /// assert_eq!(event_loop.turn(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn run_forever(&self) -> Result<(), RunError> {
         match self.run_with(&mut || ()) {

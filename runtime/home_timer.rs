@@ -26,6 +26,7 @@ use crate::timer_table::TimerKey;
 /// let deadline = event_loop.now().after(Duration::from_secs(1));
 /// let key = event_loop.set_timer(deadline, Callback::new(|| panic!("not called")))?;
 /// let timer = HomeTimer::new(&event_loop, key);
+/// assert!(timer.local().is_err()); // its loop does not run now
 /// assert!(event_loop.is_timer_set(timer.key()));
 /// std::thread::spawn(move || timer.cancel()).join().unwrap();
 /// event_loop.run_once()?; // the message arrives

@@ -158,6 +158,12 @@ impl<O: Observer> Observer for Only<O> {
 
 impl Event {
     /// Its kind.
+    ///
+    /// ```
+    /// use roundelay_runtime::{Event, Interest};
+    ///
+    /// assert_eq!(Event::TurnEnds.kind(), Interest::TURNS);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn kind(&self) -> Interest {

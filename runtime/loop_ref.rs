@@ -11,9 +11,8 @@
 //! ```
 //!
 //! # Invariants
-//! - Nothing here calls user code, except destructors, the observer and the failure
-//!   handler, and none of them is run while one of the loop's cells is borrowed: take, let
-//!   the borrow end, then drop.
+//! - Nothing here calls user code, except destructors, the observer and the failure handler, and
+//!   none of them while one of the loop's cells is borrowed: take, let the borrow end, then drop.
 //! - After the loop is closed every method that schedules a callback of yours answers
 //!   [`LoopClosed`](crate::LoopClosed); `run_soon` and `call_main_soon` forget.
 //!
@@ -135,6 +134,7 @@ impl Core {
 ///
 /// let event_loop = EventLoop::new()?;
 /// let inner = event_loop.loop_ref().clone();
+/// assert_eq!((inner.id(), inner.turn()), (event_loop.id(), 0)); // the same loop, and fresh
 /// event_loop.call_soon(move || inner.stop())?;
 /// event_loop.run_forever()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -164,7 +164,8 @@ impl LoopRef {
     /// let start = event_loop.time();
     /// event_loop.block_for(Duration::from_secs(3)); // moves the virtual clock
     /// assert_eq!(event_loop.time() - start, Duration::from_secs(3));
-    /// assert_eq!(event_loop.time(), event_loop.instant(event_loop.now())); // two ways to count
+    /// let (time, now) = (event_loop.time(), event_loop.now()); // two ways to count
+    /// assert_eq!((event_loop.moment(time), event_loop.instant(now)), (event_loop.latest(), time));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -183,8 +184,9 @@ impl LoopRef {
     /// ```
     /// use roundelay_runtime::{EventLoop, ReadinessScript};
     ///
-    /// let builder = EventLoop::builder().scripted_selector(ReadinessScript::new());
-    /// assert!(builder.build()?.has_scripted_selector());
+    /// let builder = EventLoop::builder().scripted_selector(ReadinessScript::new()).debug(true);
+    /// let event_loop = builder.build()?;
+    /// assert!(event_loop.has_scripted_selector() && event_loop.is_debug());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

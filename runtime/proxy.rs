@@ -130,7 +130,8 @@ impl LoopProxy {
     ///
     /// let event_loop = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
     /// let door = event_loop.proxy();
-    /// assert!(door.local().is_err() && !door.is_home()); // it does not run now
+    /// assert!(!door.is_home()); // it does not run now
+    /// assert_eq!(door.local().unwrap_err().made_on, door.id());
     /// event_loop.call_soon(move || assert!(door.local().is_ok() && door.is_home()))?;
     /// event_loop.run_once()?; // if the assertion failed, so would this
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -170,6 +171,28 @@ impl LoopProxy {
     }
 
     /// Tells the loop's target that what `key` waited for has happened, from any thread.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use roundelay_runtime::{EventLoop, Key, Target};
+    ///
+    /// struct Heard(Cell<Option<Key>>);
+    ///
+    /// impl Target for Heard {
+    ///     fn run(&self, _key: Key) {}
+    ///     fn notify(&self, key: Key) {
+    ///         self.0.set(Some(key));
+    ///     }
+    /// }
+    ///
+    /// let (event_loop, target) = (EventLoop::new()?, Rc::new(Heard(Cell::new(None))));
+    /// event_loop.set_target(target.clone());
+    /// let door = event_loop.proxy();
+    /// std::thread::spawn(move || door.notify(Key::new(7, 1))).join().unwrap();
+    /// event_loop.run_once()?;
+    /// assert_eq!(target.0.get(), Some(Key::new(7, 1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn notify(&self, key: Key) {
         match target_at_home(self.id()) {
             Some(Some(target)) => target.notify(key),
@@ -204,6 +227,26 @@ impl LoopProxy {
 
     /// Tells the loop's observer, from any thread. Elsewhere it becomes a message, so only
     /// whoever knows that the loop is observed should ask for it.
+    ///
+    /// ```
+    /// use std::{cell::Cell, panic::Location, rc::Rc};
+    /// use roundelay_runtime::{Event, EventLoop, Moment};
+    ///
+    /// let heard = Rc::new(Cell::new(false));
+    /// let inner = heard.clone();
+    /// let ear = move |_: Moment, event: &Event| match event {
+    ///     Event::Remarked { text, .. } => inner.set(text == "halfway"),
+    ///     _ => (),
+    /// };
+    /// let event_loop = EventLoop::builder().observer(ear).build()?;
+    /// let (door, at) = (event_loop.proxy(), Location::caller());
+    /// let remark = Event::Remarked { text: "halfway".into(), at };
+    /// std::thread::spawn(move || door.observe(remark)).join().unwrap();
+    /// assert!(!heard.get()); // the message is on its way
+    /// event_loop.run_once()?;
+    /// assert!(heard.get());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn observe(&self, event: Event) {
         match self.local() {
             Ok(home) => home.observe(|| event),

@@ -59,6 +59,20 @@ impl SignalPipe {
     /// # Errors
     /// What the system says when it has no descriptors left; `InvalidInput` for a signal that
     /// nobody can listen for: `SIGKILL`, `SIGSTOP`, and those that tell of a broken program.
+    ///
+    /// ```
+    /// use roundelay_runtime::{Signal, SignalPipe};
+    ///
+    /// let pipe = SignalPipe::new([Signal::WINDOW])?;
+    /// # let raise = |signal: Signal| signal_hook::low_level::raise(signal.number());
+    /// raise(Signal::WINDOW)?;
+    /// raise(Signal::WINDOW)?;
+    /// assert_eq!(pipe.take(), [Signal::WINDOW]); // two of one kind are one
+    /// raise(Signal::WINDOW)?;
+    /// assert_eq!(pipe.end(), [Signal::WINDOW]); // nothing is lost at the end
+    /// assert!(SignalPipe::new([Signal::KILL]).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(signals: impl IntoIterator<Item = Signal>) -> io::Result<SignalPipe> {
         let signals: Vec<Signal> = signals.into_iter().collect();
         for signal in &signals {
@@ -89,7 +103,8 @@ impl SignalPipe {
     }
 
     /// Listens no more, and takes what has come until then. So nothing is lost at the end: a signal
-    /// either is among these, or does again what it did before this was made.
+    /// either is among these, or does again what it did before this was made. (Until it is dropped,
+    /// [`take`](SignalPipe::take) still tells of those that come later, and they do that as well.)
     pub fn end(&self) -> Vec<Signal> {
         self.listening.lock().clear();
         self.take()
@@ -221,6 +236,20 @@ impl ExitAtSecond {
     ///
     /// # Errors
     /// `InvalidInput` for a signal that nobody can listen for.
+    ///
+    /// ```
+    /// use roundelay_runtime::{ExitAtSecond, Signal, SignalPipe};
+    ///
+    /// let pipe = SignalPipe::new([Signal::USER_2])?; // somebody listens for the first one
+    /// let exit = ExitAtSecond::new(Signal::USER_2, 130)?;
+    /// # let raise = |signal: Signal| signal_hook::low_level::raise(signal.number());
+    /// raise(Signal::USER_2)?;
+    /// assert_eq!(pipe.take(), [Signal::USER_2]);
+    /// drop(exit);
+    /// raise(Signal::USER_2)?; // without that `drop` the program would end here
+    /// assert_eq!(pipe.take(), [Signal::USER_2]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(signal: Signal, status: i32) -> io::Result<ExitAtSecond> {
         let came = Arc::new(AtomicBool::new(false));
         let number = signal.number();

@@ -35,7 +35,8 @@ impl LoopRef {
     /// let event_loop = EventLoop::new()?;
     /// let (here, _there) = UnixStream::pair()?;
     /// here.set_nonblocking(true)?;
-    /// assert!(event_loop.register(&here).is_ok());
+    /// let source = event_loop.register(&here)?;
+    /// assert_eq!(source.proxy().id(), event_loop.id()); // the loop that watches
     /// assert!(event_loop.register(&File::open("/")?).is_err()); // nobody can wait for a folder
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

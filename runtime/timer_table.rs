@@ -38,6 +38,17 @@ pub struct TimerKey {
 
 impl TimerKey {
     /// The timer's number: counted up with each timer of a loop, never used again.
+    ///
+    /// ```
+    /// use roundelay_runtime::{Callback, EventLoop, Moment};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let first = event_loop.set_timer(Moment::NEVER, Callback::new(|| ()))?;
+    /// assert!(event_loop.cancel_timer(first)); // its place is free now
+    /// let second = event_loop.set_timer(Moment::NEVER, Callback::new(|| ()))?;
+    /// assert_eq!(second.number(), first.number() + 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn number(self) -> u64 {
         self.number
     }
