@@ -26,7 +26,7 @@ use roundelay_runtime::{Failure, FailureKind, panic_message};
 ///
 ///     let asked = spawn(std::future::pending::<()>());
 ///     asked.cancel();
-///     assert!(matches!(asked.await, Err(TaskError::Cancelled)));
+///     assert!(asked.await.is_err_and(|error| error.is_cancelled()));
 /// });
 /// ```
 #[derive(Clone, Debug)]

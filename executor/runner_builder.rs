@@ -61,8 +61,10 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// ```
 /// use std::time::Duration;
 /// use roundelay_executor::{Runner, sleep};
+/// use roundelay_runtime::ReadinessScript;
 ///
-/// let runner = Runner::builder().virtual_clock().build()?;
+/// let script = ReadinessScript::new(); // no socket is ever ready
+/// let runner = Runner::builder().virtual_clock().scripted_selector(script).build()?;
 /// let start = runner.loop_ref().time();
 /// runner.run(async { sleep(Duration::from_secs(3600)).await })?;
 /// assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(3600));
@@ -93,6 +95,7 @@ impl RunnerBuilder {
     ///
     /// let runner = Runner::builder().virtual_clock().build()?;
     /// runner.run(sleep(Duration::from_secs(86_400)))?; // a day, and at once
+    /// assert!(!Runner::new()?.loop_ref().has_virtual_clock());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn virtual_clock(mut self) -> Self {
@@ -104,7 +107,6 @@ impl RunnerBuilder {
     /// Who is told of every event.
     ///
     /// ```
-    /// use std::rc::Rc;
     /// use roundelay_executor::{Runner, spawn};
     /// use roundelay_runtime::Metrics;
     ///
@@ -200,8 +202,9 @@ impl RunnerBuilder {
     /// turns it on as well.
     ///
     /// ```
-    /// let runner = roundelay_executor::Runner::builder().debug(true).build()?;
-    /// assert!(runner.loop_ref().is_debug());
+    /// let strict = std::time::Duration::from_millis(20);
+    /// let builder = roundelay_executor::Runner::builder().debug(true).slow_limit(strict);
+    /// assert!(builder.build()?.loop_ref().is_debug());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn debug(mut self, on: bool) -> Self {

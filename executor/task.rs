@@ -140,6 +140,17 @@ impl TaskBuilder {
 
     /// The task's [context variables](crate::ContextVar), in the place of a copy of the present
     /// ones.
+    ///
+    /// ```
+    /// use roundelay_executor::{ContextValues, ContextVar, TaskBuilder, run};
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// run(async {
+    ///     USER.set("ada");
+    ///     let nobody = TaskBuilder::new().context(ContextValues::default());
+    ///     assert_eq!(nobody.spawn(async { USER.get() }).await.unwrap(), None);
+    /// });
+    /// ```
     pub fn context(mut self, values: ContextValues) -> TaskBuilder {
         self.values = Some(values);
         self
@@ -244,6 +255,7 @@ impl<T> Task<T> {
     /// run(async {
     ///     let (task, line) = (spawn(async {}), line!());
     ///     assert_eq!(task.spawned_at().unwrap().line(), line);
+    ///     assert_ne!(spawn(async {}).id(), task.id()); // each has its own number
     /// });
     /// ```
     #[must_use]
@@ -252,6 +264,14 @@ impl<T> Task<T> {
     }
 
     /// Lets the task go its way. The same as dropping the handle, but says so.
+    ///
+    /// ```
+    /// roundelay_executor::run(async {
+    ///     let (promise, value) = roundelay_executor::promise();
+    ///     roundelay_executor::spawn(async { promise.resolve("sent") }).detach();
+    ///     assert_eq!(value.await, Ok("sent"));
+    /// });
+    /// ```
     pub fn detach(self) {}
 
     /// How many tasks of its loop have ended since it did.

@@ -112,6 +112,17 @@ impl<T> RemoteTask<T> {
     /// # Errors
     /// [`RemoteError::WaitTimeout`] when the limit comes first: the task is not affected, and
     /// can be waited for again. A zero limit looks and does not block.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundelay_executor::{LoopThread, RemoteError};
+    ///
+    /// let background = LoopThread::start()?;
+    /// let task = background.spawner().spawn(std::future::pending::<()>);
+    /// let late = task.wait_timeout(Duration::ZERO);
+    /// assert!(matches!(late, Err(RemoteError::WaitTimeout)) && task.outcome().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_timeout(&self, limit: Duration) -> Result<T, RemoteError> {
         self.wait_within(Some(limit))
     }

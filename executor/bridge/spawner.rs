@@ -94,6 +94,7 @@ impl Runner {
     ///
     /// let runner = Runner::new()?;
     /// let home = runner.spawner();
+    /// assert_eq!(home.proxy().id(), runner.loop_ref().id());
     /// let thread = std::thread::spawn(move || home.spawn(|| async { "from afar" }));
     /// assert_eq!(runner.run(thread.join().unwrap())??, "from afar");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -44,6 +44,22 @@ impl CancelScope {
     /// # Panics
     /// If a future was given to this scope before: a scope guards one. When polled where no
     /// event loop runs, if it has a deadline. When polled again after `Some`.
+    ///
+    /// ```
+    /// use roundelay_executor::{CancelScope, run, spawn, yield_now};
+    ///
+    /// run(async {
+    ///     let mut work = Box::pin(async {
+    ///         yield_now().await;
+    ///         "done"
+    ///     });
+    ///     let scope = CancelScope::new();
+    ///     let asks = scope.clone();
+    ///     spawn(async move { asks.cancel() }).detach();
+    ///     assert_eq!(scope.run(&mut work).await, None); // cut short
+    ///     assert_eq!(CancelScope::new().run(work).await, Some("done")); // untouched
+    /// });
+    /// ```
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> Scoped<F> {
         assert!(

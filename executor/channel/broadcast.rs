@@ -170,6 +170,7 @@ impl<T> BroadcastSender<T> {
     /// let (sender, _first) = roundelay_executor::broadcast(4);
     /// sender.send("before").unwrap();
     /// let mut second = sender.subscribe();
+    /// assert!(sender.receiver_count() == 2 && second.is_empty());
     /// sender.send("after").unwrap();
     /// assert_eq!(second.try_recv(), Ok(Some("after")));
     /// ```

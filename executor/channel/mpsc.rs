@@ -113,7 +113,7 @@ impl<T> Sender<T> {
     ///
     /// let (sender, receiver) = channel(1);
     /// assert_eq!(sender.try_send("a"), Ok(()));
-    /// assert!(sender.is_full());
+    /// assert!(sender.is_full() && sender.capacity() == Some(1));
     /// assert_eq!(sender.try_send("b"), Err(TryPutError::Full("b")));
     /// drop(receiver);
     /// assert_eq!(sender.try_send("c"), Err(TryPutError::Closed("c")));
@@ -211,7 +211,7 @@ impl<T> Receiver<T> {
     /// let (sender, mut receiver) = channel(1);
     /// sender.try_send("in time").unwrap();
     /// receiver.close();
-    /// assert!(sender.is_closed());
+    /// assert!(sender.is_closed() && !receiver.is_empty());
     /// assert_eq!(receiver.try_recv(), Ok("in time"));
     /// assert_eq!(receiver.try_recv(), Err(TryGetError::Finished));
     /// ```

@@ -144,6 +144,7 @@ impl<T> Child<T> {
     /// run(task_group(async |group| {
     ///     let child = group.spawn(std::future::pending::<Result<(), String>>());
     ///     assert!(child.cancel());
+    ///     assert!(!child.is_finished()); // it was asked, and has not answered yet
     ///     assert_eq!(child.await, Err(ChildEnded));
     ///     Ok(()) // the group has not failed by that
     /// }))

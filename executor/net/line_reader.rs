@@ -138,6 +138,19 @@ impl<R: AsyncBufRead + Unpin> LineReader<R> {
 
 impl<R> LineReader<R> {
     /// The reader. It may hold bytes that no line has used.
+    ///
+    /// ```
+    /// use roundelay_executor::{LineReader, run};
+    ///
+    /// run(async {
+    ///     let mut lines = LineReader::new(&b"length: 4\nbody"[..], 80);
+    ///     assert_eq!(lines.next_line().await?.as_deref(), Some("length: 4"));
+    ///     assert_eq!(*lines.get_mut(), b"body"); // what no line has used
+    ///     assert_eq!(lines.into_inner(), b"body");
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }

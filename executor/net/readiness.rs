@@ -89,7 +89,9 @@ impl<T: AsFd> Watched<T> {
     /// run(async {
     ///     let (here, _there) = UnixStream::pair()?;
     ///     here.set_nonblocking(true)?;
-    ///     let mut here = Watched::new(here)?.into_inner();
+    ///     let here = Watched::new(here)?;
+    ///     assert!(here.get_ref().local_addr()?.is_unnamed());
+    ///     let mut here = here.into_inner();
     ///     assert_eq!(here.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
     ///     std::io::Result::Ok(())
     /// })?;

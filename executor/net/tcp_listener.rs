@@ -105,6 +105,21 @@ impl TcpListener {
     ///
     /// # Errors
     /// What the system says; no loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{TcpListener, TcpStream, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::from_std(std::net::TcpListener::bind("127.0.0.1:0")?)?;
+    ///     let _client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     listener.accept().await?;
+    ///     let listener = listener.into_std();
+    ///     let nobody_more = listener.accept().unwrap_err();
+    ///     assert_eq!(nobody_more.kind(), std::io::ErrorKind::WouldBlock);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
         listener.set_nonblocking(true)?;
         Ok(TcpListener { watched: Watched::new(listener)? })

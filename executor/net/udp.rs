@@ -54,6 +54,21 @@ impl UdpSocket {
     ///
     /// # Errors
     /// What the system says; no loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{UdpSocket, run};
+    ///
+    /// run(async {
+    ///     let socket = UdpSocket::from_std(std::net::UdpSocket::bind("127.0.0.1:0")?)?;
+    ///     socket.send_to(b"to myself", socket.local_addr()?).await?;
+    ///     assert_eq!(socket.recv(&mut [0; 16]).await?, 9);
+    ///     let socket = socket.into_std();
+    ///     let nothing_more = socket.recv(&mut [0; 16]).unwrap_err();
+    ///     assert_eq!(nothing_more.kind(), std::io::ErrorKind::WouldBlock);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_std(socket: net::UdpSocket) -> io::Result<UdpSocket> {
         socket.set_nonblocking(true)?;
         Ok(UdpSocket { watched: Watched::new(socket)? })
@@ -182,6 +197,7 @@ impl UdpSocket {
     ///     here.connect(there.local_addr()?)?;
     ///     stranger.send_to(b"not for you", here.local_addr()?).await?;
     ///     there.send_to(b"ping", here.local_addr()?).await?;
+    ///     assert_eq!(here.peek(&mut [0; 16]).await?, 4); // it stays where it is
     ///     assert_eq!(here.recv(&mut [0; 16]).await?, 4); // only what comes from there
     ///     std::io::Result::Ok(())
     /// })?;

@@ -76,6 +76,21 @@ impl UnixStream {
     ///
     /// # Errors
     /// What the system says; no loop runs on this thread.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use futures_lite::AsyncWriteExt;
+    /// use roundelay_executor::{UnixStream, run};
+    ///
+    /// run(async {
+    ///     let (here, mut there) = std::os::unix::net::UnixStream::pair()?;
+    ///     let mut here = UnixStream::from_std(here)?;
+    ///     here.write_all(b"ping").await?;
+    ///     assert_eq!(there.read(&mut [0; 16])?, 4);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
         stream.set_nonblocking(true)?;
         SocketStream::new(stream).map(without_shortcut)
@@ -85,6 +100,20 @@ impl UnixStream {
     ///
     /// # Errors
     /// What the system says.
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixListener, UnixStream, run};
+    ///
+    /// let path = std::env::temp_dir().join(format!("roundelay-addr-{}", std::process::id()));
+    /// run(async {
+    ///     let _listener = UnixListener::bind(&path)?.unlink_on_drop();
+    ///     let client = UnixStream::connect(&path).await?;
+    ///     assert!(client.local_addr()?.is_unnamed());
+    ///     assert_eq!(client.peer_addr()?.as_pathname(), Some(path.as_path()));
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.watched.file.local_addr()
     }

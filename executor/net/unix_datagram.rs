@@ -96,6 +96,22 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// What the system says; no loop runs on this thread.
+    ///
+    /// ```
+    /// use std::{io::ErrorKind, os::unix::net};
+    /// use roundelay_executor::{UnixDatagram, run};
+    ///
+    /// run(async {
+    ///     let (here, there) = net::UnixDatagram::pair()?;
+    ///     let here = UnixDatagram::from_std(here)?;
+    ///     here.send(b"ping").await?;
+    ///     assert_eq!(there.recv(&mut [0; 16])?, 4);
+    ///     let here = here.into_std();
+    ///     assert_eq!(here.recv(&mut [0; 16]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_std(socket: net::UnixDatagram) -> io::Result<UnixDatagram> {
         socket.set_nonblocking(true)?;
         Ok(UnixDatagram { watched: Watched::new(socket)? })
@@ -120,6 +136,7 @@ impl UnixDatagram {
     ///     let there = UnixDatagram::bind(&path)?;
     ///     let here = UnixDatagram::unbound()?;
     ///     here.connect(&path)?;
+    ///     assert_eq!(here.peer_addr()?.as_pathname(), there.local_addr()?.as_pathname());
     ///     here.send(b"ping").await?;
     ///     assert_eq!(there.recv(&mut [0; 16]).await?, 4);
     ///     std::fs::remove_file(&path)

@@ -80,6 +80,20 @@ impl UnixListener {
     ///
     /// # Errors
     /// What the system says; no loop runs on this thread.
+    ///
+    /// ```
+    /// use roundelay_executor::{UnixListener, UnixStream, run};
+    ///
+    /// let path = std::env::temp_dir().join(format!("roundelay-std-{}", std::process::id()));
+    /// run(async {
+    ///     let listener = std::os::unix::net::UnixListener::bind(&path)?;
+    ///     let listener = UnixListener::from_std(listener)?.unlink_on_drop();
+    ///     assert_eq!(listener.local_addr()?.as_pathname(), Some(path.as_path()));
+    ///     let _client = UnixStream::connect(&path).await?;
+    ///     listener.accept().await.map(drop)
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_std(listener: net::UnixListener) -> io::Result<UnixListener> {
         listener.set_nonblocking(true)?;
         Ok(UnixListener { watched: Watched::new(listener)?, unlink: None })

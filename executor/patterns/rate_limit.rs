@@ -170,6 +170,20 @@ impl RateLimiter {
     }
 
     /// How many wait, the one that sleeps for the next token included.
+    ///
+    /// ```
+    /// use std::{num::NonZeroU32, pin::pin, time::Duration};
+    /// use futures_lite::future::poll_once;
+    /// use roundelay_executor::{RateLimiter, run};
+    ///
+    /// run(async {
+    ///     let hourly = RateLimiter::new(NonZeroU32::MIN, Duration::from_secs(3600));
+    ///     hourly.acquire().await;
+    ///     let mut next = pin!(hourly.acquire());
+    ///     assert!(poll_once(next.as_mut()).await.is_none());
+    ///     assert_eq!(hourly.waiting(), 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.turn.waiting() + usize::from(self.shared.turn.is_exhausted())

@@ -185,6 +185,22 @@ impl<C: 'static, E: 'static> ResourcePool<C, E> {
     }
 
     /// How many wait in line.
+    ///
+    /// ```
+    /// use std::{num::NonZeroUsize, pin::pin};
+    /// use futures_lite::future::poll_once;
+    /// use roundelay_executor::{ResourcePool, run};
+    ///
+    /// run(async {
+    ///     let pool = ResourcePool::new(NonZeroUsize::MIN, async || Ok::<_, ()>("a pen"));
+    ///     let pen = pool.get().await.unwrap();
+    ///     let mut next = pin!(pool.get());
+    ///     assert!(poll_once(next.as_mut()).await.is_none());
+    ///     assert_eq!(pool.waiting(), 1);
+    ///     drop(pen);
+    ///     assert_eq!(*next.await.unwrap(), "a pen");
+    /// });
+    /// ```
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.permits.waiting()
@@ -289,6 +305,7 @@ impl<C> Pooled<C> {
     ///     let pool = ResourcePool::new(NonZeroUsize::MIN, async || Ok::<_, ()>("a cup"));
     ///     let mut cup = pool.get().await.unwrap();
     ///     cup.set_broken(true);
+    ///     assert!(cup.is_broken());
     ///     drop(cup);
     ///     assert_eq!((pool.idle(), pool.available()), (0, 1)); // a new one will be made
     /// });

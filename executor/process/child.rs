@@ -153,6 +153,20 @@ impl Child {
     }
 
     /// The number of the process. When it was reaped the system may give the number away.
+    ///
+    /// ```
+    /// use std::process::Stdio;
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// run(async {
+    ///     let child = Command::new("sh").args(["-c", "echo $$"]).stdout(Stdio::piped()).spawn()?;
+    ///     let id = child.id();
+    ///     let said = child.communicate(b"").await?;
+    ///     assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), id.to_string());
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id

@@ -179,6 +179,18 @@ impl Command {
     }
 
     /// Where the child's standard error goes: as for [`Command::stdout`].
+    ///
+    /// ```
+    /// use std::process::Stdio;
+    /// use roundelay_executor::{process::Command, run};
+    ///
+    /// let mut shell = Command::new("sh");
+    /// shell.args(["-c", "echo said; echo complained >&2"]);
+    /// assert_eq!(run(shell.output())?.stderr, b"complained\n");
+    /// let output = run(shell.stderr(Stdio::null()).output())?;
+    /// assert_eq!((&*output.stdout, &*output.stderr), (&b"said\n"[..], &b""[..]));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Command {
         self.inner.stderr(stderr);
         self.unnamed[2] = false;
@@ -207,6 +219,18 @@ impl Command {
 
     /// Whether the child leads a process group of its own. Then Ctrl-C in the terminal does not
     /// reach it, and [`Child::signal_group`] reaches it and all that it starts.
+    ///
+    /// ```
+    /// use roundelay_executor::{Signal, process::Command, run};
+    ///
+    /// run(async {
+    ///     let mut child = Command::new("sleep").arg("1000").process_group(true).spawn()?;
+    ///     assert!(child.signal_group(Signal::KILL)?);
+    ///     assert!(!child.wait().await?.success());
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn process_group(&mut self, own: bool) -> &mut Command {
         // std's command cannot be told "as if nothing had been said". To enter the group in which
         // a child begins anyway is the same.

@@ -22,6 +22,7 @@ use crate::task_info::current_task;
 ///
 /// let limiter = CapacityLimiter::new(1);
 /// let (anna, bert) = (Borrower::new("anna"), Borrower::new("bert"));
+/// assert_eq!(anna.name(), "anna");
 /// limiter.try_acquire_on_behalf_of(&anna).unwrap().keep();
 /// assert_eq!(limiter.release_on_behalf_of(&bert), Err(BorrowError::HoldsNone(bert)));
 /// assert_eq!(limiter.release_on_behalf_of(&anna), Ok(()));

@@ -73,6 +73,22 @@ impl BoundedSemaphore {
     ///
     /// # Panics
     /// If `permits` is zero, or more than there can ever be: it would wait for ever.
+    ///
+    /// ```
+    /// use futures_lite::future::poll_once;
+    /// use roundelay_executor::{BoundedSemaphore, run};
+    ///
+    /// run(async {
+    ///     let slots = BoundedSemaphore::new(3);
+    ///     let two = slots.acquire_many(2).await;
+    ///     assert!(slots.try_acquire_many(2).is_none()); // only one is left
+    ///     let mut next = slots.acquire_many(2);
+    ///     assert!(poll_once(&mut next).await.is_none());
+    ///     assert_eq!(slots.waiting(), 1);
+    ///     drop(two);
+    ///     assert_eq!(next.await.count(), 2);
+    /// });
+    /// ```
     #[track_caller]
     pub fn acquire_many(&self, permits: usize) -> Acquire {
         self.check(permits);

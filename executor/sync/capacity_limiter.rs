@@ -135,6 +135,17 @@ impl CapacityLimiter {
     /// # Errors
     /// [`BorrowError`]: none is free, or the task holds one or waits for one already, or no
     /// task runs.
+    ///
+    /// ```
+    /// use roundelay_executor::{BorrowError, Borrower, CapacityLimiter, run};
+    ///
+    /// let limiter = CapacityLimiter::new(1);
+    /// assert!(matches!(limiter.try_acquire(), Err(BorrowError::NoTask)));
+    /// run(async {
+    ///     let token = limiter.try_acquire().unwrap();
+    ///     assert_eq!(token.borrower(), &Borrower::current_task().unwrap());
+    /// });
+    /// ```
     pub fn try_acquire(&self) -> Result<LimiterToken, BorrowError> {
         let borrower = Borrower::current_task().ok_or(BorrowError::NoTask)?;
         self.try_acquire_on_behalf_of(&borrower)
@@ -343,6 +354,16 @@ impl LimiterToken {
 
     /// Leaves the token with its borrower, until somebody calls
     /// [`CapacityLimiter::release_on_behalf_of`].
+    ///
+    /// ```
+    /// use roundelay_executor::{Borrower, CapacityLimiter};
+    ///
+    /// let (limiter, anna) = (CapacityLimiter::new(1), Borrower::new("anna"));
+    /// limiter.try_acquire_on_behalf_of(&anna).unwrap().keep();
+    /// assert_eq!(limiter.available_tokens(), 0); // the guard is gone, and she still has it
+    /// assert_eq!(limiter.release_on_behalf_of(&anna), Ok(()));
+    /// assert_eq!(limiter.available_tokens(), 1);
+    /// ```
     pub fn keep(mut self) {
         self.loan = KEPT;
     }

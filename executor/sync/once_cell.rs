@@ -89,7 +89,7 @@ impl<T> OnceCell<T> {
     /// let cell = roundelay_executor::OnceCell::new();
     /// assert_eq!(cell.get(), None);
     /// cell.set("settled").unwrap();
-    /// assert_eq!(cell.get(), Some(&"settled"));
+    /// assert!(cell.is_set() && cell.get() == Some(&"settled"));
     /// ```
     #[must_use]
     pub fn get(&self) -> Option<&T> {

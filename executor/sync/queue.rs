@@ -61,8 +61,7 @@ pub struct Queue<T> {
 
 /// Making one.
 impl<T> Queue<T> {
-    /// First in, first out, with room for `capacity` items: [`Queue::put`] waits while it is
-    /// full.
+    /// First in, first out, with room for `capacity` items: [`Queue::put`] waits while it is full.
     ///
     /// # Panics
     /// If `capacity` is zero: nobody could ever put anything in.
@@ -89,7 +88,7 @@ impl<T> Queue<T> {
     /// for stack in [Queue::bounded_lifo(2), Queue::unbounded_lifo()] {
     ///     stack.try_put("below").unwrap();
     ///     stack.try_put("on top").unwrap();
-    ///     assert_eq!(stack.is_full(), stack.capacity().is_some());
+    ///     assert_eq!((stack.len(), stack.is_full()), (2, stack.capacity().is_some()));
     ///     assert_eq!(stack.try_get(), Ok("on top"));
     /// }
     /// ```
@@ -205,7 +204,7 @@ impl<T> Queue<T> {
     ///     let queue = Queue::bounded(1);
     ///     queue.try_put("last").unwrap();
     ///     queue.close();
-    ///     assert_eq!(queue.get().await, Ok("last"));
+    ///     assert_eq!((queue.get().await, queue.is_empty()), (Ok("last"), true));
     ///     assert_eq!(queue.get().await, Err(Finished));
     /// });
     /// ```
@@ -262,7 +261,7 @@ impl<T> Queue<T> {
     /// run(async {
     ///     let queue = Queue::unbounded();
     ///     queue.try_put("left over").unwrap();
-    ///     assert_eq!(queue.close_now(), ["left over"]);
+    ///     assert_eq!((queue.close_now(), queue.is_closed()), (vec!["left over"], true));
     ///     assert_eq!(queue.get().await, Err(Finished));
     ///     queue.join().await;
     /// });
@@ -315,7 +314,8 @@ impl<T> Queue<T> {
     /// use roundelay_executor::{Queue, TaskDoneError};
     ///
     /// let queue = Queue::unbounded();
-    /// queue.try_put("work").unwrap();
+    /// ["work", "more"].map(|item| queue.try_put(item).unwrap());
+    /// drop(queue.try_get_item()); // this one says so itself
     /// queue.try_get().unwrap();
     /// assert_eq!(queue.unfinished(), 1); // taken, but not done
     /// assert_eq!(queue.task_done(), Ok(()));

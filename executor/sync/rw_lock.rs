@@ -145,6 +145,21 @@ impl<T> RwLock<T> {
     }
 
     /// How many wait in line, readers and writers.
+    ///
+    /// ```
+    /// use futures_lite::future::poll_once;
+    /// use roundelay_executor::{RwLock, run};
+    ///
+    /// run(async {
+    ///     let lock = RwLock::new(7);
+    ///     let reader = lock.read().await;
+    ///     let mut writer = lock.write();
+    ///     assert!(poll_once(&mut writer).await.is_none());
+    ///     assert_eq!((lock.is_locked(), lock.waiting()), (true, 1));
+    ///     drop((reader, writer));
+    ///     assert_eq!((lock.is_locked(), lock.waiting()), (false, 0));
+    /// });
+    /// ```
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.permits.waiting()

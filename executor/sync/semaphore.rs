@@ -175,6 +175,21 @@ impl Semaphore {
     }
 
     /// How many wait in line.
+    ///
+    /// ```
+    /// use futures_lite::future::poll_once;
+    /// use roundelay_executor::{Semaphore, run};
+    ///
+    /// run(async {
+    ///     let seats = Semaphore::new(1);
+    ///     let _permit = seats.acquire().await;
+    ///     let mut next = seats.acquire();
+    ///     assert!(poll_once(&mut next).await.is_none());
+    ///     assert_eq!(seats.waiting(), 1);
+    ///     drop(next); // whoever gives up has left the line
+    ///     assert_eq!(seats.waiting(), 0);
+    /// });
+    /// ```
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.line.len()

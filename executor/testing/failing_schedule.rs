@@ -76,11 +76,15 @@ impl FailingSchedule {
     /// What went wrong.
     ///
     /// ```
-    /// use roundelay_executor::testing::{Explore, ScheduleFailure};
+    /// use roundelay_executor::testing::{Explore, Schedule, ScheduleFailure};
     ///
-    /// let failing = Explore::new().check([7], async || std::future::pending().await).unwrap_err();
+    /// let fail = || Explore::new().check([7], async || std::future::pending().await).unwrap_err();
+    /// let failing = fail();
     /// assert_eq!((failing.seed(), failing.passed()), (Some(7), 0));
     /// assert_eq!(failing.failure(), &ScheduleFailure::Stuck);
+    /// assert_eq!(failing.waiting().len(), 1); // the test itself
+    /// assert_eq!(failing.schedule(), &Schedule::seeded(7));
+    /// assert_eq!(failing.hash(), fail().hash()); // event for event the same
     /// ```
     #[must_use]
     pub fn failure(&self) -> &ScheduleFailure {

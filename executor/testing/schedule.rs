@@ -23,8 +23,9 @@ use crate::random::Random;
 /// ```
 /// use roundelay_executor::testing::Schedule;
 ///
-/// assert_eq!(Schedule::seeded(17).to_string(), "seed 17");
-/// assert_eq!(Schedule::choosing([3, 0, 1]).to_string(), "choices [3, 0, 1]");
+/// let (drawn, listed) = (Schedule::seeded(17), Schedule::choosing([3, 0, 1]));
+/// assert_eq!((drawn.to_string(), drawn.seed()), ("seed 17".into(), Some(17)));
+/// assert_eq!((listed.to_string(), listed.seed()), ("choices [3, 0, 1]".into(), None));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {

@@ -181,6 +181,22 @@ impl SimNet {
     }
 
     /// Resets every connection between two hosts: see [`SimStream::reset`].
+    ///
+    /// ```
+    /// use futures_lite::AsyncReadExt;
+    /// use roundelay_executor::{run, testing::{SimNet, SimWeather}};
+    ///
+    /// run(async {
+    ///     let net = SimNet::new(SimWeather::calm());
+    ///     let _listener = net.listen("server")?;
+    ///     let mut client = net.connect("client", "server").await?;
+    ///     net.reset("server", "client"); // whichever comes first
+    ///     let error = client.read(&mut [0; 16]).await.unwrap_err();
+    ///     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn reset(&self, one: &str, other: &str) {
         self.shared.each_pipe(&pair(&one.into(), &other.into()), Pipe::reset);
     }

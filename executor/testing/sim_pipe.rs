@@ -60,6 +60,23 @@ impl SimWeather {
 
     /// What every program that uses sockets has to stand: delays of 0 to 10 ms, short reads and
     /// short writes.
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    /// use roundelay_executor::testing::{SimNet, SimWeather, TestRun};
+    ///
+    /// TestRun::new().run(async |_seed| {
+    ///     let net = SimNet::new(SimWeather::usual());
+    ///     let listener = net.listen("server").unwrap();
+    ///     let mut client = net.connect("client", "server").await.unwrap();
+    ///     let (mut served, _) = listener.accept().await.unwrap();
+    ///     client.write_all(b"piece by piece").await.unwrap();
+    ///     client.close().await.unwrap();
+    ///     let mut text = String::new();
+    ///     served.read_to_string(&mut text).await.unwrap();
+    ///     assert_eq!(text, "piece by piece"); // all of it, and in order
+    /// });
+    /// ```
     pub fn usual() -> SimWeather {
         let delay = Duration::ZERO..=Duration::from_millis(10);
         SimWeather::calm().delay(delay).short_reads().short_writes()
@@ -121,6 +138,20 @@ impl SimWeather {
     }
 
     /// How many bytes may be under way in one direction before writing waits; at least 1.
+    ///
+    /// ```
+    /// use futures_lite::AsyncWriteExt;
+    /// use roundelay_executor::{run, testing::{SimNet, SimWeather}};
+    ///
+    /// run(async {
+    ///     let net = SimNet::new(SimWeather::calm().capacity(4));
+    ///     let _listener = net.listen("server")?;
+    ///     let mut client = net.connect("client", "server").await?;
+    ///     assert_eq!(client.write(b"hello").await?, 4); // no room for the last letter
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn capacity(mut self, bytes: usize) -> SimWeather {
         self.capacity = bytes.max(1);
         self

@@ -53,6 +53,15 @@ impl TestRun {
     }
 
     /// Whether time is virtual. It is by default.
+    ///
+    /// ```
+    /// use roundelay_executor::testing::TestRun;
+    /// use roundelay_runtime::current_loop;
+    ///
+    /// let is_virtual = async |_seed| current_loop().unwrap().has_virtual_clock();
+    /// assert!(TestRun::new().run(is_virtual));
+    /// assert!(!TestRun::new().virtual_clock(false).run(is_virtual));
+    /// ```
     pub fn virtual_clock(mut self, is_virtual: bool) -> TestRun {
         self.virtual_clock = is_virtual;
         self
@@ -87,6 +96,15 @@ impl TestRun {
     }
 
     /// As [`RunnerBuilder::threads`](crate::RunnerBuilder::threads).
+    ///
+    /// ```
+    /// use roundelay_executor::{testing::TestRun, to_thread};
+    ///
+    /// TestRun::new().threads(1).run(async |_seed| {
+    ///     let id = || std::thread::current().id();
+    ///     assert_eq!(to_thread(id).await.unwrap(), to_thread(id).await.unwrap());
+    /// });
+    /// ```
     pub fn threads(mut self, threads: usize) -> TestRun {
         self.threads = Some(threads);
         self

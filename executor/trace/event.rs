@@ -363,6 +363,12 @@ fn yes() -> bool {
 
 impl TraceEvent {
     /// The event's name in the file: `task.poll`.
+    ///
+    /// ```
+    /// use roundelay_executor::trace::TraceEvent;
+    ///
+    /// assert_eq!(TraceEvent::WaitEnd { events: 1 }.name(), "wait.end");
+    /// ```
     #[must_use]
     pub fn name(&self) -> String {
         let value = serde_json::to_value(self).unwrap_or_default();

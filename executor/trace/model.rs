@@ -255,6 +255,18 @@ pub struct Note {
 
 impl Trace {
     /// A trace without keys and notes.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{Recorder, Trace}};
+    ///
+    /// let recorder = Recorder::new("nothing");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async {})?;
+    /// let full = recorder.finish();
+    /// let bare = Trace::new(full.meta, full.files, full.things, full.steps);
+    /// assert!(bare.check().is_empty()); // what the keys say can be worked out
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(meta: Meta, files: Vec<SourceFile>, things: Things, steps: Vec<Step>) -> Trace {
         let (keys, notes) = (Vec::new(), Vec::new());
@@ -306,6 +318,16 @@ impl Trace {
     }
 
     /// What a task is called.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, TaskBuilder, trace::Recorder};
+    ///
+    /// let recorder = Recorder::new("breakfast");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async { TaskBuilder::new().name("tea").spawn(async {}).await })?.unwrap();
+    /// assert_eq!(recorder.finish().task_name(1), "tea");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn task_name(&self, id: u64) -> String {
         let task = self.things.tasks.iter().find(|task| task.id == id);

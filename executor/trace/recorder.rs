@@ -40,6 +40,7 @@ const KEY_EVERY: usize = 64;
 /// let recorder = Recorder::new("hello");
 /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
 /// runner.run(async { say("hello") })?;
+/// assert!(recorder.check().is_empty()); // nothing that cannot be
 /// assert!(recorder.finish().to_text().contains("The program prints: hello"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -80,6 +81,13 @@ impl Recorder {
     }
 
     /// Notes the seed that the schedule was drawn from.
+    ///
+    /// ```
+    /// use roundelay_executor::trace::Recorder;
+    ///
+    /// let recorder = Recorder::new("a storm").seed(7);
+    /// assert_eq!(recorder.finish().meta.seed, Some(7));
+    /// ```
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Recorder {
         self.seed = Some(seed);
@@ -93,6 +101,10 @@ impl Recorder {
     }
 
     /// Never: the run's begin is the first step.
+    ///
+    /// ```
+    /// assert!(!roundelay_executor::trace::Recorder::new("not run yet").is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

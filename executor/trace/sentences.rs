@@ -184,6 +184,18 @@ impl Sentences {
 
 impl Trace {
     /// The run as text: a line for each step, with its number, turn, time, event and sentence.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, trace::{Recorder, Sentences}};
+    ///
+    /// let recorder = Recorder::new("nothing");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async {})?;
+    /// let (english, trace) = (Sentences::english(), recorder.finish());
+    /// assert_eq!(english.of(&trace, &trace.steps[0]), "The run begins.");
+    /// assert!(trace.to_text().lines().next().unwrap().ends_with("The run begins."));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_text(&self) -> String {
         self.to_text_in(&Sentences::english())

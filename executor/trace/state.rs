@@ -230,6 +230,18 @@ impl TraceState {
     }
 
     /// How a task stands.
+    ///
+    /// ```
+    /// use roundelay_executor::{Runner, spawn, trace::{Recorder, TaskState}};
+    ///
+    /// let recorder = Recorder::new("a child");
+    /// let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build()?;
+    /// runner.run(async { spawn(async {}).await })?.unwrap();
+    /// let end = recorder.finish().state_at(usize::MAX);
+    /// assert_eq!(end.task(1), Some(&(1, TaskState::Finished, None, 1))); // polled once
+    /// assert_eq!(end.task(2), None); // there never was one
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn task(&self, id: u64) -> Option<&(u64, TaskState, Option<Thing>, u64)> {
         let at = self.tasks.binary_search_by_key(&id, |it| it.0).ok()?;
