@@ -233,6 +233,16 @@ impl<T> CompletedStream<T> {
     }
 
     /// Back to the blocking form.
+    ///
+    /// ```
+    /// use roundelay_pools::{ThreadPool, as_completed};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let stream = as_completed([pool.submit(|| 6 * 7)?]).into_stream();
+    /// let (index, value) = stream.into_inner().next().unwrap(); // blocks
+    /// assert_eq!((index, value?), (0, 42));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_inner(self) -> AsCompleted<T> {
         self.all
     }

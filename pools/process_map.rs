@@ -170,6 +170,24 @@ impl<'a, F: RemoteFn, I> ProcessMap<'a, F, I> {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// ```
+    /// use roundelay_pools::{ProcessPool, remote};
+    ///
+    /// #[remote(crate = roundelay_pools)] // with the crate `roundelay`: just #[remote]
+    /// fn double(n: u64) -> u64 { n * 2 }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     roundelay_pools::worker_entry();
+    ///     let pool = ProcessPool::new()?;
+    ///     let mut taken = 0;
+    ///     let items = (0..1000).inspect(|_| taken += 1);
+    ///     let first = pool.map(double, items).chunk(10).window(2).next();
+    ///     assert_eq!(first.unwrap()?, 0);
+    ///     assert_eq!(taken, 30); // a chunk has come back, so two more are in the pool
+    ///     Ok(())
+    /// }
+    /// ```
     #[doc(alias = "buffersize")]
     pub fn window(mut self, chunks: usize) -> Self {
         assert!(chunks > 0, "a window of zero chunks would never submit anything");

@@ -116,8 +116,9 @@ impl ProcessPool {
     /// fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///     roundelay_pools::worker_entry();
     ///     let pool = ProcessPool::new()?;
-    ///     let job = pool.submit(repeat, ("ab".to_owned(), 3))?;
-    ///     assert_eq!(job.wait()?, "ababab");
+    ///     assert_eq!(pool.submit(repeat, ("ab".to_owned(), 3))?.wait()?, "ababab");
+    ///     pool.close();
+    ///     assert!(pool.submit(repeat, ("too late".to_owned(), 1)).is_err());
     ///     Ok(())
     /// }
     /// ```
@@ -236,11 +237,13 @@ impl ProcessPool {
     ///
     /// fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///     roundelay_pools::worker_entry();
-    ///     let pool = ProcessPool::new()?;
-    ///     let job = pool.submit(for_ever, ())?;
-    ///     pool.kill_workers(); // or, if the job knows what to do with SIGTERM: pool.terminate()
-    ///     assert!(matches!(job.wait(), Err(JobError::Killed | JobError::Cancelled)));
-    ///     pool.shutdown();
+    ///     let pool = ProcessPool::builder().workers(1).build()?;
+    ///     let (job, next) = (pool.submit(for_ever, ())?, pool.submit(for_ever, ())?);
+    ///     while pool.running().is_empty() { std::thread::yield_now() }
+    ///     assert_eq!(pool.cancel_queued(), 1); // that is `next`
+    ///     pool.terminate(); // asks, in case the job knows what to do with SIGTERM
+    ///     pool.kill_workers(); // does not ask
+    ///     assert!(matches!(job.wait(), Err(JobError::Killed)) && next.is_cancelled());
     ///     Ok(())
     /// }
     /// ```

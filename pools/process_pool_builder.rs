@@ -31,6 +31,13 @@ impl ProcessPool {
     /// [`PoolError::NoGuard`] if `worker_entry()` has not run in this process (the message shows
     /// the line to write); [`PoolError::GuardMissed`] in a worker that did not reach it;
     /// [`PoolError::InsideWorker`] inside a job; [`PoolError::TwoFunctions`].
+    ///
+    /// ```
+    /// use roundelay_pools::{PoolError, ProcessPool};
+    ///
+    /// let unguarded = ProcessPool::new().unwrap_err(); // above it there is no `worker_entry()`
+    /// assert!(matches!(unguarded, PoolError::NoGuard));
+    /// ```
     pub fn new() -> Result<ProcessPool, PoolError> {
         ProcessPool::builder().build()
     }

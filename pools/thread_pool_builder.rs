@@ -20,6 +20,14 @@ impl ThreadPool {
     ///
     /// # Panics
     /// If `threads` is zero: no job could ever run.
+    ///
+    /// ```
+    /// use roundelay_pools::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(2);
+    /// assert_eq!(pool.submit(|| 6 * 7)?.wait()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(threads: usize) -> ThreadPool {
         ThreadPool::builder().threads(threads).build()
     }
