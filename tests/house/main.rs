@@ -11,6 +11,7 @@ mod reading;
 mod absences;
 mod arrows;
 mod files;
+mod examples;
 mod checks;
 
 /// The crates that have rules, with the folder of each.
