@@ -213,9 +213,10 @@ impl CancelScope {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use roundelay_executor::{CancelScope, run, sleep};
+    /// use roundelay_executor::{CancelScope, Runner, sleep};
     ///
-    /// run(async {
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// runner.run(async {
     ///     let scope = CancelScope::after(Duration::from_millis(1));
     ///     let inner = scope.clone();
     ///     let outcome = scope.run(async move {
@@ -223,7 +224,8 @@ impl CancelScope {
     ///         sleep(Duration::from_millis(3)).await;
     ///     });
     ///     assert_eq!(outcome.await, Some(()));
-    /// });
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "reschedule")]
     pub fn set_deadline(&self, deadline: Option<Instant>) {

@@ -39,9 +39,10 @@ use crate::task::Task;
 ///
 /// ```
 /// use std::time::Duration;
-/// use roundelay_executor::{as_completed, run, sleep, spawn};
+/// use roundelay_executor::{Runner, as_completed, sleep, spawn};
 ///
-/// run(async {
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
 ///     let naps = [30, 10, 20].map(|ms| spawn(sleep(Duration::from_millis(ms))));
 ///     let mut order = Vec::new();
 ///     let mut naps = as_completed(naps);
@@ -50,7 +51,8 @@ use crate::task::Task;
 ///         order.push(index);
 ///     }
 ///     assert_eq!(order, [1, 2, 0]);
-/// });
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "FuturesUnordered")]
 #[doc(alias = "JoinSet")]

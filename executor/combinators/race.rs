@@ -39,15 +39,17 @@ use std::task::{Context, Poll};
 ///
 /// ```
 /// use std::time::Duration;
-/// use roundelay_executor::{race, run, sleep};
+/// use roundelay_executor::{Runner, race, sleep};
 ///
-/// run(async {
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
 ///     let mirrors = [30, 10, 20].map(|ms| async move {
 ///         sleep(Duration::from_millis(ms)).await;
 ///         format!("answer after {ms} ms")
 ///     });
 ///     assert_eq!(race(mirrors).await, (1, "answer after 10 ms".to_owned()));
-/// });
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "select_all")]
 #[doc(alias = "FIRST_COMPLETED")]

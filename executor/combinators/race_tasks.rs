@@ -39,16 +39,18 @@ use crate::task::Task;
 ///
 /// ```
 /// use std::time::Duration;
-/// use roundelay_executor::{race_tasks, run, sleep};
+/// use roundelay_executor::{Runner, race_tasks, sleep};
 ///
-/// run(async {
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
 ///     let (first, outcome) = race_tasks([30, 10, 20].map(|ms| async move {
 ///         sleep(Duration::from_millis(ms)).await;
 ///         ms
 ///     }))
 ///     .await;
 ///     assert_eq!((first, outcome.unwrap()), (1, 10));
-/// });
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[track_caller]
 pub fn race_tasks<F>(futures: impl IntoIterator<Item = F>) -> RaceTasks<F::Output>

@@ -42,16 +42,18 @@ use crate::task::{Task, spawn};
 ///
 /// ```
 /// use std::time::Duration;
-/// use roundelay_executor::{run, shield, sleep, timeout};
+/// use roundelay_executor::{Runner, shield, sleep, timeout};
 ///
-/// run(async {
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
 ///     let mut payment = shield(async {
 ///         sleep(Duration::from_millis(5)).await;
 ///         "paid"
 ///     });
 ///     assert!(timeout(Duration::from_millis(1), &mut payment).await.is_err());
 ///     assert_eq!(payment.await.unwrap(), "paid");
-/// });
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[track_caller]
 pub fn shield<F>(future: F) -> Task<F::Output>

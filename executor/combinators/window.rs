@@ -54,9 +54,10 @@ use crate::task::{Task, TaskBuilder};
 ///
 /// ```
 /// use std::time::Duration;
-/// use roundelay_executor::{run, sleep, window};
+/// use roundelay_executor::{Runner, sleep, window};
 ///
-/// run(async {
+/// let runner = Runner::builder().virtual_clock().build()?;
+/// runner.run(async {
 ///     let naps = [30, 10, 20].map(|ms| sleep(Duration::from_millis(ms)));
 ///     let mut order = Vec::new();
 ///     let mut naps = window(2, naps);
@@ -66,7 +67,8 @@ use crate::task::{Task, TaskBuilder};
 ///     }
 ///     // The third begins when the second ends, and is done about when the first is.
 ///     assert_eq!(order[0], 1);
-/// });
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "buffer_unordered")]
 #[track_caller]

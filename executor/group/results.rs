@@ -32,9 +32,10 @@ impl<E: 'static> TaskGroup<E> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use roundelay_executor::{run, sleep, task_group};
+    /// use roundelay_executor::{Runner, sleep, task_group};
     ///
-    /// let order = run(task_group(async |group| {
+    /// let runner = Runner::builder().virtual_clock().build()?;
+    /// let order = runner.run(task_group(async |group| {
     ///     let mut results = group.results();
     ///     for millis in [9, 1] {
     ///         results.spawn(async move {
@@ -43,8 +44,9 @@ impl<E: 'static> TaskGroup<E> {
     ///         });
     ///     }
     ///     Ok(results.collect().await)
-    /// }));
+    /// }))?;
     /// assert_eq!(order.unwrap(), [1, 9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "JoinSet")]
     #[must_use]
