@@ -290,3 +290,47 @@ impl Service {
         self.0.begun.borrow().clone()
     }
 }
+
+/// How many are at work.
+#[derive(Clone, Debug, Default)]
+pub struct AtWork(Rc<Cell<usize>>);
+
+impl AtWork {
+    /// Somebody begins, and is at work until this is dropped.
+    pub(crate) fn begin(&self) -> Works {
+        self.0.set(self.0.get() + 1);
+        Works(self.clone())
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.get()
+    }
+}
+
+/// Somebody at work, until it is dropped.
+pub(crate) struct Works(AtWork);
+
+impl Drop for Works {
+    fn drop(&mut self) {
+        self.0.0.set(self.0.0.get() - 1);
+    }
+}
+
+/// A job that takes its time.
+#[derive(Debug)]
+pub struct Work {
+    takes: Duration,
+    at_work: AtWork,
+}
+
+impl Work {
+    pub(crate) fn new(takes: Duration, at_work: &AtWork) -> Work {
+        Work { takes, at_work: at_work.clone() }
+    }
+
+    /// Works, for as long as it takes.
+    pub async fn run(self) {
+        let _works = self.at_work.begin();
+        sleep(self.takes).await;
+    }
+}

@@ -2,15 +2,13 @@
 //!
 //! Tutorial: the exercises. Before this: `ch08.rs`. After this: `ch10.rs`.
 
-use std::cell::Cell;
 use std::future::Future;
-use std::rc::Rc;
 use std::time::Duration;
 
 use roundelay::{Runner, Task, TaskBuilder, sleep};
 
 use crate::lab::{Lab, check, predicted};
-use crate::props::Place;
+use crate::props::{AtWork, Place};
 use crate::verdict::Verdict;
 use crate::wrong::{Wrong, time};
 
@@ -61,7 +59,7 @@ fn best_of<F: Future<Output = Option<u32>> + 'static>(
         let took = roundelay::now() - begin;
         // Whoever was asked to end has ended now.
         sleep(Duration::ZERO).await;
-        (given.expect("a panic is told elsewhere"), took, at_work.0.get())
+        (given.expect("a panic is told elsewhere"), took, at_work.count())
     })?;
     let (given, took, left) = ran.output;
     let (step, at) = (ran.end().1, Duration::from_millis(right.1));
@@ -92,26 +90,6 @@ fn best_of<F: Future<Output = Option<u32>> + 'static>(
             .looks_like("lets_them_go_on"));
     }
     Ok(())
-}
-
-/// How many are at work.
-#[derive(Clone, Default)]
-struct AtWork(Rc<Cell<usize>>);
-
-impl AtWork {
-    fn begin(&self) -> Works {
-        self.0.set(self.0.get() + 1);
-        Works(self.clone())
-    }
-}
-
-/// Somebody at work, until it is dropped.
-struct Works(AtWork);
-
-impl Drop for Works {
-    fn drop(&mut self) {
-        self.0.0.set(self.0.0.get() - 1);
-    }
 }
 
 /// A search that gives what has come in time.

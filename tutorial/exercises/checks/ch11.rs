@@ -1,6 +1,6 @@
 //! Chapter 11: time limits and trying again.
 //!
-//! Tutorial: the exercises. Before this: `ch10.rs`. After this: `../learn/mod.rs`.
+//! Tutorial: the exercises. Before this: `ch10.rs`. After this: `ch12.rs`.
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What `cargo learn` does: each command is a function that says what to print.
 //!
-//! Tutorial: the exercises. Before this: `../checks/ch11.rs`. After this: `progress.rs`.
+//! Tutorial: the exercises. Before this: `../checks/ch12.rs`. After this: `progress.rs`.
 
 pub mod progress;
 pub mod choice;

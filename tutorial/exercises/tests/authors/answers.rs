@@ -175,4 +175,17 @@ answers! {
     Wrong ch11_3_try_again_wrong_1 "../../wrong/ch11_3_try_again_1.rs";
     Wrong ch11_3_try_again_wrong_2 "../../wrong/ch11_3_try_again_2.rs";
     Wrong ch11_3_try_again_wrong_3 "../../wrong/ch11_3_try_again_3.rs";
+    Shipped ch12_1_who_goes_shipped "../../shipped/ch12_1_who_goes.rs";
+    Solution ch12_1_who_goes_solution "../../solutions/ch12_1_who_goes.rs";
+    Wrong ch12_1_who_goes_wrong_1 "../../wrong/ch12_1_who_goes_1.rs";
+    Wrong ch12_1_who_goes_wrong_2 "../../wrong/ch12_1_who_goes_2.rs";
+    Wrong ch12_1_who_goes_wrong_3 "../../wrong/ch12_1_who_goes_3.rs";
+    Shipped ch12_2_sum_shipped "../../shipped/ch12_2_sum.rs";
+    Solution ch12_2_sum_solution "../../solutions/ch12_2_sum.rs";
+    Wrong ch12_2_sum_wrong_1 "../../wrong/ch12_2_sum_1.rs";
+    Wrong ch12_2_sum_wrong_2 "../../wrong/ch12_2_sum_2.rs";
+    Shipped ch12_3_strays_shipped "../../shipped/ch12_3_strays.rs";
+    Solution ch12_3_strays_solution "../../solutions/ch12_3_strays.rs";
+    Wrong ch12_3_strays_wrong_1 "../../wrong/ch12_3_strays_1.rs";
+    Wrong ch12_3_strays_wrong_2 "../../wrong/ch12_3_strays_2.rs";
 }
