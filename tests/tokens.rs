@@ -2,7 +2,9 @@
 
 mod support;
 
+use std::future::Future;
 use std::sync::{Arc, Mutex};
+use std::task::Context;
 
 use proptest::prelude::*;
 use roundelay::{CancelToken, Cancelled, UntilCancelled, run, spawn, yield_now};
@@ -181,6 +183,30 @@ fn very_many_children_and_very_deep_ones_are_cancelled_without_recursion() {
     root.cancel();
     assert!(wide.iter().chain(&deep).all(CancelToken::is_cancelled));
     drop(root);
+}
+
+/// To merge each child's waiters into those of all before it took a minute for 20,000 of them.
+#[test]
+fn very_many_children_who_are_all_awaited_are_woken_in_the_order_of_waiting() {
+    let root = CancelToken::new();
+    let children: Vec<_> = (0..rounds(100_000)).map(|_| root.child()).collect();
+    let woken = Arc::new(Mutex::new(Vec::new()));
+    // In an order that is not the one in which the tree is walked.
+    let (even, odd) = ((0..children.len()).step_by(2), (1..children.len()).step_by(2));
+    let order: Vec<usize> = odd.chain(even).collect();
+    let waiting: Vec<_> = order
+        .iter()
+        .map(|&number| {
+            let mut waits = Box::pin(children[number].cancelled());
+            let noted = Arc::clone(&woken);
+            let waker = waker_that_calls(move || noted.lock().unwrap().push(number));
+            assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            waits
+        })
+        .collect();
+    root.cancel();
+    assert!(*woken.lock().unwrap() == order);
+    drop(waiting);
 }
 
 #[derive(Clone, Debug)]

@@ -109,17 +109,20 @@ impl Tree {
         if let Some(parent) = inner.nodes[node].parent {
             inner.nodes[parent].children.remove(&node);
         }
-        let mut woken = BTreeMap::new();
+        // Put into order at the end: to merge each node's few into all that were found before would
+        // look at those again for each node.
+        let mut woken = Vec::new();
         let mut todo = vec![node];
         while let Some(next) = todo.pop() {
             let node = &mut inner.nodes[next];
             node.cancelled = true;
             node.parent = None;
-            woken.append(&mut node.waiters);
+            woken.extend(std::mem::take(&mut node.waiters));
             todo.extend(std::mem::take(&mut node.children));
         }
         // All are cancelled; let the lock go, then wake: a waker may look at any of them.
         drop(inner);
+        woken.sort_unstable_by_key(|&(ticket, _)| ticket);
         for (_, waker) in woken {
             Waiter::Other(waker).wake();
         }
