@@ -35,6 +35,7 @@
 //!
 //! Tutorial: chapter 19. Before this: `dump_text.rs`. After this: `inspection/mod.rs`.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
@@ -59,8 +60,25 @@ enum Need {
     End(Key),
     /// The ends of all of these, or of some.
     Ends { tasks: Vec<Key>, all: bool },
-    /// So much of what this desk gives out.
-    Share(Look, usize),
+    /// What it asks for at this place in the line of this desk.
+    Share { desk: u64, place: usize },
+}
+
+/// All who are reached from a task that may be stuck.
+#[derive(Default)]
+struct Found {
+    needs: HashMap<Key, Need>,
+    desks: HashMap<u64, Desk>,
+}
+
+/// A desk at which somebody of them waits. Looked at once, however many wait there.
+struct Desk {
+    look: Look,
+    /// The last place of each task. An earlier one belongs to a future that it keeps and does not
+    /// poll.
+    places: HashMap<Key, usize>,
+    /// So much of the line has been followed; `None`: not even the holders.
+    followed: Option<usize>,
 }
 
 impl Tasks {
@@ -102,42 +120,41 @@ impl Tasks {
     fn search(&self, start: Key) {
         // What is found is reported, and the report goes to somebody else's code.
         self.loop_ref.call_ends_with(Interest::NONE);
-        let mut needs: HashMap<Key, Need> = HashMap::new();
+        let Some(found) = self.all_on_the_way(start) else { return };
+        let stuck = found.stuck();
+        if stuck.contains(&start) {
+            self.tell_circle(start, found.circle_through(start, &stuck));
+        }
+    }
+
+    /// Everybody whom a task waits for, and whom they wait for. `None` if they are too many, or if
+    /// no way leads back to `start`: then it can at most lead into a circle of others.
+    fn all_on_the_way(&self, start: Key) -> Option<Found> {
+        let mut found = Found::default();
         let mut to_see = vec![start];
+        let mut leads_back = false;
         while let Some(key) = to_see.pop() {
-            if needs.contains_key(&key) {
+            if found.needs.contains_key(&key) {
                 continue;
             }
-            let Some(need) = self.need(key) else { continue };
-            if needs.len() > MOST_SEEN {
-                return;
+            let Some(need) = self.need(key, &mut found.desks) else { continue };
+            if found.needs.len() > MOST_SEEN {
+                return None;
             }
+            let known = to_see.len();
             match &need {
                 Need::End(other) => to_see.push(*other),
                 Need::Ends { tasks, .. } => to_see.extend(tasks),
-                Need::Share(look, _) => {
-                    to_see.extend(look.holders.iter().filter_map(|holding| holding.task));
-                    let ahead = look.line.iter().take_while(|(task, _)| *task != Some(key));
-                    to_see.extend(ahead.filter_map(|(task, _)| *task));
+                Need::Share { desk, place } => {
+                    if let Some(desk) = found.desks.get_mut(desk) {
+                        desk.lead_on(*place, &mut to_see);
+                    }
                 }
             }
-            needs.insert(key, need);
+            leads_back |= to_see[known..].contains(&start);
+            found.needs.insert(key, need);
         }
-        let mut stuck: HashSet<Key> = needs.keys().copied().collect();
-        loop {
-            let goes_on = |key: &Key| needs.get(key).is_none_or(|need| need.is_met(*key, &stuck));
-            let free: Vec<Key> = stuck.iter().copied().filter(goes_on).collect();
-            if free.is_empty() {
-                break;
-            }
-            for key in free {
-                stuck.remove(&key);
-            }
-        }
-        if stuck.contains(&start) {
-            let circle = circle_through(start, &needs, &stuck);
-            self.tell_circle(start, circle);
-        }
+        leads_back.then_some(found)
     }
 
     /// What a task waits for, if it is something that other tasks have, and that alone.
@@ -153,7 +170,7 @@ impl Tasks {
         })?
     }
 
-    fn need(&self, key: Key) -> Option<Need> {
+    fn need(&self, key: Key, desks: &mut HashMap<u64, Desk>) -> Option<Need> {
         match self.blocked_on(key)? {
             Wait::Task(other) => Some(Need::End(other)),
             wait @ (Wait::AllOf(line) | Wait::AnyOf(line)) => {
@@ -161,13 +178,15 @@ impl Tasks {
                 Some(Need::Ends { tasks, all: matches!(wait, Wait::AllOf(_)) })
             }
             Wait::Lock(number) => {
-                desk::sure_holders(number)?;
-                let look = desk::look(number)?;
-                // The last of its places: an earlier one belongs to a future that it keeps and
-                // does not poll.
-                let mut line = look.line.iter().rev();
-                let (_, wants) = *line.find(|(task, _)| *task == Some(key))?;
-                Some(Need::Share(look, wants))
+                let desk = match desks.entry(number) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => {
+                        desk::sure_holders(number)?;
+                        new.insert(Desk::of(desk::look(number)?))
+                    }
+                };
+                let place = *desk.places.get(&key)?;
+                Some(Need::Share { desk: number, place })
             }
             _ => None,
         }
@@ -223,29 +242,73 @@ impl Tasks {
     }
 }
 
-/// Those from whom a way leads to `start`, and to whom a way leads from there. None if `start`
-/// only leads into a circle of others.
-fn circle_through(start: Key, needs: &HashMap<Key, Need>, stuck: &HashSet<Key>) -> Vec<Key> {
-    let mut back: HashMap<Key, Vec<Key>> = HashMap::new();
-    let mut seen = HashSet::from([start]);
-    let mut to_see = vec![start];
-    while let Some(key) = to_see.pop() {
-        let because = needs.get(&key).map_or_else(Vec::new, |need| need.because_of(key, stuck));
-        for other in because {
-            back.entry(other).or_default().push(key);
-            if seen.insert(other) {
-                to_see.push(other);
+impl Found {
+    /// Those who cannot go on even if all others do.
+    fn stuck(&self) -> HashSet<Key> {
+        let mut stuck: HashSet<Key> = self.needs.keys().copied().collect();
+        loop {
+            let before = stuck.len();
+            for (key, need) in &self.needs {
+                if !matches!(need, Need::Share { .. }) && self.because_of(*key, &stuck).is_empty() {
+                    stuck.remove(key);
+                }
+            }
+            for (number, desk) in &self.desks {
+                desk.strike_out(|key, place| self.stands_at(key, *number, place), &mut stuck);
+            }
+            if stuck.len() == before {
+                return stuck;
             }
         }
     }
-    let mut circle = HashSet::new();
-    to_see.extend(back.get(&start).into_iter().flatten().copied());
-    while let Some(key) = to_see.pop() {
-        if circle.insert(key) {
-            to_see.extend(back.get(&key).into_iter().flatten().copied());
+
+    /// Whether this is the place at which a task waits.
+    fn stands_at(&self, key: Key, number: u64, at: usize) -> bool {
+        matches!(self.needs.get(&key), Some(Need::Share { desk, place })
+            if (*desk, *place) == (number, at))
+    }
+
+    /// Who of the `stuck` keeps a task from going on.
+    fn because_of(&self, key: Key, stuck: &HashSet<Key>) -> Vec<Key> {
+        let only_stuck = |task: &Key| stuck.contains(task);
+        match self.needs.get(&key) {
+            Some(Need::End(other)) => Some(*other).filter(only_stuck).into_iter().collect(),
+            Some(Need::Ends { tasks, all }) => {
+                let kept: Vec<Key> = tasks.iter().copied().filter(only_stuck).collect();
+                let is_kept = if *all { !kept.is_empty() } else { kept.len() == tasks.len() };
+                if is_kept { kept } else { Vec::new() }
+            }
+            Some(Need::Share { desk, place }) => self
+                .desks
+                .get(desk)
+                .map_or_else(Vec::new, |desk| desk.because_of(key, *place, stuck)),
+            None => Vec::new(),
         }
     }
-    circle.into_iter().collect()
+
+    /// Those from whom a way leads to `start`, and to whom a way leads from there. None if `start`
+    /// only leads into a circle of others.
+    fn circle_through(&self, start: Key, stuck: &HashSet<Key>) -> Vec<Key> {
+        let mut back: HashMap<Key, Vec<Key>> = HashMap::new();
+        let mut seen = HashSet::from([start]);
+        let mut to_see = vec![start];
+        while let Some(key) = to_see.pop() {
+            for other in self.because_of(key, stuck) {
+                back.entry(other).or_default().push(key);
+                if seen.insert(other) {
+                    to_see.push(other);
+                }
+            }
+        }
+        let mut circle = HashSet::new();
+        to_see.extend(back.get(&start).into_iter().flatten().copied());
+        while let Some(key) = to_see.pop() {
+            if circle.insert(key) {
+                to_see.extend(back.get(&key).into_iter().flatten().copied());
+            }
+        }
+        circle.into_iter().collect()
+    }
 }
 
 /// No longer circle is reported at once. (Else each of a million tasks in a chain would walk to its
@@ -258,41 +321,66 @@ const FEW_TASKS: usize = 128;
 /// How many tasks of a circle a report names.
 const MOST_TOLD: usize = 20;
 
-impl Need {
-    /// Whether it can be met if all but the `stuck` go on.
-    fn is_met(&self, me: Key, stuck: &HashSet<Key>) -> bool {
-        self.because_of(me, stuck).is_empty()
+impl Desk {
+    fn of(look: Look) -> Desk {
+        let places = look.line.iter().enumerate();
+        let places = places.filter_map(|(place, (task, _))| Some(((*task)?, place))).collect();
+        Desk { look, places, followed: None }
     }
 
-    /// Who of the `stuck` keeps it from being met: those who have too much, or else those ahead
-    /// in line.
-    fn because_of(&self, me: Key, stuck: &HashSet<Key>) -> Vec<Key> {
-        let only_stuck = |task: Option<Key>| task.filter(|key| stuck.contains(key));
-        let (look, wants) = match self {
-            Need::End(other) => return only_stuck(Some(*other)).into_iter().collect(),
-            Need::Ends { tasks, all } => {
-                let kept: Vec<Key> =
-                    tasks.iter().filter_map(|&task| only_stuck(Some(task))).collect();
-                let is_kept = if *all { !kept.is_empty() } else { kept.len() == tasks.len() };
-                return if is_kept { kept } else { Vec::new() };
+    /// Whoever waits at this place waits for those who have something, and for those ahead of it.
+    /// Only those are told of whom nobody was told before: else a line would be walked as often as
+    /// there are places in it.
+    fn lead_on(&mut self, place: usize, to_see: &mut Vec<Key>) {
+        if self.followed.is_none() {
+            to_see.extend(self.look.holders.iter().filter_map(|holding| holding.task));
+        }
+        let from = self.followed.unwrap_or(0);
+        let ahead = self.look.line.iter().take(place).skip(from);
+        to_see.extend(ahead.filter_map(|(task, _)| *task));
+        self.followed = Some(from.max(place));
+    }
+
+    fn total(&self) -> usize {
+        self.look.total.unwrap_or(usize::MAX)
+    }
+
+    /// How much there is for those in line if the `stuck` keep what they have.
+    fn left_by(&self, stuck: &HashSet<Key>) -> usize {
+        let holders = self.look.holders.iter();
+        let kept = holders.filter(|held| held.task.is_some_and(|task| stuck.contains(&task)));
+        self.total().saturating_sub(kept.fold(0, |sum, held| sum.saturating_add(held.count)))
+    }
+
+    /// Walks along the line, and takes out whoever gets what it asks for.
+    fn strike_out(&self, stands_at: impl Fn(Key, usize) -> bool, stuck: &mut HashSet<Key>) {
+        let (total, left) = (self.total(), self.left_by(stuck));
+        let mut ahead: Vec<Key> = Vec::new();
+        for (place, &(task, asks)) in self.look.line.iter().enumerate() {
+            let Some(key) = task.filter(|key| stuck.contains(key)) else { continue };
+            // One who asks for more than there is waits for somebody to add some.
+            let is_met = asks > total || asks <= left && ahead.iter().all(|other| *other == key);
+            if is_met && stands_at(key, place) {
+                stuck.remove(&key);
+            } else if asks <= total {
+                ahead.push(key);
             }
-            Need::Share(look, wants) => (look, *wants),
-        };
-        let total = look.total.unwrap_or(usize::MAX);
-        // One who asks for more than there is waits for somebody to add some.
+        }
+    }
+
+    /// Who of the `stuck` keeps whoever waits at this place from what it asks for: those who have
+    /// too much, or else those ahead in line.
+    fn because_of(&self, me: Key, place: usize, stuck: &HashSet<Key>) -> Vec<Key> {
+        let only_stuck = |task: Option<Key>| task.filter(|key| stuck.contains(key));
+        let (total, wants) = (self.total(), self.look.line[place].1);
         if wants > total {
             return Vec::new();
         }
-        let kept: Vec<(Key, usize)> = {
-            let holders = look.holders.iter();
-            holders.filter_map(|held| Some((only_stuck(held.task)?, held.count))).collect()
-        };
-        let sum = kept.iter().fold(0usize, |sum, (_, count)| sum.saturating_add(*count));
-        if wants > total.saturating_sub(sum) {
-            return kept.into_iter().map(|(key, _)| key).collect();
+        if wants > self.left_by(stuck) {
+            let holders = self.look.holders.iter();
+            return holders.filter_map(|held| only_stuck(held.task)).collect();
         }
-        let mine = look.line.iter().rposition(|(task, _)| *task == Some(me)).unwrap_or(0);
-        let ahead = look.line.iter().take(mine).filter(|(_, asks)| *asks <= total);
+        let ahead = self.look.line.iter().take(place).filter(|(_, asks)| *asks <= total);
         ahead.filter_map(|(task, _)| only_stuck(*task)).filter(|task| *task != me).collect()
     }
 }

@@ -19,7 +19,7 @@ use roundelay::{
     as_completed, current_loop, gather, gather_all, promise, race_tasks, sleep, spawn, timeout,
     try_gather, wait, yield_now,
 };
-use support::{Reports, length, virtual_runner};
+use support::{Reports, length, rounds, virtual_runner};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -239,6 +239,40 @@ fn two_readers_who_both_want_to_write_are_reported_and_so_is_a_reader_behind_its
         named("writer").spawn(writer).detach();
     });
     assert_eq!(behind, ["reader writer"]);
+}
+
+/// The line was walked once for each who stood in it, again and again: the hundredth took seconds.
+#[test]
+fn a_circle_is_found_behind_a_long_line_at_a_lock_one_of_whose_readers_waits_elsewhere() {
+    let seen = circles(async || {
+        let (book, shelf) = (RwLock::new(()), Lock::new(()));
+        let (page, own) = (book.clone(), shelf.clone());
+        named("reads")
+            .spawn(async move {
+                let _page = page.read().await;
+                sleep(SECOND).await;
+                drop(own.lock().await);
+            })
+            .detach();
+        let page = book.clone();
+        named("reads on")
+            .spawn(async move { (page.read().await, sleep(9 * SECOND).await).1 })
+            .detach();
+        let (whole, own) = (book.clone(), shelf.clone());
+        named("has the shelf")
+            .spawn(async move {
+                let _shelf = own.lock().await;
+                sleep(3 * SECOND).await;
+                drop(whole.write().await);
+            })
+            .detach();
+        sleep(2 * SECOND).await;
+        for _ in 0..rounds(900) {
+            let whole = book.clone();
+            named("in line").spawn(async move { drop(whole.write().await) }).detach();
+        }
+    });
+    assert_eq!(seen, ["reads has the shelf"]);
 }
 
 #[test]
