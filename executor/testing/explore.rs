@@ -36,7 +36,7 @@
 //!
 //! # Invariants
 //! - Every run has a loop of its own in virtual time; nothing of one run is seen in the next.
-//! - No run is without end: it may take so many turns, and being stuck is an answer.
+//! - No run is without end: it may take so many turns, and so may its cleanups; being stuck is an answer.
 //!
 //! Tutorial: chapter 19. Before this: `explorer.rs`. After this: `failing_schedule.rs`.
 
@@ -48,7 +48,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use roundelay_runtime::{FailurePolicy, RunError, panic_message};
+use roundelay_runtime::FailurePolicy;
 
 use crate::random::with_seed;
 use crate::run::Runner;
@@ -66,8 +66,8 @@ use crate::testing::test_run::seed_of_environment;
 /// # Panics
 /// At the first seed that fails (of a range, that is the smallest), with the seed, the hash of
 /// its schedule, and who waited. A test fails if it panics, if a task panics and nobody takes it,
-/// if nothing can ever happen any more, if it takes more than 100,000 turns, and if the failing
-/// seed, run again, gives other events.
+/// if nothing can ever happen any more, if it or its cleanups take more than 100,000 turns, and if
+/// the failing seed, run again, gives other events.
 ///
 /// ```
 /// use roundelay_executor::{Semaphore, spawn, testing::explore, yield_now};
@@ -152,7 +152,7 @@ impl Explore {
         Explore { most_turns: 100_000, scripted_jobs: true }
     }
 
-    /// How many turns a run may take before it counts as endless.
+    /// How many turns a run, or what it leaves to be cleaned up, may take before it counts as endless.
     pub fn most_turns(mut self, turns: u64) -> Explore {
         self.most_turns = turns;
         self
@@ -300,19 +300,19 @@ impl Explore {
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 runner.run(Watched { future: Box::pin(test()), left: &left })
             }));
-            let failure = match outcome {
-                Ok(Ok(())) => None,
-                Ok(Err(RunError::Stopped)) if explorer.turns() >= self.most_turns => {
-                    Some(ScheduleFailure::OutOfTurns(self.most_turns))
-                }
-                Ok(Err(RunError::Deadlock(_))) => Some(ScheduleFailure::Stuck),
-                Ok(Err(error)) => Some(ScheduleFailure::Failed(error.to_string())),
-                Err(payload) => Some(ScheduleFailure::Panicked(panic_message(&*payload))),
-            };
+            let most = (explorer.turns() >= self.most_turns).then_some(self.most_turns);
+            let failure = ScheduleFailure::of(outcome, most);
             let hash = explorer.hash();
             let told = explorer.take_told();
+            explorer.run_is_over();
             drop(runner);
-            Run { hash, failure, waiting: left.take(), told }
+            let (unended, endless) =
+                (explorer.take_unended(), ScheduleFailure::OutOfTurns(self.most_turns));
+            let (failure, waiting) = match failure {
+                None if !unended.is_empty() => (Some(endless), unended),
+                failure => (failure, left.take()),
+            };
+            Run { hash, failure, waiting, told }
         })
     }
 }

@@ -23,6 +23,8 @@ use std::time::Duration;
 
 use roundelay_runtime::{Event, Key, Moment, Observer, ReadyEntry, Scheduler, Work, current_loop};
 
+use crate::current::current_tasks;
+use crate::task_info::{TaskInfo, all_tasks};
 use crate::testing::legal_order::{Kind, Known, legal_order};
 use crate::testing::schedule::{Choices, Schedule};
 use crate::timed_pool::JobPlan;
@@ -44,6 +46,10 @@ struct State {
     begun: HashSet<Key>,
     most_turns: u64,
     turns: u64,
+    /// The run is over, and the loop waits for what it has left.
+    closes: bool,
+    /// Who had not ended when it had waited for so many turns.
+    unended: Vec<TaskInfo>,
     hash: u64,
     /// Every event in words, if somebody wants to compare.
     told: Option<Vec<String>>,
@@ -59,6 +65,8 @@ impl Explorer {
             begun: HashSet::new(),
             most_turns,
             turns: 0,
+            closes: false,
+            unended: Vec::new(),
             hash: FNV_START,
             told: tells.then(Vec::new),
         };
@@ -93,10 +101,32 @@ impl Explorer {
         self.state.borrow_mut().told.take().unwrap_or_default()
     }
 
+    /// The run is over, and the loop will be closed: that may take as many turns again.
+    pub(crate) fn run_is_over(&self) {
+        let state = &mut *self.state.borrow_mut();
+        (state.closes, state.turns) = (true, 0);
+    }
+
+    /// Who had not ended when the loop was closed in spite of that.
+    pub(crate) fn take_unended(&self) -> Vec<TaskInfo> {
+        std::mem::take(&mut self.state.borrow_mut().unended)
+    }
+
     fn hear(&self, now: Moment, event: &Event) {
         let out_of_turns = self.state.borrow_mut().note(now, event);
-        if out_of_turns && let Some(home) = current_loop() {
-            home.stop();
+        if !out_of_turns {
+            return;
+        }
+        let closes = self.state.borrow().closes;
+        match (closes, current_tasks(), current_loop()) {
+            // It is not to be stopped, for it has stopped already, and waits for cleanups.
+            (true, Some(tasks), _) => {
+                let waiting = all_tasks();
+                self.state.borrow_mut().unended.extend(waiting);
+                tasks.close();
+            }
+            (false, _, Some(home)) => home.stop(),
+            _ => {}
         }
     }
 }
@@ -126,7 +156,7 @@ impl State {
         }
         self.tell(now, event);
         let is_turn = matches!(event, Event::TurnBegins { .. });
-        is_turn && self.turns == self.most_turns
+        is_turn && self.turns >= self.most_turns
     }
 
     fn know(&self, what: Work) -> Known {

@@ -5,7 +5,10 @@
 //!
 //! Tutorial: chapter 19. Before this: `explore.rs`. After this: `sim_pipe.rs`.
 
+use std::any::Any;
 use std::fmt;
+
+use roundelay_runtime::{RunError, panic_message};
 
 use crate::task_info::TaskInfo;
 use crate::testing::schedule::Schedule;
@@ -28,7 +31,7 @@ pub enum ScheduleFailure {
     Panicked(String),
     /// Nothing can ever happen any more.
     Stuck,
-    /// It had not ended after so many turns.
+    /// It, or a cleanup that it left, had not ended after so many turns.
     OutOfTurns(u64),
     /// The loop ended the run, for this reason: mostly a task's panic that nobody can take.
     Failed(String),
@@ -113,6 +116,23 @@ impl fmt::Display for FailingSchedule {
         Ok(())
     }
 }
+
+impl ScheduleFailure {
+    /// What went wrong in a run that ended like this. `most`: it had come to so many turns, and may
+    /// take no more.
+    pub(crate) fn of(outcome: Outcome, most: Option<u64>) -> Option<ScheduleFailure> {
+        match (outcome, most) {
+            (Ok(Ok(())), _) => None,
+            (Ok(Err(RunError::Stopped)), Some(most)) => Some(ScheduleFailure::OutOfTurns(most)),
+            (Ok(Err(RunError::Deadlock(_))), _) => Some(ScheduleFailure::Stuck),
+            (Ok(Err(error)), _) => Some(ScheduleFailure::Failed(error.to_string())),
+            (Err(payload), _) => Some(ScheduleFailure::Panicked(panic_message(&*payload))),
+        }
+    }
+}
+
+/// How a run ended, or the payload of its panic.
+pub(crate) type Outcome = Result<Result<(), RunError>, Box<dyn Any + Send>>;
 
 impl fmt::Display for ScheduleFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,12 +1,14 @@
 //! A failing schedule can be had again, exactly, or says why not.
 
 use std::cell::Cell;
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::rc::Rc;
+use std::time::Duration;
 
 use roundelay::testing::{Explore, Schedule, ScheduleFailure, explore, replay};
-use roundelay::{Queue, Random, TaskBuilder, sleep, spawn, yield_now};
+use roundelay::{Queue, Random, TaskBuilder, sleep, spawn, with_cleanup, yield_now};
 
 use crate::support::ms;
 
@@ -113,6 +115,32 @@ fn a_run_that_never_ends_is_cut_off_and_says_who_was_there() {
     assert_eq!(failing.failure(), &ScheduleFailure::OutOfTurns(most));
     let names: Vec<_> = failing.waiting().iter().map(|task| task.name.as_str()).collect();
     assert_eq!(names, ["main", "busy"]);
+}
+
+#[test]
+fn a_cleanup_that_never_ends_is_cut_off_and_named_also_behind_a_run_that_was_cut_off() {
+    let most = if cfg!(miri) { 50 } else { 500 };
+    for test_ends in [true, false] {
+        let test = async || {
+            let endless = async {
+                loop {
+                    yield_now().await;
+                }
+            };
+            spawn(with_cleanup(pending::<()>(), endless, Duration::MAX)).detach();
+            yield_now().await;
+            if !test_ends {
+                loop {
+                    yield_now().await;
+                }
+            }
+        };
+        let failing = Explore::new().most_turns(most).check(0..3, test).unwrap_err();
+        assert_eq!(failing.failure(), &ScheduleFailure::OutOfTurns(most));
+        let names: Vec<_> = failing.waiting().iter().map(|task| task.name.as_str()).collect();
+        let expected: &[&str] = if test_ends { &["cleanup"] } else { &["main", "Task-2"] };
+        assert_eq!(names, expected);
+    }
 }
 
 #[test]
