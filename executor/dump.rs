@@ -321,17 +321,21 @@ impl Slot {
     }
 }
 
-/// How a task is called. A name is any text: one with a line's end or a terminal's colours in it
-/// must not break the list.
+/// How a task is called.
 pub(crate) fn named(id: u64, name: &str) -> String {
-    let mut shown = String::with_capacity(name.len());
-    for c in name.chars() {
+    format!("task {id} ({})", on_one_line(name))
+}
+
+/// A name is any text: one with a line's end or a terminal's colours in it must not break the list.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
         match c.is_control() {
             true => shown.extend(c.escape_default()),
             false => shown.push(c),
         }
     }
-    format!("task {id} ({shown})")
+    shown
 }
 
 /// How many of those who have the same thing are named.

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::trace::event::TraceEvent;
+use crate::trace::event::{TraceEvent, TraceWork};
 use crate::trace::model::{Step, Trace};
 use crate::trace::sentences::Sentences;
 use crate::trace::state::TraceState;
@@ -151,10 +151,14 @@ impl Export<'_> {
             TraceEvent::TurnEnd | TraceEvent::RunEnd => self.end(step, Slice::Turn),
             TraceEvent::WaitBegin { .. } => self.begin(step, Slice::Wait, "wait".into()),
             TraceEvent::WaitEnd { .. } => self.end(step, Slice::Wait),
-            TraceEvent::ReadyPop { .. } => {
-                let name = self.sentences.of(self.trace, step);
-                let name = name.rsplit(": ").next().unwrap_or_default().trim_end_matches('.');
-                self.begin(step, Slice::Call, name.to_owned());
+            TraceEvent::ReadyPop { work, .. } => {
+                let name = match work {
+                    TraceWork::Cancelled => {
+                        self.sentences.of(self.trace, step).trim_end_matches('.').to_owned()
+                    }
+                    work => self.sentences.name_of_work(self.trace, work),
+                };
+                self.begin(step, Slice::Call, name);
             }
             TraceEvent::CallEnd { .. } => self.end(step, Slice::Call),
             TraceEvent::TaskPoll { task } => {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::dump::on_one_line;
 use crate::trace::event::{Thing, TraceWork};
 use crate::trace::model::{Step, Trace};
 
@@ -232,7 +233,8 @@ impl Trace {
     #[must_use]
     pub fn line_of(&self, step: &Step, sentences: &Sentences) -> String {
         let (n, turn, t) = (step.n, step.turn, duration(step.t));
-        let (event, sentence) = (step.event.name(), sentences.of(self, step));
+        // Names and what a program prints are any text.
+        let (event, sentence) = (step.event.name(), on_one_line(&sentences.of(self, step)));
         let line = format!("{n:>5}  {turn:>3}  {t:>10}  {event:<13} {sentence}");
         line.trim_end().to_owned()
     }

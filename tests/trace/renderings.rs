@@ -93,6 +93,44 @@ fn the_pictures_have_a_lane_for_each_task_and_worker() {
     }
 }
 
+/// A run with a task of this name, which prints it.
+fn called(name: &'static str) -> Trace {
+    crate::programs::recorded(name, async move {
+        let says = async move { roundelay::trace::say(name) };
+        roundelay::TaskBuilder::new().name(name).spawn(says).await.unwrap();
+    })
+}
+
+#[test]
+fn no_name_and_no_output_breaks_a_line_of_the_text_or_colours_a_terminal() {
+    let trace = called("two\r\nlines\u{1b}[31m\0é");
+    let text = trace.to_text();
+    assert_eq!(text.lines().count(), trace.steps.len());
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    assert!(text.contains("The program prints: two\\r\\nlines\\u{1b}[31m\\u{0}é\n"), "{text}");
+}
+
+/// XML has no place for most control characters, escaped or not: a viewer refuses the whole picture.
+#[test]
+fn a_picture_is_xml_whatever_tasks_are_called() {
+    let trace = called("\u{1b}[31m\0\u{fffe}\u{ffff}<&\u{1f600}");
+    let spawned = trace.steps.iter().rposition(|step| step.event.name() == "task.spawn").unwrap();
+    for svg in [trace.to_svg(), trace.state_svg(spawned)] {
+        let is_xml = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
+        assert!(svg.chars().all(is_xml), "{svg:?}");
+        assert!(svg.contains("\\u{1b}") && svg.contains("&lt;&amp;\u{1f600}"), "{svg}");
+    }
+}
+
+#[test]
+fn a_step_has_the_whole_name_of_its_task_in_chromes_viewer() {
+    for name in ["fetch: page", "and so on..."] {
+        let json = called(name).to_chrome(ChromeTime::Steps);
+        check_chrome(&json);
+        assert!(json.contains(&format!("\"a step of task {name}\"")), "{json}");
+    }
+}
+
 /// Reads an export back: slices nest, what begins ends, both ends of an arrow are there.
 fn check_chrome(json: &str) -> usize {
     let export: Value = serde_json::from_str(json).unwrap();
