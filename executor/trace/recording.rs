@@ -138,6 +138,11 @@ impl Recording {
 
     pub(crate) fn add_because(&mut self, cause: usize, event: TraceEvent) -> usize {
         let n = self.steps.len();
+        // An event may make several steps, and only the first of them was asked for its place.
+        if n >= self.limit {
+            self.dropped += 1;
+            return n - 1;
+        }
         let (at, cause) = (self.at.take(), Some(cause.min(n - 1)));
         self.steps.push(Step { n, t: self.now, turn: self.turn, event, at, cause });
         n

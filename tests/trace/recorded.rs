@@ -13,6 +13,7 @@ use roundelay::{
 };
 
 use crate::programs::{a_job, check, everything, record, recorded, two_tasks};
+use crate::support::rounds;
 
 fn events(trace: &Trace) -> Vec<String> {
     trace.steps.iter().map(|step| step.event.name()).collect()
@@ -231,6 +232,21 @@ fn what_goes_beyond_the_limit_is_counted_and_not_kept() {
     let whole = recorded("whole", async { sleep(Duration::from_secs(1)).await });
     assert!(trace.meta.dropped as usize + 10 >= whole.steps.len());
     check(&trace);
+}
+
+/// What is heard of for the first time makes a step of its own before the event's.
+#[test]
+fn no_more_steps_are_kept_than_the_limit_says_wherever_it_cuts() {
+    for limit in 1..rounds(80) {
+        let recorder = Recorder::new("cut").limit(limit);
+        let runner = Runner::builder().virtual_clock().observer(recorder.clone()).build().unwrap();
+        let main = async { drop((Lock::new(()).lock().await, yield_now().await)) };
+        runner.run(main).unwrap();
+        runner.close();
+        let trace = recorder.finish();
+        assert!(trace.steps.len() <= limit, "{limit}: {}", trace.steps.len());
+        check(&trace);
+    }
 }
 
 #[test]
