@@ -120,7 +120,9 @@ impl CancelScope {
         CancelScope::with(Deadline::Passed(limit))
     }
 
-    /// A scope that is cancelled when the loop's clock shows `deadline`.
+    /// A scope that is cancelled when the loop's clock shows `deadline`. If it does already, the
+    /// future is polled once: what is ready gives its result, what is not has been given up in the
+    /// next turn.
     ///
     /// ```
     /// use roundelay_executor::{CancelScope, now, run};

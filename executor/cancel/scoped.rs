@@ -154,6 +154,10 @@ impl<F: Future> Future for Scoped<F> {
             }
             if !region.is_cancelled() && is_due(shared, this.timer, cx) {
                 region.cancel();
+                if this.timer.is_none() {
+                    // It had passed before. The cancel has woken us: others have their turn first.
+                    return Poll::Pending;
+                }
             }
         }
         // The waiter may have been used up in between: by a shield that ended, say. Noting it
@@ -188,14 +192,20 @@ impl<F: Future> Future for Scoped<F> {
     }
 }
 
-/// Whether the deadline has passed. Sets the timer anew if the deadline was moved.
+/// Whether the deadline has passed. Sets the timer anew if the deadline was moved; none if it has
+/// passed already: until that timer were due, the future could go on.
 fn is_due(shared: &Shared, timer: &mut Option<(Instant, Sleep)>, cx: &mut Context<'_>) -> bool {
     let Deadline::Reached(deadline) = shared.deadline.get() else {
         *timer = None;
         return false;
     };
     if timer.as_ref().is_none_or(|(set_for, _)| *set_for != deadline) {
-        *timer = Some((deadline, sleep_until(deadline)));
+        let sleep = sleep_until(deadline);
+        let has_passed = sleep.is_over_before_it_begins();
+        *timer = Some((deadline, sleep)).filter(|_| !has_passed);
+        if has_passed {
+            return true;
+        }
     }
     let sleep = timer.as_mut().map(|(_, sleep)| Pin::new(sleep).poll(cx));
     matches!(sleep, Some(Poll::Ready(())))

@@ -4,8 +4,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use roundelay::{
-    CancelScope, block_for, fail_after, fail_at, move_on_after, move_on_at, now, promise, sleep,
-    spawn, yield_now,
+    CancelScope, block_for, current_loop, fail_after, fail_at, move_on_after, move_on_at, now,
+    promise, sleep, spawn, yield_now,
 };
 
 use crate::support::{Log, ms, poll_now, run_virtual};
@@ -76,6 +76,43 @@ fn move_on_and_fail_know_limits_and_deadlines_and_a_result_wins_over_a_deadline(
         assert_eq!(fail_at(soon, async { 7 }).await, Ok(7));
         assert_eq!(move_on_after(Duration::MAX, sleep(ms(1))).await, Some(()));
         assert_eq!(move_on_after(Duration::ZERO, async { 7 }).await, Some(7));
+    });
+}
+
+/// As with a timeout. The scope waited for a timer that was due in the next turn, and whoever only
+/// gave way went on meanwhile.
+#[test]
+fn a_deadline_that_has_passed_leaves_one_poll_and_so_does_one_that_is_moved_into_the_past() {
+    run_virtual(async {
+        sleep(ms(5)).await;
+        let past = now().checked_sub(ms(1)).unwrap();
+        let turn = current_loop().unwrap().turn();
+        assert_eq!(move_on_after(Duration::ZERO, yield_now()).await, None);
+        assert_eq!(current_loop().unwrap().turn(), turn + 1, "others have their turn");
+        assert_eq!(move_on_at(past, yield_now()).await, None);
+        assert!(fail_after(Duration::ZERO, yield_now()).await.is_err());
+        assert_eq!(move_on_at(past, async { 7 }).await, Some(7));
+
+        let scope = CancelScope::new();
+        let (inner, log) = (scope.clone(), Log::new());
+        let noted = log.clone();
+        let outcome = scope.run(async move {
+            yield_now().await;
+            inner.set_deadline(Some(now()));
+            noted.add("the last step");
+            yield_now().await;
+            noted.add("not reached");
+        });
+        assert_eq!(outcome.await, None);
+        assert_eq!(log.take(), ["the last step"]);
+
+        // A shield is waited for all the same.
+        let shielded = CancelScope::shield(async {
+            yield_now().await;
+            sleep(ms(1)).await;
+            8
+        });
+        assert_eq!(move_on_at(past, shielded).await, Some(8));
     });
 }
 
