@@ -143,6 +143,43 @@ fn a_deadline_that_is_moved_nearer_passes_then_for_all_that_it_guards() {
     });
 }
 
+/// asyncio's `reschedule` into the past lets nothing go on that gives way. Here it went on for two
+/// steps, or three.
+#[test]
+fn a_deadline_that_is_moved_into_the_past_leaves_one_poll() {
+    run_virtual(async {
+        for from_inside in [true, false] {
+            let (deadline, log) = (Deadline::at(None), Log::new());
+            let (inside, noted) = (deadline.clone(), log.clone());
+            let guarded = spawn(deadline.guard(async move {
+                noted.add("begins");
+                yield_now().await;
+                noted.add("goes on");
+                if from_inside {
+                    inside.reschedule(now());
+                }
+                for step in 0..5 {
+                    yield_now().await;
+                    noted.add(format!("step {step}"));
+                }
+            }));
+            yield_now().await;
+            if !from_inside {
+                deadline.reschedule(now());
+            }
+            assert!(guarded.await.unwrap().is_err());
+            assert_eq!(log.take(), ["begins", "goes on"]);
+        }
+        // What is ready in that poll gives its result.
+        let (deadline, (promise, future)) = (Deadline::at(None), promise());
+        let guarded = spawn(deadline.guard(future));
+        yield_now().await;
+        deadline.reschedule(now());
+        promise.resolve(7).unwrap();
+        assert_eq!(guarded.await.unwrap(), Ok(Ok(7)));
+    });
+}
+
 #[test]
 fn a_deadline_of_never_never_passes() {
     run_virtual(async {

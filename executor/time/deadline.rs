@@ -13,7 +13,7 @@
 //!
 //! # Invariants
 //! - A guarded future that is ready wins over a deadline that has passed; but if that had
-//!   passed before the first poll, there is one poll only.
+//!   passed before the first poll, or is moved into the past, there is one poll only.
 //! - When `Elapsed` comes out, the guarded future is gone, and the deadline has expired.
 //! - Of nested guards, exactly the one whose deadline passed says so.
 //! - Guards are woken while nothing is borrowed.
@@ -140,7 +140,7 @@ impl Deadline {
         let number = self.shared.next_guard.get();
         self.shared.next_guard.set(number + 1);
         let place = Place { deadline: self.clone(), number };
-        Guarded { future: Some(future), place, timer: None, stage: Stage::New }
+        Guarded { future: Some(future), place, timer: None, is_spent: false }
     }
 
     /// When it is; `None` if never.
@@ -149,8 +149,8 @@ impl Deadline {
         self.shared.when.get()
     }
 
-    /// Moves it, nearer or farther; `None` is never. A deadline that had expired is fresh
-    /// again, for what it guards next.
+    /// Moves it, nearer or farther; `None` is never. If that has passed already, what it guards is
+    /// polled once more at most. A deadline that had expired is fresh again, for what it guards next.
     ///
     /// ```
     /// use std::future::pending;
@@ -231,16 +231,9 @@ pin_project! {
         place: Place,
         // Set for this moment, which was the deadline then.
         timer: Option<(Instant, Sleep)>,
-        stage: Stage,
+        // The deadline had passed before a timer was set for it, and the future was polled since.
+        is_spent: bool,
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    New,
-    Polled,
-    /// It has been polled once, and the deadline had passed before that.
-    Spent,
 }
 
 /// A guard's place among those that its deadline wakes.
@@ -276,9 +269,7 @@ impl<F: Future> Future for Guarded<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(Err(Elapsed { limit: None }));
         };
-        if *this.stage != Stage::Spent {
-            let is_first_poll = *this.stage == Stage::New;
-            *this.stage = Stage::Polled;
+        if !*this.is_spent {
             // The future may move the deadline while it is polled: that needs no wake-up.
             this.place.leave();
             if let Poll::Ready(output) = future.poll(cx) {
@@ -288,8 +279,12 @@ impl<F: Future> Future for Guarded<F> {
             // code, which may move it.
             this.place.enter(Waiter::of(cx));
             let deadline = &this.place.deadline;
-            if is_first_poll && deadline.when().is_some_and(|when| when <= now()) {
-                *this.stage = Stage::Spent;
+            // No timer for what has passed: until that were due, the future could go on.
+            let is_new = |when| this.timer.as_ref().is_none_or(|(set_for, _)| *set_for != when);
+            if deadline.when().is_some_and(|when| is_new(when) && when <= now()) {
+                (*this.is_spent, *this.timer) = (true, None);
+                Waiter::wake_poller(cx);
+                return Poll::Pending;
             }
             if poll_deadline(deadline, this.timer, cx).is_pending() {
                 return Poll::Pending;
