@@ -3,14 +3,17 @@
 
 mod support;
 
+use std::future::pending;
 use std::io::ErrorKind;
 use std::net::{self, SocketAddr};
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use proptest::prelude::*;
 use roundelay::{
     ConnectError, Resolver, TcpListener, TcpStream, current_loop, sleep, spawn, staggered_race,
+    yield_now,
 };
 use socket2::{Domain, Socket, Type};
 use support::sockets::{ANYWHERE, listen, on_a_loop};
@@ -285,6 +288,29 @@ fn all_failures_come_out_in_the_order_of_the_argument_and_none_is_a_failure_too(
         let none: [std::future::Ready<Result<(), ()>>; 0] = [];
         assert!(staggered_race(ms(100), none).await.unwrap_err().errors.is_empty());
     });
+}
+
+/// Who began earlier was polled once more in the step in which the next began.
+#[test]
+fn a_runner_that_gives_way_lets_others_go_first_also_when_the_next_begins() {
+    let log = Log::new();
+    run_virtual(async {
+        let (promise, told) = roundelay::promise();
+        let noted = log.clone();
+        spawn(async move { told.await.map(|()| noted.add("another task")) }).detach();
+        let noted = log.clone();
+        let first = async move {
+            sleep(ms(100)).await;
+            promise.resolve(()).unwrap();
+            yield_now().await;
+            noted.add("goes on");
+            Ok::<(), ()>(())
+        };
+        let second = async { pending().await };
+        let runners = [Box::pin(first) as Pin<Box<dyn Future<Output = _>>>, Box::pin(second)];
+        assert!(staggered_race(ms(100), runners).await.is_ok());
+    });
+    assert_eq!(log.take(), ["another task", "goes on"]);
 }
 
 #[test]

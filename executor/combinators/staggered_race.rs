@@ -93,12 +93,15 @@ where
         delay: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(usize, T), AllFailed<E>>> {
+        // Each is polled once: one that has just given way must not go on because another begins.
+        let mut polled = 0;
         loop {
             let failures = self.failed.len();
-            if let Some(winner) = self.poll_running(cx) {
+            if let Some(winner) = self.poll_running(polled, cx) {
                 self.running.clear();
                 return Poll::Ready(Ok(winner));
             }
+            polled = self.running.len();
             let is_due = match &mut self.pause {
                 _ if self.all_run => false,
                 None => true,
@@ -123,8 +126,8 @@ where
         }
     }
 
-    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<(usize, T)> {
-        let mut index = 0;
+    fn poll_running(&mut self, from: usize, cx: &mut Context<'_>) -> Option<(usize, T)> {
+        let mut index = from;
         while let Some((place, attempt)) = self.running.get_mut(index) {
             match attempt.as_mut().poll(cx) {
                 Poll::Pending => index += 1,
