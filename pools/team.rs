@@ -43,7 +43,8 @@ pub(crate) struct Team {
     pub(crate) state: Mutex<State>,
     /// There is a job, or the door has moved: for those that wait for a job.
     pub(crate) news: Condvar,
-    /// The door has moved: for those that pause before they start a worker.
+    /// The door has moved, or somebody has left through it: for those that pause before they start a
+    /// worker.
     pub(crate) door_moved: Condvar,
     pub(crate) ending: Arc<Ending>,
     /// Held by the shutdown that joins the supervisors; another one waits for that.
@@ -201,7 +202,8 @@ impl Team {
     pub(crate) fn may_start(&self) -> bool {
         let mut state = self.state.lock();
         let deadline = Instant::now() + state.staff.pause();
-        while state.staff.is_open() && Instant::now() < deadline {
+        // Also in a closed pool: what is queued there may wait for another worker for long.
+        while state.staff.wants_workers(state.queue.len()) && Instant::now() < deadline {
             self.door_moved.wait_until(&mut state, deadline);
         }
         state.staff.wants_workers(state.queue.len())
@@ -299,6 +301,7 @@ mod tests {
     use crate::job::Job;
     use crate::remote_job::RemoteCall;
     use std::panic::Location;
+    use std::sync::atomic::AtomicBool;
 
     fn settings() -> Settings {
         Settings {
@@ -343,5 +346,47 @@ mod tests {
         let Err(JobError::BrokenPool(why)) = submit(&team).wait() else { panic!("no worker") };
         assert!(why.contains("one after the other"), "{why}");
         team.wait_for_end(None).unwrap();
+    }
+
+    static STARTS: AtomicU64 = AtomicU64::new(0);
+    static GATE: AtomicBool = AtomicBool::new(false);
+
+    /// The first worker has its jobs done when the gate is open; no other can be started.
+    fn only_the_first_can_start(team: &Arc<Team>) {
+        if !team.may_start() {
+            team.start_given_up();
+        } else if STARTS.fetch_add(1, Ordering::SeqCst) > 0 {
+            team.start_failed("no more of them".to_owned());
+        } else {
+            team.worker_is_ready();
+            while let Some(job) = team.next_job() {
+                wait_until(|| GATE.load(Ordering::SeqCst));
+                job.fail(JobError::Killed).unwrap().tell();
+                team.job_done(true);
+            }
+        }
+        team.leave(None);
+    }
+
+    fn wait_until(is_so: impl Fn() -> bool) {
+        while !is_so() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_closed_pool_pauses_between_failed_starts_as_an_open_one_does() {
+        let hour = Duration::from_secs(3600);
+        let team = Team::new(Settings { pause: hour, ..settings() }, only_the_first_can_start);
+        let _busy = submit(&team);
+        wait_until(|| team.state.lock().queue.len() == 0);
+        let _queued = submit(&team);
+        wait_until(|| STARTS.load(Ordering::SeqCst) == 2 && team.state.lock().staff.starting == 1);
+        team.close();
+        // Time to do it wrong; to do it right takes what comes next.
+        (0..1000).for_each(|_| thread::yield_now());
+        GATE.store(true, Ordering::SeqCst);
+        team.wait_for_end(None).unwrap();
+        assert_eq!(STARTS.load(Ordering::SeqCst), 2);
     }
 }
