@@ -187,7 +187,14 @@ impl ScriptedPool {
 
     /// Runs the oldest job that has not ended. `false`: there is none.
     pub fn run_next(&self) -> bool {
-        self.waiting().into_iter().any(|number| self.run(number))
+        loop {
+            // One that was cancelled leaves its place when it is looked at.
+            let oldest = self.script.state.lock().waiting.keys().next().copied();
+            let Some(number) = oldest else { return false };
+            if self.run(number) {
+                return true;
+            }
+        }
     }
 
     /// Runs jobs, oldest first, until none is left, those included that are submitted meanwhile.

@@ -173,3 +173,12 @@ fn a_panic_on_the_way_ends_a_remote_call_like_one_in_the_function() {
     assert_eq!(message(given.error()), "it does not leave");
     assert_eq!(message(taken.error()), "it does not arrive");
 }
+
+#[test]
+fn a_long_script_takes_as_long_as_it_has_jobs_and_not_as_their_square() {
+    let script = ScriptedPool::new();
+    let jobs: Vec<_> = (0..50_000).map(|n| script.submit(move || n).unwrap()).collect();
+    assert!(jobs[1].cancel());
+    assert_eq!(script.run_all(), 49_999);
+    assert!(script.waiting().is_empty() && jobs.iter().all(Job::is_done));
+}
