@@ -143,7 +143,15 @@ impl<T: Send + 'static> RemoteJob for RemoteCall<T> {
         let answer =
             answer.map(|Encoded { frame, start }| Answer::Encoded { frame, start, decode });
         *self.running_in.lock() = None;
-        self.slot.complete(answer, free);
+        // Whoever lets go last may have to call `on_lost`, the user's code. If that is this thread,
+        // its worker is not free before.
+        let (mut free, mut later) = (Some(free), None);
+        let at_the_end = if abandoned { &mut later } else { &mut free };
+        self.slot.put_down(answer, at_the_end).tell();
+        drop(self);
+        if let Some(free) = free {
+            free();
+        }
         if abandoned { Ended::Abandoned } else { Ended::Awaited }
     }
 
