@@ -317,6 +317,11 @@ impl<T> Job<T> {
         self.may_run_here() && Arc::clone(&self.shared).run_here()
     }
 
+    /// Its failure is not reported when the handle is gone.
+    pub(crate) fn needs_no_telling(&self) {
+        self.shared.slot().needs_no_telling();
+    }
+
     /// `true`: it is done. `false`: this waker will be woken when it is.
     pub(crate) fn poll_done(&mut self, waker: &Waker) -> bool {
         self.shared.slot().poll_done(waker)

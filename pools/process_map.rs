@@ -320,8 +320,8 @@ impl<F: RemoteFn, I> Drop for ProcessMap<'_, F, I> {
         for chunk in &self.chunks {
             if let Ok(job) = &chunk.job {
                 job.cancel();
-                // Whoever drops the rest does not want to hear of it.
-                let _ = job.error();
+                // Whoever drops the rest does not want to hear of it, however long it still runs.
+                job.needs_no_telling();
             }
         }
     }

@@ -47,7 +47,7 @@ pub(crate) struct Slot<T> {
 struct Inner<T> {
     /// There from the moment the job is done until its value is taken.
     outcome: Option<Result<Answer<T>, JobError>>,
-    /// The outcome is an error, and somebody has been given it.
+    /// The outcome is an error, and somebody has been given it; or nobody wants to hear of one.
     told: bool,
     /// Who polls the job. A job has one handle, so it has one poller.
     waker: Option<Waker>,
@@ -297,6 +297,11 @@ impl<T> Slot<T> {
 
     pub(crate) fn error(&self) -> Option<JobError> {
         self.inner.lock().tell_error()
+    }
+
+    /// Whether this fails, and how, is nobody's business any more.
+    pub(crate) fn needs_no_telling(&self) {
+        self.inner.lock().told = true;
     }
 
     /// An error that nobody has been given.

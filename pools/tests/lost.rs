@@ -5,9 +5,10 @@ mod support;
 mod workers;
 
 use std::sync::{Arc, OnceLock, mpsc};
+use std::{fs, process};
 
 use roundelay_pools::{JobError, ProcessPool, remote};
-use support::SAFETY;
+use support::{SAFETY, wait_until};
 use workers::double;
 
 roundelay_pools::test_worker!();
@@ -41,4 +42,31 @@ fn while_on_lost_runs_its_worker_does_not_count_as_free() {
     pool.submit(fail, ()).unwrap().on_done(|job| assert!(job.is_done()));
     assert_eq!(told.recv().unwrap().unwrap(), 42);
     pool.shutdown();
+}
+
+/// Waits for the file of that name, if there is to be one, and then exits.
+#[remote(crate = roundelay_pools)]
+fn exit_at(name: Option<std::path::PathBuf>) {
+    if let Some(name) = name {
+        while !name.exists() {
+            std::thread::yield_now();
+        }
+        process::exit(3);
+    }
+}
+
+#[test]
+fn of_what_a_dropped_map_leaves_nothing_is_said_however_long_it_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = directory.path().join("go");
+    let (tell, told) = mpsc::channel();
+    let tell = move |error: &JobError| tell.send(error.clone()).unwrap();
+    let pool = ProcessPool::builder().workers(1).on_lost(tell).build().unwrap();
+    let mut map = pool.map(exit_at, [None, Some(name.clone())]);
+    map.next().unwrap().unwrap();
+    wait_until("the second one runs", || !pool.running().is_empty());
+    drop(map);
+    fs::write(name, "").unwrap();
+    pool.shutdown();
+    assert_eq!(told.try_iter().count(), 0);
 }
