@@ -11,7 +11,8 @@
 //! ```
 //!
 //! # Invariants
-//! - While a job of real threads is awaited, a virtual clock does not jump over it.
+//! - While a job of real threads is under way, a virtual clock does not jump over it; when it has
+//!   ended, the clock goes on, whether or not somebody has come for the result.
 //! - A job that has not begun when its awaiter is dropped never begins.
 //!
 //! Tutorial: chapter 15. Before this: `job_ring.rs`. After this: `to_thread.rs`.
@@ -20,6 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use roundelay_pools::__private::poll_done;
 use roundelay_pools::{Job, JobError};
 use roundelay_runtime::{Awaited, Event, Interest, LoopProxy};
 
@@ -76,6 +78,14 @@ impl<T> AwaitedJob<T> {
         let home = tasks.loop_ref.proxy();
         let ring = Ring::new(holds_clock.then(|| home.hold_clock()));
         AwaitedJob { job, number, home, host, ring, kills: false, over: false }
+    }
+
+    /// For a future that may not be polled for long: the end of its job lets the clock go all the
+    /// same, or a task that sleeps first, and awaits it then, would sleep for ever.
+    pub(crate) fn hear_of_its_end(&mut self) {
+        if poll_done(&mut self.job, &Waker::from(Arc::clone(&self.ring))) {
+            self.ring.let_go();
+        }
     }
 
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<T, JobError>> {

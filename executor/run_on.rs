@@ -140,7 +140,11 @@ impl<T> RunOn<T> {
         holds_clock: bool,
     ) -> RunOn<T> {
         let stage = match job {
-            Ok(job) => Stage::Awaited(AwaitedJob::new(tasks, job, announced, holds_clock)),
+            Ok(job) => {
+                let mut job = AwaitedJob::new(tasks, job, announced, holds_clock);
+                job.hear_of_its_end();
+                Stage::Awaited(job)
+            }
             Err(refusal) => {
                 announced.was_refused(tasks);
                 Stage::Refused(refusal.to_string())

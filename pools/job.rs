@@ -343,6 +343,13 @@ impl<T> Job<T> {
     }
 }
 
+/// For an executor that is to be told of a job's end whether or not somebody polls it by then.
+/// `true`: it is done. `false`: this waker will be woken when it is, unless the job is polled with
+/// another one.
+pub fn poll_done<T>(job: &mut Job<T>, waker: &Waker) -> bool {
+    job.poll_done(waker)
+}
+
 impl<T: 'static> Job<T> {
     /// Calls `callback` with this job when it is done.
     ///

@@ -145,6 +145,7 @@ pub mod wire_format {}
 pub mod __private {
     pub use crate::__remote as remote;
     pub use crate::guard::{TestWorker, test_worker_entry};
+    pub use crate::job::poll_done;
     pub use crate::out_of_turn::{PutAside, put_aside_with};
     pub use crate::registry::{CallError, Entry, Invoke};
     pub use inventory;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use roundelay::pools::{Job, ThreadPool};
 use roundelay::{
-    ContextVar, FromThreadError, JobError, Runner, from_thread, run, run_on, spawn, timeout,
+    ContextVar, FromThreadError, JobError, Runner, from_thread, run, run_on, sleep, spawn, timeout,
     to_thread, yield_now,
 };
 
@@ -166,6 +166,22 @@ fn a_job_on_a_pool_of_ones_own_holds_the_virtual_clock() {
     });
     assert!(outcome.unwrap().unwrap().unwrap());
     assert_eq!(runner.loop_ref().time(), start);
+}
+
+#[test]
+fn a_job_that_has_ended_lets_the_virtual_clock_go_although_nobody_awaits_it_yet() {
+    must_end(|| {
+        let pool = ThreadPool::new(1);
+        let runner = virtual_runner();
+        let start = runner.loop_ref().time();
+        let outcome = runner.run(async {
+            let job = run_on(&pool, || 7);
+            sleep(Duration::from_secs(3600)).await;
+            job.await
+        });
+        assert_eq!(outcome.unwrap().unwrap(), 7);
+        assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(3600));
+    });
 }
 
 #[test]
