@@ -34,12 +34,12 @@ use crate::panic_report::PanicReport;
 
 /// Calls user code; a panic in it ends here.
 pub(crate) fn contain<T>(user_code: impl FnOnce() -> T) -> Result<T, PanicReport> {
-    let earlier = PLACE.take();
+    let earlier = take_place();
     // AssertUnwindSafe: what the closure captured is gone after a panic, nobody sees it broken.
     let outcome = panic::catch_unwind(AssertUnwindSafe(user_code)).map_err(report);
     if thread::panicking() {
         // A destructor waits for a job and runs it here: the panic that goes on is not this one.
-        PLACE.set(earlier);
+        set_place(earlier);
     }
     outcome
 }
@@ -102,7 +102,17 @@ fn note_place(info: &PanicHookInfo<'_>) {
     let backtrace = backtrace
         .filter(|trace| trace.status() == BacktraceStatus::Captured)
         .map(|trace| trace.to_string());
-    PLACE.set(Some(Place { location, backtrace }));
+    set_place(Some(Place { location, backtrace }));
+}
+
+/// A destructor of another thread-local may wait for a job when ours is gone already: then places are
+/// not kept.
+fn take_place() -> Option<Place> {
+    PLACE.try_with(RefCell::take).ok().flatten()
+}
+
+fn set_place(place: Option<Place>) {
+    let _ = PLACE.try_with(|own| own.replace(place));
 }
 
 fn report(payload: Box<dyn Any + Send>) -> PanicReport {
@@ -113,8 +123,7 @@ fn report(payload: Box<dyn Any + Send>) -> PanicReport {
     } else {
         "(a panic whose payload is not text)".to_owned()
     };
-    let place = PLACE.take();
-    let (location, backtrace) = match place {
+    let (location, backtrace) = match take_place() {
         Some(Place { location, backtrace }) => (Some(location), backtrace),
         None => (None, None),
     };

@@ -1,5 +1,6 @@
 //! What a user of the process pool may rely on.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::process;
 use std::sync::Arc;
@@ -333,6 +334,25 @@ fn a_pool_dropped_by_a_panic_kills_what_runs() {
     });
     assert!(outcome.join().is_err());
     assert!(matches!(receive.recv().unwrap().wait(), Err(JobError::Killed)));
+}
+
+#[test]
+fn the_destructor_of_a_thread_local_may_wait_for_a_job() {
+    struct LastDeed(Arc<ProcessPool>, mpsc::Sender<u64>);
+    impl Drop for LastDeed {
+        fn drop(&mut self) {
+            self.1.send(self.0.submit(double, 21).unwrap().wait().unwrap()).unwrap();
+        }
+    }
+    thread_local!(static LEFT: RefCell<Option<LastDeed>> = const { RefCell::new(None) });
+    let pool = Arc::new(pool(1));
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Made before anything that a wait may keep in this thread, so it is dropped after that.
+        LEFT.set(Some(LastDeed(Arc::clone(&pool), tell)));
+        assert_eq!(pool.submit(double, 1).unwrap().wait().unwrap(), 2);
+    });
+    assert_eq!(told.recv().unwrap(), 42);
 }
 
 #[test]
