@@ -15,7 +15,8 @@
 //! - Threads that run no jobs are left as they were: our hook looks at one flag of theirs.
 //! - The place belongs to this call of the job: what an earlier one left is wiped first.
 //! - With `panic = "abort"` there is no call that goes on and no report. Then the old hook prints
-//!   everywhere, or the reason would be lost with the process.
+//!   everywhere, or the reason would be lost with the process. The same holds for a panic that cannot
+//!   unwind: one in a destructor while another unwinds, one that leaves an `extern "C"` function.
 //!
 //! Not done: a place for a panic raised after the program replaced the hook without calling
 //! the one before. The report then has none.
@@ -25,6 +26,7 @@
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
+use std::io::{self, Write};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
@@ -35,6 +37,7 @@ use crate::panic_report::PanicReport;
 /// Calls user code; a panic in it ends here.
 pub(crate) fn contain<T>(user_code: impl FnOnce() -> T) -> Result<T, PanicReport> {
     let earlier = take_place();
+    let _ = UNPRINTED.try_with(RefCell::take);
     // AssertUnwindSafe: what the closure captured is gone after a panic, nobody sees it broken.
     let outcome = panic::catch_unwind(AssertUnwindSafe(user_code)).map_err(report);
     if thread::panicking() {
@@ -67,12 +70,51 @@ pub(crate) fn watch_this_thread() {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             note_place(info);
-            if !SILENT.get() || cfg!(panic = "abort") {
+            let is_the_end = SILENT.get() && is_the_end(info);
+            if !SILENT.get() || cfg!(panic = "abort") || is_the_end {
                 previous(info);
+            }
+            if is_the_end {
+                tell_all(info);
+            } else if SILENT.get() {
+                keep_for_the_end(info);
             }
         }));
     });
     WATCHED.set(true);
+}
+
+/// It cannot unwind, so what comes next is an abort. (`can_unwind` of the hook's argument is not stable.
+/// Its `Debug` is, and shows it; should that change, a test says so.)
+fn is_the_end(info: &PanicHookInfo<'_>) -> bool {
+    format!("{info:?}").contains("can_unwind: false")
+}
+
+/// A panic that the hook does not print: it may be the reason of one that ends the process.
+fn keep_for_the_end(info: &PanicHookInfo<'_>) {
+    let words = words_and_place(info);
+    let _ = UNPRINTED.try_with(|kept| {
+        let mut kept = kept.borrow_mut();
+        // The job may have caught any number of them. The last unwinds, or was met by a destructor
+        // while the one before it did.
+        if kept.len() > 1 {
+            kept.remove(0);
+        }
+        kept.push(words);
+    });
+}
+
+/// After the old hook, whose backtrace is longer than what is kept of last words.
+fn tell_all(last: &PanicHookInfo<'_>) {
+    let kept = UNPRINTED.try_with(RefCell::take).unwrap_or_default();
+    for words in kept.into_iter().chain([words_and_place(last)]) {
+        let _ = writeln!(io::stderr(), "it panicked: {words}");
+    }
+}
+
+fn words_and_place(info: &PanicHookInfo<'_>) -> String {
+    let words = words_of(info.payload());
+    info.location().map_or_else(|| words.to_owned(), |place| format!("{words}, at {place}"))
 }
 
 /// Like [`watch_this_thread`], and the message is not printed: it travels to the parent.
@@ -90,6 +132,8 @@ thread_local! {
     static WATCHED: Cell<bool> = const { Cell::new(false) };
     static SILENT: Cell<bool> = const { Cell::new(false) };
     static PLACE: RefCell<Option<Place>> = const { RefCell::new(None) };
+    /// The last panics of this call, while the hook is silent.
+    static UNPRINTED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 fn note_place(info: &PanicHookInfo<'_>) {
@@ -116,18 +160,22 @@ fn set_place(place: Option<Place>) {
 }
 
 fn report(payload: Box<dyn Any + Send>) -> PanicReport {
-    let message = if let Some(text) = payload.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "(a panic whose payload is not text)".to_owned()
-    };
+    let message = words_of(&*payload).to_owned();
     let (location, backtrace) = match take_place() {
         Some(Place { location, backtrace }) => (Some(location), backtrace),
         None => (None, None),
     };
     PanicReport::new(message, location, backtrace, Some(payload))
+}
+
+fn words_of(payload: &(dyn Any + Send)) -> &str {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "(a panic whose payload is not text)"
+    }
 }
 
 #[cfg(test)]

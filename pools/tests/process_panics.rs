@@ -3,7 +3,7 @@
 
 use std::panic::panic_any;
 
-use roundelay_pools::{JobError, ProcessPool, remote};
+use roundelay_pools::{JobError, ProcessPool, WorkerExit, remote};
 
 roundelay_pools::test_worker!();
 
@@ -119,4 +119,45 @@ fn an_initializer_whose_panic_is_longer_than_a_frame_is_told_as_such() {
 #[remote(crate = roundelay_pools)]
 fn init_panics(how: u64) {
     panic_as(how);
+}
+
+struct Second;
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        panic!("the second")
+    }
+}
+
+#[remote(crate = roundelay_pools)]
+fn panic_while_panicking() {
+    let _ = std::panic::catch_unwind(|| panic!("one that was caught"));
+    let _second = Second;
+    panic!("the first")
+}
+
+extern "C" fn panic_through_c() {
+    panic!("no luck")
+}
+
+#[remote(crate = roundelay_pools)]
+fn call_c() {
+    panic_through_c();
+}
+
+#[test]
+fn a_panic_that_cannot_unwind_is_a_death_whose_last_words_say_why() {
+    let pool = pool(1);
+    let last_words = |outcome| match outcome {
+        Err(JobError::WorkerDied { exit: WorkerExit::Signal(6), stderr, .. }) => stderr,
+        other => panic!("{other:?}"),
+    };
+    let words: String = last_words(pool.submit(panic_while_panicking, ()).unwrap().wait());
+    let first = words.find("the first, at pools/tests/process_panics.rs:");
+    let second = words.find("the second, at pools/tests/process_panics.rs:");
+    assert!(first.is_some() && first < second, "{words}");
+    assert!(!words.contains("caught"), "{words}");
+    let words = last_words(pool.submit(call_c, ()).unwrap().wait());
+    assert!(words.contains("no luck, at pools/tests/process_panics.rs:"), "{words}");
+    assert!(words.contains("cannot unwind"), "{words}");
 }
