@@ -34,7 +34,7 @@ use crate::hall::Hall;
 use crate::headcount::{Headcount, Hire, Leave};
 use crate::linger::Linger;
 use crate::metrics::{PoolMetrics, RunningJob, StillRunning};
-use crate::panics::{contain, contain_quietly, watch_this_thread};
+use crate::panics::{contain, contain_quietly, install_hook, watch_this_thread};
 use crate::roll::{Roll, Seat};
 use crate::thread_job::{Ran, Runnable, take_ran_while_waiting};
 
@@ -99,6 +99,7 @@ impl Crew {
 
     /// Starts a thread for a job, if that is still wanted when it is our turn.
     fn hire(self: &Arc<Self>) -> Result<(), PoolError> {
+        install_hook(); // may wait for a hook that is being called, so under no lock
         let turn = self.hiring.lock();
         match self.headcount.job_wants_a_thread() {
             Hire::Closed => return Err(self.why_closed()),

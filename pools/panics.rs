@@ -63,9 +63,15 @@ pub(crate) fn contain_quietly(user_code: impl FnOnce()) {
 /// So many payloads of panics in the destructor of a payload are dropped; the next is forgotten.
 const MOST_DROPS: usize = 4;
 
-/// From here on, panics of *this thread* note their place.
-pub(crate) fn watch_this_thread() {
+/// Puts our hook in front of the one that is there; to be called before a thread is watched.
+///
+/// Not while this thread panics: a hook cannot be replaced then. And not on a thread of the pool: if
+/// it is a hook that submits and waits, it is called under a lock that the replacement would wait for.
+pub(crate) fn install_hook() {
     static INSTALLED: Once = Once::new();
+    if thread::panicking() {
+        return;
+    }
     INSTALLED.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
@@ -81,6 +87,10 @@ pub(crate) fn watch_this_thread() {
             }
         }));
     });
+}
+
+/// From here on, panics of *this thread* note their place, if our hook is there.
+pub(crate) fn watch_this_thread() {
     WATCHED.set(true);
 }
 
@@ -119,6 +129,7 @@ fn words_and_place(info: &PanicHookInfo<'_>) -> String {
 
 /// Like [`watch_this_thread`], and the message is not printed: it travels to the parent.
 pub(crate) fn watch_this_thread_silently() {
+    install_hook();
     watch_this_thread();
     SILENT.set(true);
 }

@@ -32,7 +32,7 @@ use parking_lot::Mutex;
 use crate::codec;
 use crate::error::{JobError, PoolError};
 use crate::job::{Job, Shared};
-use crate::panics::{contain, contain_quietly, watch_this_thread};
+use crate::panics::{contain, contain_quietly, install_hook, watch_this_thread};
 use crate::pool::{Pool, RemotePool};
 use crate::registry::RemoteFn;
 use crate::slot::{Answer, Slot, State as SlotState};
@@ -180,6 +180,7 @@ impl ScriptedPool {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn run(&self, number: usize) -> bool {
+        install_hook();
         watch_this_thread();
         let job = self.script.state.lock().waiting.remove(&number);
         job.is_some_and(|job| job.run())
