@@ -77,7 +77,7 @@ impl Host {
             let worker = WORKER.try_with(|worker| *worker).unwrap_or_default();
             self.door.observe(Event::JobStarted { job, worker });
         }
-        let _note = Note { earlier: HOST.with(|host| host.replace(Some(self))) };
+        let _note = Note { earlier: exchange(Some(self)) };
         work()
     }
 
@@ -130,8 +130,13 @@ impl Host {
 
 /// Runs a job that is none of this thread's host's, as on a thread that has nothing to do.
 fn without_host(job: &mut dyn FnMut()) {
-    let _note = Note { earlier: HOST.with(|host| host.replace(None)) };
+    let _note = Note { earlier: exchange(None) };
     ContextValues::default().run(job);
+}
+
+fn exchange(host: Option<Arc<Host>>) -> Option<Arc<Host>> {
+    // A thread that is being taken down has no note any more.
+    HOST.try_with(|own| own.replace(host)).ok().flatten()
 }
 
 /// Puts the earlier note back when dropped, also when the job panics.
@@ -141,8 +146,7 @@ struct Note {
 
 impl Drop for Note {
     fn drop(&mut self) {
-        let earlier = self.earlier.take();
-        drop(HOST.try_with(|host| host.replace(earlier)));
+        drop(exchange(self.earlier.take()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Work on pools: giving it up, and what it holds meanwhile.
 
-use std::sync::mpsc;
+use std::cell::RefCell;
+use std::sync::{Arc, mpsc};
 use std::thread::{self};
 use std::time::Duration;
 
@@ -181,6 +182,36 @@ fn a_job_that_has_ended_lets_the_virtual_clock_go_although_nobody_awaits_it_yet(
         });
         assert_eq!(outcome.unwrap().unwrap(), 7);
         assert_eq!(runner.loop_ref().time() - start, Duration::from_secs(3600));
+    });
+}
+
+#[test]
+fn the_destructor_of_a_thread_local_may_wait_for_a_job_of_its_own_pool() {
+    struct LastDeed(Arc<ThreadPool>, mpsc::Sender<u8>);
+    impl Drop for LastDeed {
+        fn drop(&mut self) {
+            self.1.send(self.0.submit(|| 42).unwrap().wait().unwrap()).unwrap();
+        }
+    }
+    thread_local!(static LEFT: RefCell<Option<LastDeed>> = const { RefCell::new(None) });
+    must_end(|| {
+        let pool = ThreadPool::builder().threads(1).idle_timeout(Duration::ZERO).build();
+        let pool = Arc::new(pool);
+        let (tell, told) = mpsc::channel();
+        let (open, door) = mpsc::channel::<()>();
+        let deed = LastDeed(Arc::clone(&pool), tell);
+        pool.submit(move || {
+            LEFT.set(Some(deed));
+            door.recv()
+        })
+        .unwrap();
+        // The same thread runs this, so what the loop leaves there was made after the deed.
+        let after = run(async {
+            let after = run_on(&*pool, || 7);
+            drop(open);
+            after.await
+        });
+        assert_eq!((after.unwrap(), told.recv().unwrap()), (7, 42));
     });
 }
 
