@@ -49,6 +49,8 @@ struct Held {
     /// It has said hello, and its initializer has returned.
     has_started: bool,
     job: Option<CurrentJob>,
+    /// Where the job was submitted that it has answered, while its callbacks run.
+    answered: Option<&'static Location<'static>>,
     reason: Option<Reason>,
 }
 
@@ -87,7 +89,7 @@ impl Leash {
     pub(crate) fn new(child: Child) -> Leash {
         let pid = child.id();
         let child = Some(child);
-        let held = Held { child, has_started: false, job: None, reason: None };
+        let held = Held { child, has_started: false, job: None, answered: None, reason: None };
         Leash { pid, held: Mutex::new(held) }
     }
 
@@ -121,12 +123,20 @@ impl Leash {
     /// Its answer has come. `Some`: too late, the worker was stopped before.
     pub(crate) fn job_ends(&self) -> Option<Reason> {
         let mut held = self.held.lock();
-        held.job = None;
+        if let Some(job) = held.job.take() {
+            held.answered = Some(job.submitted_at);
+        }
         held.reason.clone()
     }
 
+    /// Its supervisor is done with the job as well, callbacks and all.
+    pub(crate) fn job_is_over(&self) {
+        self.held.lock().answered = None;
+    }
+
     pub(crate) fn current_job(&self) -> Option<&'static Location<'static>> {
-        self.held.lock().job.map(|job| job.submitted_at)
+        let held = self.held.lock();
+        held.job.map(|job| job.submitted_at).or(held.answered)
     }
 
     /// Kills the worker if it still has this job.

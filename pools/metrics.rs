@@ -18,7 +18,7 @@ pub struct PoolMetrics {
     /// waited for it, is counted until its turn would have come, or until it is swept out of a long
     /// queue.
     pub queued: usize,
-    /// Jobs that a worker has now.
+    /// Jobs that a worker has now; one whose callbacks are being called on the pool's thread is one.
     pub running: usize,
     /// Jobs that have run to an end, whatever it was, since the pool was made.
     pub done: u64,

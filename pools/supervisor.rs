@@ -98,6 +98,7 @@ impl Worker {
         self.leash.job_begins(job.id(), job.submitted_at());
         let Some(frame) = job.start(&self.leash) else {
             self.leash.job_ends(); // it was cancelled
+            self.leash.job_is_over();
             team.is_free();
             return Next::Another;
         };
@@ -109,6 +110,7 @@ impl Worker {
             // told yes, and the job would run elsewhere.
             if untouched && matches!(self.leash.job_ends(), None | Some(Reason::PoolBroke(_))) {
                 // The worker died while it was idle. (In a broken pool the job will not run.)
+                self.leash.job_is_over();
                 self.leash.kill_and_reap();
                 job.put_back(frame);
                 team.put_back(job);
@@ -131,16 +133,20 @@ impl Worker {
     fn finish(&mut self, team: &Team, job: Arc<dyn RemoteJob>, answer: Answer) -> Next {
         self.jobs_done += 1;
         let stays = team.settings.max_tasks.is_none_or(|most| self.jobs_done < most);
-        end(team, job, answer, stays);
+        self.end(team, job, answer, stays);
         // Now, when nobody waits for this job any more: it is a system call.
         self.words.forget();
         if stays { Next::Another } else { Next::Retire }
     }
-}
 
-fn end(team: &Team, job: Arc<dyn RemoteJob>, answer: Answer, stays: bool) {
-    if job.end(answer, &|| team.job_done(stays)) == Ended::Abandoned {
-        team.job_was_abandoned();
+    fn end(&self, team: &Team, job: Arc<dyn RemoteJob>, answer: Answer, stays: bool) {
+        let free = || {
+            self.leash.job_is_over();
+            team.job_done(stays);
+        };
+        if job.end(answer, &free) == Ended::Abandoned {
+            team.job_was_abandoned();
+        }
     }
 }
 
@@ -189,7 +195,7 @@ impl Worker {
         {
             team.break_and_kill(format!("worker process {pid} ended ({exit}) during another job"));
         }
-        end(team, job, Err(error), false);
+        self.end(team, job, Err(error), false);
         Next::Gone
     }
 

@@ -16,7 +16,7 @@ mod support;
 mod workers;
 
 use support::SAFETY;
-use workers::{double, echo, own_pid, pool, running_job};
+use workers::{double, echo, own_pid, pool, running_job, wait_for_file};
 
 // ---- functions of every shape ---------------------------------------------------------------
 
@@ -334,6 +334,26 @@ fn a_pool_dropped_by_a_panic_kills_what_runs() {
     });
     assert!(outcome.join().is_err());
     assert!(matches!(receive.recv().unwrap().wait(), Err(JobError::Killed)));
+}
+
+#[test]
+fn a_shutdown_whose_time_is_up_names_the_job_whose_callback_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = directory.path().join("go");
+    let pool = pool(1);
+    let (open, gate) = mpsc::channel::<()>();
+    let job = pool.submit(wait_for_file, name.clone()).unwrap();
+    job.on_done(move |_| {
+        let _ = gate.recv();
+    });
+    std::fs::write(name, "").unwrap();
+    job.wait().unwrap();
+    let still = pool.shutdown_timeout(Duration::ZERO).unwrap_err();
+    assert_eq!((still.jobs.len(), still.queued), (1, 0), "{still}");
+    assert_eq!(still.jobs[0].submitted_at, job.submitted_at());
+    drop(open);
+    pool.shutdown();
+    assert!(pool.running().is_empty());
 }
 
 #[test]
