@@ -186,13 +186,13 @@ fn add(number: &AtomicU64, more: u64) {
 
 /// How many threads are not gone.
 #[derive(Default)]
-struct Farewell {
+pub(crate) struct Farewell {
     guests: Mutex<usize>,
     last_has_gone: Condvar,
 }
 
 /// A thread that was started. Dropped when it is as good as gone.
-struct Guest {
+pub(crate) struct Guest {
     farewell: Arc<Farewell>,
 }
 
@@ -201,7 +201,7 @@ thread_local! {
 }
 
 impl Guest {
-    fn new(farewell: &Arc<Farewell>) -> Guest {
+    pub(crate) fn new(farewell: &Arc<Farewell>) -> Guest {
         *farewell.guests.lock() += 1;
         Guest { farewell: Arc::clone(farewell) }
     }
@@ -209,7 +209,7 @@ impl Guest {
     /// To be called before this thread has any other thread-local with a destructor: the first to
     /// be made is the last to be dropped. (std does not promise that order. If it were another
     /// one, a shutdown with a limit would join a thread that still has a destructor to run.)
-    fn stays_until_the_last_destructor(self) {
+    pub(crate) fn stays_until_the_last_destructor(self) {
         GUEST.with(|own| own.set(Some(self)));
     }
 }
@@ -226,7 +226,7 @@ impl Drop for Guest {
 
 impl Farewell {
     /// `false`: the deadline came first.
-    fn wait(&self, deadline: Instant) -> bool {
+    pub(crate) fn wait(&self, deadline: Instant) -> bool {
         let mut guests = self.guests.lock();
         while *guests > 0 {
             if self.last_has_gone.wait_until(&mut guests, deadline).timed_out() {

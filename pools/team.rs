@@ -34,6 +34,7 @@ use crate::job_queue::JobQueue;
 use crate::leash::{Leash, Reason};
 use crate::lost::OnLost;
 use crate::remote_job::RemoteJob;
+use crate::roll::{Farewell, Guest};
 use crate::staffing::{Door, Staffing};
 
 pub(crate) struct Team {
@@ -49,6 +50,7 @@ pub(crate) struct Team {
     pub(crate) ending: Arc<Ending>,
     /// Held by the shutdown that joins the supervisors; another one waits for that.
     pub(crate) joining: Mutex<()>,
+    pub(crate) farewell: Arc<Farewell>,
     next_id: AtomicU64,
 }
 
@@ -130,6 +132,7 @@ impl Team {
             door_moved: Condvar::new(),
             ending: Ending::new(),
             joining: Mutex::new(()),
+            farewell: Arc::default(),
             next_id: AtomicU64::new(1),
         });
         team.start_or_break(&mut team.state.lock());
@@ -166,7 +169,9 @@ impl Team {
         while state.staff.needs_another(state.queue.len()) {
             let (team, life) = (Arc::clone(self), self.life);
             let name = format!("pool-supervisor-{}", state.next_number);
+            let guest = Guest::new(&self.farewell);
             let started = thread::Builder::new().name(name).spawn(move || {
+                guest.stays_until_the_last_destructor();
                 team.ending.enter();
                 life(&team);
                 team.join_those_gone();

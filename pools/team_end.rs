@@ -85,8 +85,12 @@ impl Team {
             let (jobs, starting) = (self.running(), self.starting());
             return Err(StillRunning { jobs, queued: self.state.lock().queue.len(), starting });
         }
-        // Everything has ended; the threads have little left to do but to return. Whoever comes
-        // while another shutdown joins them waits for that one.
+        // Everything has ended; what may remain is destructors of thread-locals that callbacks have
+        // made. std can join a thread, or not; but not for a while.
+        if deadline.is_some_and(|deadline| !self.farewell.wait(deadline)) {
+            return Ok(());
+        }
+        // Whoever comes while another shutdown joins them waits for that one.
         let turn = match deadline {
             None => Some(self.joining.lock()),
             Some(deadline) => self.joining.try_lock_until(deadline),

@@ -15,7 +15,7 @@ roundelay_pools::test_worker!();
 mod support;
 mod workers;
 
-use support::SAFETY;
+use support::{SAFETY, wait_until};
 use workers::{double, echo, own_pid, pool, running_job, wait_for_file};
 
 // ---- functions of every shape ---------------------------------------------------------------
@@ -354,6 +354,30 @@ fn a_shutdown_whose_time_is_up_names_the_job_whose_callback_runs() {
     drop(open);
     pool.shutdown();
     assert!(pool.running().is_empty());
+}
+
+#[test]
+fn a_shutdown_with_a_limit_leaves_destructors_of_thread_locals_to_the_next() {
+    struct AtTheGate(mpsc::Receiver<()>);
+    impl Drop for AtTheGate {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
+        }
+    }
+    thread_local!(static LEFT: RefCell<Option<AtTheGate>> = const { RefCell::new(None) });
+    let directory = tempfile::tempdir().unwrap();
+    let name = directory.path().join("go");
+    let pool = pool(1);
+    let (open, gate) = mpsc::channel();
+    let job = pool.submit(wait_for_file, name.clone()).unwrap();
+    job.on_done(move |_| LEFT.set(Some(AtTheGate(gate))));
+    std::fs::write(name, "").unwrap();
+    job.wait().unwrap();
+    pool.close();
+    wait_until("all jobs have ended", || pool.has_ended());
+    assert!(pool.shutdown_timeout(Duration::from_millis(1)).is_ok());
+    open.send(()).expect("it is still there");
+    pool.shutdown();
 }
 
 #[test]
