@@ -37,7 +37,9 @@ use crate::panic_report::PanicReport;
 /// Calls user code; a panic in it ends here.
 pub(crate) fn contain<T>(user_code: impl FnOnce() -> T) -> Result<T, PanicReport> {
     let earlier = take_place();
-    let _ = UNPRINTED.try_with(RefCell::take);
+    if SILENT.get() {
+        let _ = UNPRINTED.try_with(RefCell::take);
+    }
     // AssertUnwindSafe: what the closure captured is gone after a panic, nobody sees it broken.
     let outcome = panic::catch_unwind(AssertUnwindSafe(user_code)).map_err(report);
     if thread::panicking() {
