@@ -25,7 +25,7 @@ use roundelay::trace::{Recorder, TaskState, Trace, TraceEvent};
 use roundelay::{FailurePolicy, RunError, Runner};
 
 use crate::verdict::{Note, Verdict};
-use crate::watch::{Guard, PATIENCE, TURNS, Watch, keep_panics, take_panic};
+use crate::watch::{EVENTS, Guard, NoEnd, PATIENCE, TURNS, Watch, keep_panics, take_panic};
 use crate::wrong::Wrong;
 
 /// Runs a check on a thread of its own, and says how it ended. It always ends.
@@ -146,12 +146,16 @@ impl Lab {
         let recorder = Recorder::new(self.name);
         SAID.take();
         RECORDER.set(Some(recorder.clone()));
-        let (tell, name, at_stuck) = (self.tell.clone(), self.name, recorder.clone());
-        let guard = Guard::new(Arc::clone(&self.watch), move || {
-            // The loop is about to sleep without end. Whoever waits for the verdict need not.
-            let trace = at_stuck.finish();
+        let (tell, name, at_no_end) = (self.tell.clone(), self.name, recorder.clone());
+        let watch = Arc::clone(&self.watch);
+        let guard = Guard::new(Arc::clone(&self.watch), move |why| {
+            // Whoever waits for the verdict need not wait for an end that does not come.
+            let trace = at_no_end.finish();
             keep_trace(name, &trace);
-            let _ = tell.send(Err(stuck(&trace)));
+            let _ = tell.send(Err(match why {
+                NoEnd::Stuck => stuck(&trace),
+                NoEnd::LongTurn => long_turn(&trace, &watch),
+            }));
         });
         let runner = Runner::builder()
             .virtual_clock()
@@ -213,6 +217,18 @@ fn endless(trace: &Trace) -> Wrong {
     let step = trace.steps.len().checked_sub(1);
     let what = format!("after {TURNS} turns it still goes on");
     Wrong::new("that the run comes to its end", what).at(trace, step).looks_like("endless")
+}
+
+/// News without end, and all in one turn.
+fn long_turn(trace: &Trace, watch: &Watch) -> Wrong {
+    let step = trace.steps.len().checked_sub(1);
+    let who = watch.doing();
+    let who = if who.is_empty() { "the answer".to_owned() } else { who };
+    let what = format!(
+        "in one turn {EVENTS} things have happened, and {who} still does not let go: it goes round \
+         and round without an `await` that waits"
+    );
+    Wrong::new("that each turn comes to its end", what).at(trace, step).looks_like("endless")
 }
 
 impl<T> Ran<T> {

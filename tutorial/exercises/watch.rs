@@ -5,10 +5,13 @@
 //!   runs the answer                       waits for the verdict
 //!   tells each event  ------------------> is there any news? none for some seconds: it blocks
 //!   counts turns: too many? stop
+//!   counts a turn's events: too many? ->  that turn never ends (a `loop` that only says lines)
 //!   about to sleep without end? tell ---> nobody can wake it: it is stuck
 //! ```
 //!
-//! A thread that is blocked cannot be stopped. It is left behind, and ends with the process.
+//! A thread that is blocked cannot be stopped. It is left behind, and ends with the process. One
+//! that makes events without end is held where it made the last: news is no sign of an end, and
+//! the memory for all of it is somebody's.
 //!
 //! # Invariants
 //! - An answer that does not end is a sentence, within seconds.
@@ -21,6 +24,7 @@ use std::collections::HashMap;
 use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use roundelay::runtime::Event;
@@ -28,6 +32,9 @@ use roundelay::{Moment, Observer, current_loop};
 
 /// How many turns an answer may take.
 pub const TURNS: u64 = 1_000;
+
+/// How many events there may be in one turn.
+pub const EVENTS: u64 = 10_000;
 
 /// For how long nothing may happen before the answer is said to block.
 pub const PATIENCE: Duration = Duration::from_secs(4);
@@ -55,24 +62,53 @@ impl Watch {
     }
 }
 
+/// Why a run comes to no end, and cannot be stopped by its loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoEnd {
+    /// The loop is about to sleep without end.
+    Stuck,
+    /// A turn goes on and on.
+    LongTurn,
+}
+
 /// An observer that counts, and stops what does not end.
-pub struct Guard<S: Fn()> {
+pub struct Guard<S: Fn(NoEnd)> {
     watch: Arc<Watch>,
     names: RefCell<HashMap<u64, String>>,
     turns: Cell<u64>,
-    stuck: S,
+    /// The events of this turn.
+    events: Cell<u64>,
+    no_end: S,
 }
 
-impl<S: Fn()> Guard<S> {
-    /// Calls `stuck` when the loop is about to sleep without end.
-    pub fn new(watch: Arc<Watch>, stuck: S) -> Guard<S> {
-        Guard { watch, names: RefCell::default(), turns: Cell::new(0), stuck }
+impl<S: Fn(NoEnd)> Guard<S> {
+    /// Calls `no_end` when it sees that the run comes to none. After a turn that is too long it
+    /// keeps the thread.
+    pub fn new(watch: Arc<Watch>, no_end: S) -> Guard<S> {
+        Guard {
+            watch,
+            names: RefCell::default(),
+            turns: Cell::new(0),
+            events: Cell::new(0),
+            no_end,
+        }
+    }
+
+    fn count(&self) {
+        self.watch.events.fetch_add(1, Ordering::Relaxed);
+        self.events.set(self.events.get() + 1);
+        if self.events.get() == EVENTS {
+            (self.no_end)(NoEnd::LongTurn);
+            loop {
+                thread::park();
+            }
+        }
     }
 }
 
-impl<S: Fn()> Observer for Guard<S> {
+impl<S: Fn(NoEnd)> Observer for Guard<S> {
     fn observe(&self, _: Moment, event: &Event) {
-        self.watch.events.fetch_add(1, Ordering::Relaxed);
+        self.count();
         match event {
             Event::TaskSpawned { task, name, .. } => {
                 let name = Event::task_name(*task, name.as_deref());
@@ -90,6 +126,7 @@ impl<S: Fn()> Observer for Guard<S> {
                 *self.watch.lock() = "a timer's callback".into();
             }
             Event::TurnBegins { .. } => {
+                self.events.set(0);
                 self.turns.set(self.turns.get() + 1);
                 if self.turns.get() >= TURNS
                     && let Some(event_loop) = current_loop()
@@ -97,7 +134,7 @@ impl<S: Fn()> Observer for Guard<S> {
                     event_loop.stop();
                 }
             }
-            Event::WaitBegins { at_most: None } => (self.stuck)(),
+            Event::WaitBegins { at_most: None } => (self.no_end)(NoEnd::Stuck),
             _ => {}
         }
     }

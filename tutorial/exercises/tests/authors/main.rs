@@ -181,6 +181,23 @@ fn a_run_that_never_ends_is_stopped() {
 }
 
 #[test]
+fn a_task_that_makes_news_without_end_is_stopped_in_that_very_turn() {
+    traces_elsewhere();
+    let verdict = check("news", |lab| {
+        lab.run(async {
+            // Each line is an event: this one is never silent, and never lets go.
+            loop {
+                roundelay_exercises::say("again");
+            }
+        })
+        .map(drop)
+    });
+    let said = verdict.to_string();
+    assert!(said.contains("task main still does not let go"), "{said}");
+    assert_eq!(verdict.wrong().unwrap().symptom, Some("endless"));
+}
+
+#[test]
 fn who_waits_for_nobody_is_named_whether_or_not_a_waker_is_kept() {
     traces_elsewhere();
     let verdict = check("stuck", |lab| {
