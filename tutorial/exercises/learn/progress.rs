@@ -5,6 +5,7 @@
 //! Tutorial: the exercises. Before this: `mod.rs`. After this: `choice.rs`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -62,15 +63,27 @@ impl Progress {
 
     /// Changes it, and remembers that.
     ///
+    /// Two commands may do so at the same time: a check in one terminal, a hint in another. Each
+    /// begins with what the other has left, and nobody ever sees a file that is half written.
+    ///
     /// # Errors
-    /// A sentence: it cannot be written.
+    /// A sentence: it cannot be written, or what is there now cannot be understood.
     pub fn change(&mut self, name: &str, change: impl FnOnce(&mut Done)) -> Result<(), String> {
-        change(self.exercises.entry(name.to_owned()).or_default());
         let file = self.folder.join(FILE);
-        let text = serde_json::to_string_pretty(self).expect("numbers and names can be written");
-        std::fs::create_dir_all(&self.folder)
-            .and_then(|()| std::fs::write(&file, text + "\n"))
-            .map_err(|error| format!("{} cannot be written: {error}", file.display()))
+        let cannot = |error| format!("{} cannot be written: {error}", file.display());
+        std::fs::create_dir_all(&self.folder).map_err(cannot)?;
+        let line = File::create(self.folder.join("lock")).map_err(cannot)?;
+        // Some file systems know no locks. There the last one wins.
+        let _ = line.lock();
+        let mut progress = Progress::read(&self.folder)?;
+        change(progress.exercises.entry(name.to_owned()).or_default());
+        let text = serde_json::to_string_pretty(&progress).expect("numbers and names are written");
+        let new = self.folder.join("progress.new");
+        std::fs::write(&new, text + "\n")
+            .and_then(|()| std::fs::rename(&new, &file))
+            .map_err(cannot)?;
+        *self = progress;
+        Ok(())
     }
 
     /// As JSON: for each exercise whether it has passed, and with how many hints.

@@ -109,14 +109,16 @@ pub fn run(about: &About, progress: &Progress) -> Result<Outcome, String> {
     let folder = progress.folder();
     std::fs::create_dir_all(folder)
         .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
-    let note = folder.join("verdict");
-    // One of an earlier run must not speak for this one.
+    // Another check may run in another terminal, and one of an earlier run must not speak for this.
+    let note = folder.join(format!("verdict-{}", std::process::id()));
     let _ = std::fs::remove_file(&note);
     let status = cargo(&["-p", "roundelay-exercises", "--example", name])
         .env(NOTE_FILE, &note)
         .status()
         .map_err(|error| format!("cargo could not be started: {error}"))?;
-    Ok(Outcome::of(status.code(), Note::read(name, &note)))
+    let noted = Note::read(name, &note);
+    let _ = std::fs::remove_file(&note);
+    Ok(Outcome::of(status.code(), noted))
 }
 
 /// Remembers how an exercise went, and says what comes next.

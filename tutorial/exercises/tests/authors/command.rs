@@ -56,6 +56,20 @@ fn what_has_passed_once_stays_passed() {
 }
 
 #[test]
+fn what_two_commands_do_at_the_same_time_is_both_remembered() {
+    let home = home("both");
+    let (all, mut one) = at(&home);
+    let (_, mut other) = at(&home);
+    work::checked(&all, &all[0], &mut one, Outcome::Passed).unwrap();
+    work::hint(&all[1], &mut other).unwrap();
+    work::checked(&all, &all[2], &mut one, Outcome::Passed).unwrap();
+    for progress in [one, at(&home).1] {
+        let passed = all.iter().map(|about| progress.of(&about.name).passed).collect::<Vec<_>>();
+        assert_eq!((passed, progress.of(&all[1].name).hints), (vec![true, false, true], 1));
+    }
+}
+
+#[test]
 fn an_exercise_that_does_not_compile_is_told_so() {
     let (all, mut progress) = at(&home("compile"));
     let (said, passed) = work::checked(&all, &all[1], &mut progress, Outcome::NotRun).unwrap();
