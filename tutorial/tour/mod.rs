@@ -90,7 +90,7 @@ const PROGRAMS: &[Program] = &[
 ///
 /// # Errors
 /// What stopped a program's loop (most likely that the system has no descriptors left), or what
-/// kept a trace from being written.
+/// kept a trace or the telling from being written.
 pub fn tour(out: impl Write + 'static, options: &TourOptions) -> Result<(), TourError> {
     let voice = Voice::new(out);
     if let Some(folder) = &options.trace {
@@ -102,6 +102,7 @@ pub fn tour(out: impl Write + 'static, options: &TourOptions) -> Result<(), Tour
         let recorder = options.trace.as_ref().map(|_| Recorder::new(program.title));
         play(program, &voice, recorder.clone()).map_err(TourError::Run)?;
         voice.title("");
+        voice.flush().map_err(TourError::Output)?;
         if let (Some(folder), Some(recorder)) = (&options.trace, recorder) {
             let (trace, name) = (recorder.finish(), file_name(number));
             for kind in ["html", "json"] {
@@ -114,7 +115,7 @@ pub fn tour(out: impl Write + 'static, options: &TourOptions) -> Result<(), Tour
         let first = folder.join(file_name(0) + ".html");
         voice.title(&format!("Recorded. Open {} and the others in a browser.", first.display()));
     }
-    Ok(())
+    voice.flush().map_err(TourError::Output)
 }
 
 /// Records one program, in silence. Those on the virtual clock are the same in every run.
@@ -164,6 +165,8 @@ pub enum TourError {
     Run(RunError),
     /// A trace could not be written.
     Trace(PathBuf, io::Error),
+    /// What was told could not be written.
+    Output(io::Error),
 }
 
 impl fmt::Display for TourError {
@@ -173,6 +176,7 @@ impl fmt::Display for TourError {
             TourError::Trace(path, error) => {
                 write!(f, "no trace can be written to {}: {error}", path.display())
             }
+            TourError::Output(error) => write!(f, "standard output takes no more: {error}"),
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Voice {
 
 struct Told {
     out: RefCell<Box<dyn Write>>,
+    /// What `out` has refused first, if it was not that its reader has gone away.
+    refused: RefCell<Option<io::Error>>,
     /// The turn that runs, and whether anything has been said in it.
     turn: Cell<(u64, bool)>,
     tasks: RefCell<HashMap<u64, String>>,
@@ -39,6 +41,7 @@ impl Voice {
         Voice {
             told: Rc::new(Told {
                 out: RefCell::new(Box::new(out)),
+                refused: RefCell::default(),
                 turn: Cell::new((0, false)),
                 tasks: RefCell::default(),
                 timers: RefCell::default(),
@@ -85,9 +88,28 @@ impl Voice {
         }
     }
 
+    /// Says all that was not said yet.
+    ///
+    /// # Errors
+    /// Why some of it could not be said: a full disk, for instance. A reader that has gone away
+    /// has heard enough.
+    pub fn flush(&self) -> io::Result<()> {
+        let flushed = self.told.out.borrow_mut().flush();
+        self.note(flushed);
+        self.told.refused.take().map_or(Ok(()), Err)
+    }
+
     fn write(&self, line: std::fmt::Arguments<'_>) {
-        // A reader that has gone away has heard enough.
-        let _: io::Result<()> = writeln!(self.told.out.borrow_mut(), "{line}");
+        let written = writeln!(self.told.out.borrow_mut(), "{line}");
+        self.note(written);
+    }
+
+    fn note(&self, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.told.refused.borrow_mut().get_or_insert(error);
+        }
     }
 
     fn name(&self, task: u64) -> String {
