@@ -25,7 +25,8 @@ pub fn show(
 ) -> Result<String, String> {
     let names = programs.names();
     if !names.iter().any(|name| name == program) {
-        let like = names.iter().filter(|name| name.starts_with(&program[..program.len().min(4)]));
+        let begin: String = program.chars().take(4).collect();
+        let like = names.iter().filter(|name| name.starts_with(&begin));
         let like: Vec<&str> = like.map(String::as_str).collect();
         let names = if like.is_empty() { names.join(", ") } else { like.join(", ") };
         return Err(format!("there is no program `{program}`; there are {names}"));

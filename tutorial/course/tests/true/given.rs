@@ -47,6 +47,9 @@ fn a_run_is_shown_with_all_its_pages_and_one_without_a_loop_with_none() {
         unknown.contains("there is no program `ch01_four_waits`; there are ch01_"),
         "{unknown}"
     );
+    // Four bytes of this name end in the middle of a letter.
+    let unknown = show("ch0é", 0).unwrap_err();
+    assert!(unknown.contains("there is no program `ch0é`; there are ch01_"), "{unknown}");
 }
 
 #[test]
