@@ -148,5 +148,7 @@ pub mod __private {
     pub use crate::job::poll_done;
     pub use crate::out_of_turn::{PutAside, put_aside_with};
     pub use crate::registry::{CallError, Entry, Invoke};
+    // A run in a worker is recorded under a name of its own.
+    pub use crate::worker::is_serving;
     pub use inventory;
 }

@@ -45,7 +45,8 @@ use crate::wire::{Body, Frame, FrameReader, FrameWriter, Kind, PROTOCOL, WireErr
 /// This process is a worker and has begun to serve.
 static SERVING: AtomicBool = AtomicBool::new(false);
 
-pub(crate) fn is_serving() -> bool {
+/// Whether this process is a worker that has begun to serve.
+pub fn is_serving() -> bool {
     SERVING.load(Ordering::Relaxed)
 }
 

@@ -21,7 +21,8 @@
 //! # Invariants
 //! - A trace that cannot be written is a line on standard error, never a panic: the run is over
 //!   and went well.
-//! - Several runners in one process write several files: `run.html`, `run-2.html`, ...
+//! - Several runners in one process write several files: `run.html`, `run-2.html`, ... Those in the
+//!   workers of a process pool, which have the variable, too, write `run-worker-PID.html`.
 //!
 //! Tutorial: chapter 19. Before this: `html.rs`. After this: `saying.rs`.
 
@@ -139,7 +140,8 @@ impl SavedAtEnd {
         let program = env::current_exe().ok();
         let program = program.as_deref().and_then(Path::file_stem).unwrap_or_default();
         let recorder = Recorder::new(&program.to_string_lossy());
-        Some(SavedAtEnd { recorder, path: numbered(&path, number) })
+        let worker = roundelay_pools::__private::is_serving().then(std::process::id);
+        Some(SavedAtEnd { recorder, path: named(&path, worker, number) })
     }
 
     pub(crate) fn recorder(&self) -> Recorder {
@@ -156,13 +158,17 @@ impl Drop for SavedAtEnd {
     }
 }
 
-/// `run.html`, `run-2.html`, ...
-fn numbered(path: &Path, number: usize) -> PathBuf {
+/// `run.html`, `run-2.html`, ...; in a worker process `run-worker-4711.html` and so on.
+fn named(path: &Path, worker: Option<u32>, number: usize) -> PathBuf {
+    let worker = worker.map(|process| format!("-worker-{process}")).unwrap_or_default();
+    let number = if number > 1 { format!("-{number}") } else { String::new() };
+    if worker.is_empty() && number.is_empty() {
+        return path.to_owned();
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match (number, name.split_once('.')) {
-        (1, _) => path.to_owned(),
-        (_, Some((stem, end))) => path.with_file_name(format!("{stem}-{number}.{end}")),
-        (_, None) => path.with_file_name(format!("{name}-{number}")),
+    match name.split_once('.') {
+        Some((stem, end)) => path.with_file_name(format!("{stem}{worker}{number}.{end}")),
+        None => path.with_file_name(format!("{name}{worker}{number}")),
     }
 }
 
@@ -172,9 +178,16 @@ mod tests {
 
     #[test]
     fn the_second_run_of_a_process_gets_a_name_of_its_own() {
-        let names = |number| numbered(Path::new("a/run.chrome.json"), number);
+        let names = |number| named(Path::new("a/run.chrome.json"), None, number);
         assert_eq!(names(1), Path::new("a/run.chrome.json"));
         assert_eq!(names(2), Path::new("a/run-2.chrome.json"));
-        assert_eq!(numbered(Path::new("run"), 3), Path::new("run-3"));
+        assert_eq!(named(Path::new("run"), None, 3), Path::new("run-3"));
+    }
+
+    #[test]
+    fn a_run_in_a_worker_process_never_has_the_name_of_its_parents() {
+        let names = |number| named(Path::new("a/run.html"), Some(47), number);
+        assert_eq!(names(1), Path::new("a/run-worker-47.html"));
+        assert_eq!(names(2), Path::new("a/run-worker-47-2.html"));
     }
 }
