@@ -18,7 +18,8 @@ pub struct PsOptions {
     pub pid: u32,
 }
 
-/// Writes what the loops of the process say. `Ok(false)` if one of them did not answer.
+/// Writes what the loops of the process say. `Ok(false)` if one of them did not answer. A reader
+/// that goes away (`roundelay ps 47 | head -1`) has seen enough.
 ///
 /// # Errors
 /// A sentence, if there is nothing to be asked.
@@ -40,6 +41,10 @@ pub fn ps(mut out: impl Write, options: &PsOptions, form: DumpForm) -> Result<bo
         }
         Ok(())
     };
-    show().map_err(|error| format!("the output cannot be written: {error}"))?;
-    Ok(all_answered)
+    match show() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("the output cannot be written: {error}"))
+        }
+        _ => Ok(all_answered),
+    }
 }

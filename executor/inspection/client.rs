@@ -37,8 +37,9 @@ pub enum Inspected {
 /// This blocks its thread, for a few seconds at most for each loop.
 ///
 /// # Errors
-/// [`NotFound`](io::ErrorKind::NotFound) if the process has no such loop; what the operating
-/// system says if one cannot be asked.
+/// [`NotFound`](io::ErrorKind::NotFound) if the process has no such loop;
+/// [`TimedOut`](io::ErrorKind::TimedOut) if it says nothing for ten seconds, as one that is stopped
+/// does; what the operating system says if one cannot be asked.
 ///
 /// ```
 /// use roundelay_executor::{DumpForm, Inspected, Runner, inspect_process, to_thread};
@@ -55,10 +56,11 @@ pub fn inspect_process(process: u32, form: DumpForm) -> io::Result<Vec<(u64, Ins
     let sockets = folder::sockets()?.into_iter().filter(|(owner, _, _)| *owner == process);
     let mut told = Vec::new();
     for (_, number, path) in sockets {
-        match ask(&path, form) {
+        match ask(&path, form, TIME_TO_ANSWER) {
             // It ended while we came, or long ago without cleaning up.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if is_silence(&error) => return Err(silent(process)),
             answer => told.push((number, answer?)),
         }
     }
@@ -75,10 +77,25 @@ pub fn inspect_process(process: u32, form: DumpForm) -> io::Result<Vec<(u64, Ins
 /// Longer than the other side takes to find that its loop is blocked.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(10);
 
-fn ask(path: &Path, form: DumpForm) -> io::Result<Inspected> {
+/// What a socket says whose limit has passed; systems differ in the word.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Even a loop that is blocked answers, for a thread of its own does.
+fn silent(process: u32) -> io::Error {
+    let seconds = TIME_TO_ANSWER.as_secs();
+    let message = format!(
+        "process {process} has not answered for {seconds} s, and not even its inspector's thread \
+         runs; if it is stopped (state T in `ps`), `kill -CONT {process}` lets it go on"
+    );
+    io::Error::new(io::ErrorKind::TimedOut, message)
+}
+
+fn ask(path: &Path, form: DumpForm, limit: Duration) -> io::Result<Inspected> {
     let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(TIME_TO_ANSWER))?;
-    stream.set_write_timeout(Some(TIME_TO_ANSWER))?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
     let form = match form {
         DumpForm::List => "list",
         DumpForm::Tree => "tree",
@@ -100,5 +117,25 @@ fn ask(path: &Path, form: DumpForm) -> io::Result<Inspected> {
             );
             Err(io::Error::new(io::ErrorKind::InvalidData, message))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri has no sockets with a path")]
+    fn a_process_that_says_nothing_is_told_of_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1-1.sock");
+        // As that of a process that is stopped: the system takes the question, and nobody answers.
+        let _silent = UnixListener::bind(&path).unwrap();
+        let error = ask(&path, DumpForm::List, Duration::from_millis(1)).unwrap_err();
+        assert!(is_silence(&error), "{error:?}");
+        let told = silent(47);
+        assert_eq!(told.kind(), io::ErrorKind::TimedOut);
+        assert!(told.to_string().contains("process 47 has not answered for 10 s"), "{told}");
     }
 }

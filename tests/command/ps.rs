@@ -36,6 +36,10 @@ fn a_program_that_allows_it_is_listed_and_drawn() {
         let line = format!("\n{indent}task 2 (save) has waited ");
         assert!(text.contains(&line) && text.contains(", held by task 1 (main)"), "{text}");
     }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = roundelay(Path::new(".")).args(["ps", &pid]).stdout(writer).output().unwrap();
+    assert_eq!((status(&unread), told(&unread).len()), (0, 0), "{:?}", told(&unread));
     go_on.send(()).unwrap();
     program.join().unwrap();
 }
