@@ -21,7 +21,7 @@ const SHOWN_ELSEWHERE: [(&str, &str, &str); 6] = [
 ];
 
 /// Functions that no example shows, and why.
-const SHOWN_NOWHERE: [(&str, &str, &str); 6] = [
+const SHOWN_NOWHERE: [(&str, &str, &str); 8] = [
     ("executor/attributes.rs", "__run_main", "hidden: what the attribute `main` expands to"),
     ("pools/guard.rs", "test_worker_entry", "hidden: what the macro `test_worker` expands to"),
     (
@@ -29,6 +29,8 @@ const SHOWN_NOWHERE: [(&str, &str, &str); 6] = [
         "put_aside_with",
         "hidden: a process has one, and an executor sets it",
     ),
+    ("pools/job.rs", "poll_done", "hidden: an executor asks it of a job that it awaits"),
+    ("pools/worker.rs", "is_serving", "hidden: an executor asks it where it records a run"),
     ("pools/registry.rs", "of", "hidden: what the attribute `remote` expands to"),
     ("executor/adapters/hyper.rs", "get_ref", "what every wrapper has; few build with hyper"),
     ("executor/adapters/hyper.rs", "get_mut", "what every wrapper has; few build with hyper"),

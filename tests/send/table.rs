@@ -1,5 +1,5 @@
-//! Which types may leave their thread: what a program may do with them is part of what is promised,
-//! and a field more in one of them could take it back without a word.
+//! All public types, and whether each may leave its thread and be shared. A field more in one of them
+//! could take that back without a word.
 
 use std::marker::PhantomData;
 use std::path::Path;
@@ -134,7 +134,7 @@ const TRAITS: &[&str] = &[
     "Invoke",
 ];
 
-/// Nor what is made of somebody else's parts, and is what they are; what the macros of the pools
+/// Nor what is made of somebody else's parts (`parts.rs` asks some of that); what the macros of the pools
 /// use; what only a feature brings; and another name of a type of std's.
 const OF_OTHERS: &[&str] = &[
     "Gather",
@@ -160,7 +160,7 @@ const OF_OTHERS: &[&str] = &[
 fn every_type_that_is_public_was_asked() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
-    let here = read("tests/threads_apart.rs");
+    let here = read("tests/send/table.rs");
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let lists = here.split("/// Not asked").next().unwrap();
     let asked: Vec<&str> = lists.split(|c| !is_word(c)).collect();
