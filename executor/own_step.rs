@@ -85,6 +85,9 @@ pub(crate) struct OwnStep {
     wait: Wait,
     /// How often somebody in this step asked to be woken.
     wakes: u32,
+    /// How many operations of sockets it has done since it last gave way.
+    operations: u16,
+    gave_way: bool,
     once_more: bool,
 }
 
@@ -94,6 +97,8 @@ struct Now {
     task: Cell<Key>,
     wait: Cell<Wait>,
     wakes: Cell<u32>,
+    operations: Cell<u16>,
+    gave_way: Cell<bool>,
     once_more: Cell<bool>,
 }
 
@@ -104,6 +109,8 @@ thread_local! {
             task: Cell::new(NOBODY),
             wait: Cell::new(Wait::Unknown),
             wakes: Cell::new(0),
+            operations: Cell::new(0),
+            gave_way: Cell::new(false),
             once_more: Cell::new(false),
         }
     };
@@ -116,6 +123,8 @@ impl OwnStep {
         task: NOBODY,
         wait: Wait::Unknown,
         wakes: 0,
+        operations: 0,
+        gave_way: false,
         once_more: false,
     };
 }
@@ -150,6 +159,8 @@ pub(crate) fn read() -> OwnStep {
         task: now.task.get(),
         wait: now.wait.get(),
         wakes: now.wakes.get(),
+        operations: now.operations.get(),
+        gave_way: now.gave_way.get(),
         once_more: now.once_more.get(),
     })
 }
@@ -162,6 +173,8 @@ pub(crate) fn put(note: OwnStep) {
         now.task.set(note.task);
         now.wait.set(note.wait);
         now.wakes.set(note.wakes);
+        now.operations.set(note.operations);
+        now.gave_way.set(note.gave_way);
         now.once_more.set(note.once_more);
     });
 }
@@ -190,6 +203,23 @@ pub(crate) fn note(wait: Wait) {
 #[inline]
 pub(crate) fn count_wake(times: u32) {
     NOW.with(|now| now.wakes.set(now.wakes.get().wrapping_add(times)));
+}
+
+/// One more operation of a socket. Whether it is one too many for this step, which should give
+/// way now: then the count begins anew.
+pub(crate) fn gives_way_after(operations: u16) -> bool {
+    NOW.with(|now| {
+        let count = now.operations.get() + 1;
+        let is_over = count >= operations && now.task.get() != NOBODY;
+        now.operations.set(if count >= operations { 0 } else { count });
+        now.gave_way.set(now.gave_way.get() | is_over);
+        is_over
+    })
+}
+
+/// Whether something in this step is pending only because it gave way.
+pub(crate) fn gave_way() -> bool {
+    NOW.with(|now| now.gave_way.get())
 }
 
 /// Whose step is being taken, if this is the waker that was lent to it.

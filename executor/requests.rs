@@ -249,12 +249,6 @@ impl Tasks {
         copy.unwrap_or_default()
     }
 
-    /// Counts one more operation of a socket.
-    pub(crate) fn count_operation(&self) -> u32 {
-        self.operations.set(self.operations.get().wrapping_add(1));
-        self.operations.get()
-    }
-
     /// How many tasks have not ended.
     pub(crate) fn live(&self) -> usize {
         self.live.get()

@@ -57,8 +57,6 @@ pub(crate) struct Tasks {
     pub(crate) ordered_by: RefCell<Option<Arc<Family>>>,
     /// How many have ended, counted round and round: tells who ended first.
     pub(crate) ended: Cell<u32>,
-    /// Operations of sockets, counted round and round.
-    pub(crate) operations: Cell<u32>,
     /// How many eager first steps are under way, one inside the other.
     pub(crate) eager_depth: Cell<usize>,
     /// How many calls of [`Tasks::drop_now`] are under way, one inside the other.
@@ -372,7 +370,6 @@ impl Tasks {
             deepest_family: Cell::new(0),
             ordered_by: RefCell::default(),
             ended: Cell::new(0),
-            operations: Cell::new(0),
             forgotten: RefCell::default(),
             graveyard: RefCell::default(),
             burying: Cell::new(false),

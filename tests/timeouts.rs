@@ -5,8 +5,10 @@ mod support;
 use std::future::{pending, ready};
 use std::time::{Duration, Instant};
 
+use futures_lite::future::poll_once;
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use roundelay::{
-    Deadline, Queue, Runner, TaskError, now, promise, sleep, spawn, timeout, timeout_at,
+    Deadline, Queue, Runner, TaskError, duplex, now, promise, sleep, spawn, timeout, timeout_at,
     timeout_join, yield_now,
 };
 use support::{Census, Log, ms, must_end, run_virtual};
@@ -26,6 +28,38 @@ fn a_limit_that_has_passed_lets_through_what_needs_no_wait_and_nothing_else() {
             assert!(!deadline.expired());
             assert!(deadline.guard(yield_now()).await.is_err());
             assert!(deadline.expired());
+        }
+    });
+}
+
+#[test]
+fn what_is_there_to_be_read_is_read_under_a_limit_that_has_passed_however_often() {
+    // Whoever reads very often gives way now and then, and must not be told that nothing is there.
+    run_virtual(async {
+        let (mut here, mut there) = duplex(16);
+        let (mut byte, past) = ([0; 1], now() - ms(5));
+        for _ in 0..200 {
+            there.write_all(b"abc").await.unwrap();
+            assert_eq!(timeout(Duration::ZERO, here.read(&mut byte)).await.unwrap().unwrap(), 1);
+            assert_eq!(timeout_at(past, here.read(&mut byte)).await.unwrap().unwrap(), 1);
+            let deadline = Deadline::at(past);
+            assert_eq!(deadline.guard(here.read(&mut byte)).await.unwrap().unwrap(), 1);
+        }
+    });
+}
+
+#[test]
+fn the_first_operation_of_a_step_never_gives_way() {
+    run_virtual(async {
+        let (mut here, mut there) = duplex(16);
+        there.write_all(b"x").await.unwrap();
+        for _ in 0..200 {
+            yield_now().await;
+            let read = poll_once(here.read(&mut [0; 1])).await;
+            assert_eq!(read.expect("a byte is there").unwrap(), 1);
+            yield_now().await;
+            let written = poll_once(there.write(b"x")).await;
+            assert_eq!(written.expect("there is room").unwrap(), 1);
         }
     });
 }

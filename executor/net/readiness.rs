@@ -20,8 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use roundelay_runtime::{Awaited, Direction, Source, WaitKey, current_loop};
 
-use crate::current::current_tasks;
-use crate::own_step::Wait;
+use crate::own_step::{self, Wait};
 use crate::task_table::Waiter;
 use crate::told::awaits_numbered;
 use crate::yield_now::yield_now;
@@ -225,13 +224,15 @@ impl<T: AsFd> Drop for Word<'_, T> {
 /// Whether somebody else should have a turn: a task that always finds something to read would
 /// never come to an end of its step. Once in so many operations it gives way, and then goes on
 /// even if it is polled again at once, so that no combinator can go round in circles over it.
+///
+/// (The simple version counted the loop's operations. Then it was now and then the first one of a
+/// step that gave way, and whoever had only that one poll was told that there is nothing to read.)
 pub(crate) fn is_time_to_give_way() -> bool {
-    let count = current_tasks().map_or(0, |tasks| tasks.count_operation());
-    count.is_multiple_of(OPERATIONS_AT_A_STRETCH) && count > 0
+    own_step::gives_way_after(OPERATIONS_AT_A_STRETCH)
 }
 
-/// How many operations of sockets a loop does before the one who asks gives way.
-const OPERATIONS_AT_A_STRETCH: u32 = 128;
+/// How many operations of sockets a step does before it gives way.
+const OPERATIONS_AT_A_STRETCH: u16 = 128;
 
 fn no_loop() -> io::Error {
     io::Error::other(

@@ -33,6 +33,7 @@ use pin_project_lite::pin_project;
 use roundelay_runtime::Instant;
 
 use crate::error::Elapsed;
+use crate::own_step;
 use crate::task_table::Waiter;
 use crate::time::sleep::{Sleep, now, sleep_until};
 
@@ -281,7 +282,9 @@ impl<F: Future> Future for Guarded<F> {
             let deadline = &this.place.deadline;
             // No timer for what has passed: until that were due, the future could go on.
             let is_new = |when| this.timer.as_ref().is_none_or(|(set_for, _)| *set_for != when);
-            if deadline.when().is_some_and(|when| is_new(when) && when <= now()) {
+            let is_late = || deadline.when().is_some_and(|when| is_new(when) && when <= now());
+            // What only gave way was not told yet what there is: it has its poll in the next turn.
+            if !own_step::gave_way() && is_late() {
                 (*this.is_spent, *this.timer) = (true, None);
                 Waiter::wake_poller(cx);
                 return Poll::Pending;

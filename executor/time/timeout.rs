@@ -27,6 +27,7 @@ use pin_project_lite::pin_project;
 use roundelay_runtime::Instant;
 
 use crate::error::Elapsed;
+use crate::own_step;
 use crate::time::sleep::{Sleep, sleep_until};
 
 /// Awaits `future`, but not longer than `limit`.
@@ -127,7 +128,8 @@ impl<F: Future> Future for Timeout<F> {
             if let Poll::Ready(output) = future.poll(cx) {
                 return Poll::Ready(Ok(output));
             }
-            *this.spent = this.sleep.is_over_before_it_begins();
+            // What only gave way was not told yet what there is: it has its poll in the next turn.
+            *this.spent = this.sleep.is_over_before_it_begins() && !own_step::gave_way();
             if Pin::new(this.sleep).poll(cx).is_pending() {
                 return Poll::Pending;
             }
