@@ -281,7 +281,7 @@ impl Terminal {
         loop {
             let begin = || {
                 let (file, copy) = (Arc::clone(&self.file), bytes.to_vec());
-                let write = move || (&*file).write(&copy);
+                let write = move || write_and_wait(&file, &copy);
                 let writing = async move { to_thread(write).await.map_err(io::Error::other)? };
                 (bytes.to_vec(), Box::pin(writing) as Writing)
             };
@@ -293,6 +293,23 @@ impl Terminal {
             if is_ours {
                 return Poll::Ready(written);
             }
+        }
+    }
+}
+
+/// One write that waits, in a thread. If another program has told the terminal not to block, that
+/// holds for us as well: then it is to be waited for.
+fn write_and_wait(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        let mut asked = [PollFd::new(file, PollFlags::OUT)];
+        match file.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => match poll(&mut asked, None)
+            {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            },
+            outcome => return outcome,
         }
     }
 }

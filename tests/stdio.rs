@@ -15,6 +15,7 @@ use futures_lite::future::poll_once;
 use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, io::BufReader};
 use roundelay::testing::wait_all_tasks_blocked;
 use roundelay::{run, stderr, stdin, stdout};
+use rustix::io::ioctl_fionbio;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use support::must_end;
 
@@ -321,6 +322,27 @@ fn a_terminal_that_shows_nothing_does_not_stop_the_loop() {
 }
 
 const PIECES: usize = 100;
+
+#[test]
+fn a_terminal_that_another_program_has_told_not_to_block_is_written_whole() {
+    let name = "a_terminal_that_another_program_has_told_not_to_block_is_written_whole";
+    if is_child(name) {
+        run(async { stdout().unwrap().write_all(&[b'x'; PIECES * 3000]).await.unwrap() });
+        leave();
+    }
+    must_end(move || {
+        let (mut screen, end) = terminal();
+        // All who have it open share this.
+        ioctl_fionbio(&end, true).unwrap();
+        let mut child = start(name, Stdio::null(), end);
+        let (mut shown, mut buffer) = (0, [0; 4096]);
+        while let Ok(read @ 1..) = screen.read(&mut buffer) {
+            shown += buffer[..read].iter().filter(|byte| **byte == b'x').count();
+        }
+        assert!(child.wait().unwrap().success());
+        assert!(shown >= PIECES * 3000, "{shown} bytes");
+    });
+}
 
 #[test]
 fn what_was_given_up_on_a_terminal_is_neither_cut_nor_shown_twice() {
