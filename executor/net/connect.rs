@@ -138,7 +138,22 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 async fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    SocketStream::connect_socket(socket, &address.into()).await
+    connect_with(socket, address).await
+}
+
+/// Where nobody listens, the system may choose that very port of this machine for our end, and two
+/// calls that meet are a connection: we would talk to ourselves, and keep the port from whoever is
+/// about to listen there.
+async fn connect_with(socket: Socket, address: SocketAddr) -> io::Result<TcpStream> {
+    let stream: TcpStream = SocketStream::connect_socket(socket, &address.into()).await?;
+    let ours = stream.local_addr().ok().filter(|ours| ours.port() == address.port());
+    if ours.is_some() && ours == stream.peer_addr().ok() {
+        // Or the port would stay taken for a minute.
+        stream.set_reset_on_drop(true)?;
+        let text = format!("nobody listens at {address}: the connection led back to itself");
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, text));
+    }
+    Ok(stream)
 }
 
 async fn connect_any(endpoint: Endpoint) -> io::Result<TcpStream> {
@@ -205,6 +220,23 @@ impl From<ConnectError> for io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::run;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri knows no connection of a socket with itself")]
+    fn a_connection_that_leads_back_to_itself_is_refused_and_lets_go_of_the_port() {
+        run(async {
+            let address = SocketAddr::from(([127, 0, 0, 1], 0));
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+            // What the system does by chance.
+            socket.bind(&address.into()).unwrap();
+            let address = socket.local_addr().unwrap().as_socket().unwrap();
+            let error = connect_with(socket, address).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            assert!(error.to_string().contains(&address.to_string()), "{error}");
+            assert!(std::net::TcpListener::bind(address).is_ok());
+        });
+    }
 
     #[test]
     fn the_families_take_turns_and_keep_their_order() {
