@@ -24,7 +24,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
-use std::io;
+use std::io::{
+    self,
+    ErrorKind::{NotFound, PermissionDenied},
+};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -127,7 +130,8 @@ impl fmt::Debug for SignalPipe {
 impl Signal {
     /// Whether the process was told to ignore the signal and nobody listens for it: `nohup`
     /// does that to `SIGHUP`, and a shell to the `SIGINT` of what it runs in the background.
-    /// Whoever honours that does not listen. Only known on Linux; elsewhere `false`.
+    /// Whoever honours that does not listen. Only known on Linux; elsewhere `false`, and so where no
+    /// descriptor is left to ask with.
     ///
     /// ```
     /// use roundelay_runtime::Signal;
@@ -138,7 +142,7 @@ impl Signal {
     pub fn is_ignored(self) -> bool {
         match LISTENERS.lock().get(&self) {
             Some(listeners) => listeners.count == 0 && listeners.before == Before::Ignored,
-            None => Before::of(self) == Before::Ignored,
+            None => Before::of(self).is_ok_and(|before| before == Before::Ignored),
         }
     }
 }
@@ -164,13 +168,19 @@ enum Before {
 }
 
 impl Before {
-    fn of(signal: Signal) -> Before {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        match signal {
+    /// An error (no descriptor left) is not "nothing special": what is forgotten here is forgotten
+    /// for as long as the process lives.
+    fn of(signal: Signal) -> io::Result<Before> {
+        let status = match std::fs::read_to_string("/proc/self/status") {
+            // Another system, or one that keeps this to itself.
+            Err(error) if [NotFound, PermissionDenied].contains(&error.kind()) => String::new(),
+            outcome => outcome?,
+        };
+        Ok(match signal {
             _ if is_in("SigIgn:", &status, signal) => Before::Ignored,
             _ if is_in("SigCgt:", &status, signal) => Before::Handled,
             _ => Before::Default,
-        }
+        })
     }
 }
 
@@ -189,7 +199,7 @@ struct Listening {
 /// Takes a signal over from the system, before anybody listens.
 fn know(signal: Signal) -> io::Result<()> {
     if let Entry::Vacant(new) = LISTENERS.lock().entry(signal) {
-        let before = Before::of(signal);
+        let before = Before::of(signal)?;
         let nobody = Arc::new(AtomicBool::new(true));
         if before == Before::Default {
             flag::register_conditional_default(signal.number(), Arc::clone(&nobody))?;

@@ -7,8 +7,10 @@
 mod support;
 
 use std::cell::Cell;
+use std::fs::File;
 use std::future::pending;
-use std::os::unix::process::ExitStatusExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::rc::Rc;
 
 use futures_lite::StreamExt;
@@ -16,7 +18,9 @@ use roundelay::{
     EventLoop, LoopRef, RunError, Runner, Signal, Signals, ctrl_c, current_loop, gather_all, run,
     runtime::SignalPipe, spawn, with_cleanup, yield_now,
 };
-use rustix::process::{Signal as Number, getpid, kill_process};
+use rustix::process::{
+    Resource, Rlimit, Signal as Number, getpid, getrlimit, kill_process, setrlimit,
+};
 use support::{Log, Reports, in_a_process, ms};
 
 /// Throws a signal at this process.
@@ -234,6 +238,33 @@ fn when_the_last_listener_is_gone_the_signal_ends_the_process_again() {
     });
     assert!(ended.stdout.contains("still here"), "{ended:?}");
     assert_eq!(ended.status.unwrap().signal(), Some(Signal::TERMINATE.number()));
+}
+
+#[test]
+fn a_signal_that_was_ignored_is_ignored_again_although_descriptors_were_short_meanwhile() {
+    let name =
+        "a_signal_that_was_ignored_is_ignored_again_although_descriptors_were_short_meanwhile";
+    in_a_process(name, || {
+        if !Signal::HANGUP.is_ignored() {
+            // As `nohup` does.
+            let mut ignoring = std::process::Command::new("env");
+            let ignoring = ignoring.arg("--ignore-signal=HUP").args(std::env::args_os());
+            println!("skipped: this `env` cannot have a signal ignored: {}", ignoring.exec());
+            return;
+        }
+        let all = getrlimit(Resource::Nofile);
+        for few in 0..16 {
+            let next = File::open("/dev/null").unwrap().as_raw_fd() as u64;
+            let few = Rlimit { current: Some(next + few), maximum: all.maximum };
+            setrlimit(Resource::Nofile, few).unwrap();
+            drop(SignalPipe::new([Signal::HANGUP]));
+            setrlimit(Resource::Nofile, all).unwrap();
+            assert!(Signal::HANGUP.is_ignored());
+        }
+        raise_and_wait(Signal::HANGUP);
+        raise(Signal::HANGUP);
+    })
+    .well();
 }
 
 #[test]
