@@ -13,16 +13,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, io::BufReader};
+use futures_lite::{AsyncBufRead, AsyncWriteExt, io::BufReader};
 use roundelay_executor::{
-    BroadcastError, BroadcastReceiver, BroadcastSender, TcpListener, TcpStream, WriteHalf,
-    broadcast, ctrl_c, run, select, serve,
+    BroadcastError, BroadcastReceiver, BroadcastSender, LineReader, TcpListener, TcpStream,
+    WriteHalf, broadcast, ctrl_c, run, select, serve,
 };
 
 /// How many lines a client may be behind.
 const BACKLOG: usize = 64;
 /// How long a line may be, in bytes.
-const LONGEST_LINE: u64 = 1000;
+const LONGEST_LINE: usize = 1000;
 
 /// A line, and whose it is.
 type Line = (SocketAddr, String);
@@ -36,7 +36,8 @@ fn main() -> io::Result<()> {
         let server = serve(listener, async move |stream: TcpStream, peer| {
             let (reader, writer) = stream.into_split();
             let hear = hear(writer, peer, room.subscribe());
-            let speak = speak(BufReader::new(reader), peer, &room);
+            let lines = LineReader::new(BufReader::new(reader), LONGEST_LINE);
+            let speak = speak(lines, peer, &room);
             // Whichever ends first ends the other: the client has left.
             select(speak, hear).await.into_inner()
         });
@@ -47,19 +48,20 @@ fn main() -> io::Result<()> {
     })
 }
 
-/// Tells the room what one client says.
+/// Tells the room what one client says. A client without line breaks does not fill our memory: a
+/// line that is too long, or no text, is left out.
 async fn speak(
-    mut lines: impl futures_lite::AsyncBufRead + Unpin,
+    mut lines: LineReader<impl AsyncBufRead + Unpin>,
     peer: SocketAddr,
     room: &BroadcastSender<Line>,
 ) -> io::Result<()> {
     loop {
-        let mut line = String::new();
-        // A client without line breaks shall not fill our memory.
-        (&mut lines).take(LONGEST_LINE).read_line(&mut line).await?;
-        if line.is_empty() {
-            return Ok(());
-        }
+        let line = match lines.next_line().await {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => continue,
+            Err(error) => return Err(error),
+        };
         // Nobody there to hear it is no error.
         let _ = room.send((peer, line.trim_end().to_owned()));
     }

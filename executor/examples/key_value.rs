@@ -17,11 +17,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, io::BufReader};
-use roundelay_executor::{TcpListener, TcpStream, ctrl_c, run, serve};
+use futures_lite::{AsyncWriteExt, io::BufReader};
+use roundelay_executor::{LineReader, TcpListener, TcpStream, ctrl_c, run, serve};
 
 /// How long a request may be, in bytes.
-const LONGEST_LINE: u64 = 64 * 1024;
+const LONGEST_LINE: usize = 64 * 1024;
 
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:0".into());
@@ -40,15 +40,20 @@ type Store = RefCell<BTreeMap<String, String>>;
 
 async fn talk(stream: TcpStream, store: &Store) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut lines = BufReader::new(reader);
-    let mut line = String::new();
-    while (&mut lines).take(LONGEST_LINE).read_line(&mut line).await? > 0 {
-        // The map is borrowed inside `answer` only, and never across an await.
-        let answer = answer(line.trim(), store);
+    // It skips the rest of a line that is too long: that rest is no request of its own.
+    let mut lines = LineReader::new(BufReader::new(reader), LONGEST_LINE);
+    loop {
+        let answer = match lines.next_line().await {
+            // The map is borrowed inside `answer` only, and never across an await.
+            Ok(Some(line)) => answer(line.trim(), store),
+            Ok(None) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                format!("? a request is a line of text of {LONGEST_LINE} bytes at most\n")
+            }
+            Err(error) => return Err(error),
+        };
         writer.write_all(answer.as_bytes()).await?;
-        line.clear();
     }
-    Ok(())
 }
 
 fn answer(request: &str, store: &Store) -> String {

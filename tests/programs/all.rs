@@ -137,6 +137,19 @@ fn the_key_value_server_keeps_what_one_client_says_for_the_others() {
 }
 
 #[test]
+fn the_rest_of_a_line_that_is_too_long_is_no_request_and_no_reason_to_leave() {
+    let server = Server::start("key_value", &[]);
+    let mut client = server.connect();
+    assert_eq!(client.ask("set colour green"), "ok");
+    // What does not fit into 64 KiB is a whole request, or the other half of a letter.
+    for (fill, rest) in [(65536 - 9, "delete colour"), (65536 - 10, "\u{e9}")] {
+        let long = format!("set long {}{rest}", "x".repeat(fill));
+        assert_eq!(client.ask(&long), "? a request is a line of text of 65536 bytes at most");
+        assert_eq!(client.ask("get colour"), "green");
+    }
+}
+
+#[test]
 fn a_client_that_stays_is_cut_off_when_its_time_is_over() {
     let server = Server::start("key_value", &[]);
     let mut idle = server.connect();
