@@ -21,6 +21,8 @@
 //!
 //! Tutorial: chapter 7. Before this: `readiness_script.rs`. After this: `fine_wait.rs`.
 
+use std::collections::VecDeque;
+
 use crate::callback::Callback;
 
 /// One source under watch: a latch for each direction.
@@ -64,12 +66,13 @@ pub(crate) struct Latch {
     ready: bool,
     /// The last event has come.
     ended: bool,
-    waiting: Vec<(u64, Callback)>,
+    /// By number: whoever comes has a larger one than all who are there.
+    waiting: VecDeque<(u64, Callback)>,
 }
 
 impl Latch {
     pub(crate) fn new() -> Latch {
-        Latch { ready: true, ended: false, waiting: Vec::new() }
+        Latch { ready: true, ended: false, waiting: VecDeque::new() }
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -100,9 +103,11 @@ impl Latch {
         if self.ready {
             return Err(callback);
         }
-        // Nearly always there is one who reads and one who writes: room for one, no more.
-        self.waiting.reserve_exact(1);
-        self.waiting.push((number, callback));
+        if self.waiting.is_empty() {
+            // Nearly always there is one who reads and one who writes: room for one, no more.
+            self.waiting.reserve_exact(1);
+        }
+        self.waiting.push_back((number, callback));
         Ok(())
     }
 
@@ -113,16 +118,21 @@ impl Latch {
         number: u64,
         callback: Callback,
     ) -> Result<Callback, Callback> {
-        match self.waiting.iter_mut().find(|(waiting, _)| *waiting == number) {
-            Some((_, waiting)) => Ok(std::mem::replace(waiting, callback)),
+        match self.place_of(number) {
+            Some(place) => Ok(std::mem::replace(&mut self.waiting[place].1, callback)),
             None => Err(callback),
         }
     }
 
     /// Takes back a callback that waits.
     pub(crate) fn cancel(&mut self, number: u64) -> Option<Callback> {
-        let index = self.waiting.iter().position(|&(waiting, _)| waiting == number)?;
-        Some(self.waiting.remove(index).1)
+        let place = self.place_of(number)?;
+        self.waiting.remove(place).map(|(_, callback)| callback)
+    }
+
+    /// Where one waits. Thousands may wait for one socket, and news lets all of them ask here.
+    fn place_of(&self, number: u64) -> Option<usize> {
+        self.waiting.binary_search_by_key(&number, |&(waiting, _)| waiting).ok()
     }
 
     /// All who wait, when there is nothing to wait for any more.
@@ -134,6 +144,26 @@ impl Latch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_of_a_crowd_is_found_by_its_number_whoever_has_left() {
+        let notify = |n: u64| Callback::Notify(crate::callback::Key::new(n as u32, 0));
+        let mut latch = Latch::new();
+        latch.clear();
+        (10..20).for_each(|number| assert!(latch.wait(number, notify(number)).is_ok()));
+        for number in [13, 10, 19] {
+            assert!(latch.cancel(number).is_some() && latch.cancel(number).is_none());
+        }
+        assert!(latch.replace(13, notify(0)).is_err());
+        assert!(
+            matches!(latch.replace(14, notify(99)), Ok(Callback::Notify(key)) if key.index() == 14)
+        );
+        let left = latch.into_callbacks().map(|callback| match callback {
+            Callback::Notify(key) => key.index(),
+            Callback::Once(_) => unreachable!(),
+        });
+        assert_eq!(left.collect::<Vec<_>>(), [11, 12, 99, 15, 16, 17, 18]);
+    }
 
     #[test]
     fn what_was_drained_waits_for_news_but_the_end_of_a_stream_is_not_news_twice() {
