@@ -37,7 +37,9 @@ use crate::net::readiness::Watched;
 /// A connection, for reading and for writing: a [`TcpStream`](crate::TcpStream) or a
 /// [`UnixStream`](crate::UnixStream).
 ///
-/// Dropping it closes the connection; what was written is still sent. Reading and writing are
+/// Dropping it closes the connection; what was written is still sent, unless something has come
+/// that was not read: then TCP resets the connection, and what is still under way is lost. Who
+/// answers and leaves closes writing first, and then reads to the end. Reading and writing are
 /// *cancel safe* in the sense of the futures-io traits: a poll that is pending has moved no
 /// byte. A read that is given up leaves its word with the loop until the next event; a virtual
 /// clock stands still so long.
