@@ -109,9 +109,9 @@ impl Verdict {
             };
         };
         let is_one_of = |list: &[Errno]| list.iter().any(|errno| errno.raw_os_error() == number);
-        if is_one_of(&LATER) {
+        if is_one_of(LATER) {
             Verdict::Later
-        } else if is_one_of(&NEXT_ONE) {
+        } else if is_one_of(NEXT_ONE) {
             Verdict::NextOne
         } else {
             Verdict::Broken
@@ -120,10 +120,10 @@ impl Verdict {
 }
 
 /// Of descriptors, memory or watches.
-const LATER: [Errno; 5] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::NOSPC];
+const LATER: &[Errno] = &[Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::NOSPC];
 
-/// Linux tells here what became of the connection since it was made.
-const NEXT_ONE: [Errno; 12] = [
+/// Linux tells here what became of the connection since it was made, and accept(2) has the list.
+const NEXT_ONE: &[Errno] = &[
     Errno::CONNABORTED,
     Errno::CONNRESET,
     Errno::INTR,
@@ -135,6 +135,9 @@ const NEXT_ONE: [Errno; 12] = [
     Errno::HOSTDOWN,
     Errno::HOSTUNREACH,
     Errno::NOPROTOOPT,
+    Errno::OPNOTSUPP,
+    #[cfg(target_os = "linux")]
+    Errno::NONET,
     Errno::TIMEDOUT,
 ];
 
@@ -217,6 +220,8 @@ mod tests {
     fn an_error_says_whether_it_is_about_the_connection_the_system_or_the_listener() {
         let verdict = |errno: Errno| Verdict::of(&errno.into());
         assert_eq!(verdict(Errno::CONNABORTED), Verdict::NextOne);
+        #[cfg(target_os = "linux")]
+        assert_eq!([Errno::NONET, Errno::OPNOTSUPP].map(verdict), [Verdict::NextOne; 2]);
         assert_eq!(verdict(Errno::MFILE), Verdict::Later);
         assert_eq!(verdict(Errno::BADF), Verdict::Broken);
         assert_eq!(Verdict::of(&io::Error::other("the wrong loop")), Verdict::Broken);
