@@ -6,8 +6,9 @@
 //! ```
 //!
 //! # Invariants
-//! - Each child is reaped, whatever becomes of its handle: no zombie stays longer than it takes
-//!   the loop to come round.
+//! - Each child is reaped, whatever becomes of its handle: no zombie outlives that by longer than it
+//!   takes the loop to come round. (One that has ended, and whose handle is kept and not asked, is a
+//!   zombie until then: its number is still to mean nobody else.)
 //! - A signal is sent only to a child that was not reaped: never to a stranger with its number.
 //!
 //! Tutorial: chapter 17. Before this: `exit_watch.rs`. After this: `communicate.rs`.
@@ -25,7 +26,8 @@ use crate::process::exit_watch::{Unreaped, status};
 
 /// A child process that was started by a [`Command`](crate::process::Command).
 ///
-/// Dropping it lets the process run; it is reaped when it ends. With
+/// Dropping it lets the process run; it is reaped when it ends. One whose handle is kept is reaped when
+/// that is asked how it ended, and is a zombie of the system's until then. With
 /// [`kill_on_drop`](crate::process::Command::kill_on_drop) it is killed. While a child is awaited,
 /// or was dropped and still runs, a virtual clock stands still.
 pub struct Child {
