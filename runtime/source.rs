@@ -71,6 +71,9 @@ impl LoopRef {
 }
 
 /// A source that a loop watches. Dropping it ends the watch.
+///
+/// Drop it before the file is closed: a struct that holds both declares the source first. The number
+/// of a closed descriptor is soon another file's, and then it is that file's watch that ends.
 #[derive(Debug)]
 pub struct Source {
     key: Key,
