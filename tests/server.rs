@@ -248,6 +248,28 @@ fn a_broken_listener_ends_the_server_with_its_error_after_the_last_connection() 
 }
 
 #[test]
+fn a_listener_that_panics_ends_the_server_with_an_error() {
+    struct Clumsy;
+    impl Accept for Clumsy {
+        type Stream = ();
+        type Peer = ();
+
+        async fn accept(&self) -> io::Result<((), ())> {
+            panic!("it stumbles")
+        }
+    }
+    let (runner, reports) = reporting_runner();
+    let outcome = runner.run(async {
+        let server = serve(Clumsy, async |(), ()| io::Result::Ok(()));
+        let error = server.join().await.unwrap_err();
+        server.join().await.unwrap();
+        error.to_string()
+    });
+    assert!(outcome.unwrap().starts_with("the listener panicked"));
+    assert!(reports.take()[0].contains("it stumbles"));
+}
+
+#[test]
 fn no_more_than_the_limit_are_served_at_once_and_the_next_comes_when_one_ends() {
     let log = Log::new();
     run_virtual(async {

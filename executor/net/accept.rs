@@ -13,6 +13,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use roundelay_runtime::Instant;
@@ -150,6 +151,12 @@ const NEXT_ONE_BY_KIND: [io::ErrorKind; 6] = [
     io::ErrorKind::NetworkUnreachable,
     io::ErrorKind::TimedOut,
 ];
+
+/// What ends a server whose listener is being unwound by a panic.
+pub(crate) fn panic_of_the_listener() -> Option<io::Error> {
+    let text = "the listener panicked; what with is reported when the server is dropped";
+    thread::panicking().then(|| io::Error::other(text))
+}
 
 /// How long a server pauses whose accepting fails, and whether anybody is to be told.
 ///

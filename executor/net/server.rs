@@ -38,7 +38,7 @@ use roundelay_runtime::{Failure, FailureKind, Key};
 
 use crate::combinators::select::select;
 use crate::current::expect_tasks;
-use crate::net::accept::{Accept, Shortage, Verdict};
+use crate::net::accept::{Accept, Shortage, Verdict, panic_of_the_listener};
 use crate::net::readiness::is_time_to_give_way;
 use crate::sync::notify::Notify;
 use crate::sync::semaphore::{Permit, Semaphore};
@@ -204,7 +204,7 @@ impl Server {
     /// ended. A server that nobody closes serves for ever.
     ///
     /// # Errors
-    /// What broke the listener, to whoever asks first.
+    /// What broke the listener, a panic of its own included, to whoever asks first.
     ///
     /// *Cancel safety: safe.*
     #[doc(alias = "serve_forever")]
@@ -287,8 +287,7 @@ impl House {
 
     /// Tells of what nobody can take, but never stops the loop over it.
     fn warn(&self, who: impl Into<String>, error: &dyn fmt::Display) {
-        let failure = Failure::new(FailureKind::TaskFailed, who, error.to_string());
-        self.tasks.loop_ref.warn(failure);
+        self.tasks.loop_ref.warn(Failure::new(FailureKind::TaskFailed, who, error.to_string()));
     }
 }
 
@@ -394,6 +393,7 @@ struct Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
+        self.house.broken.set(self.house.broken.take().or_else(panic_of_the_listener));
         self.house.closed.set(true);
         self.house.changed.notify_all();
     }
