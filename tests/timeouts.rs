@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use futures_lite::future::poll_once;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use roundelay::{
-    Deadline, Queue, Runner, TaskError, duplex, now, promise, sleep, spawn, timeout, timeout_at,
-    timeout_join, yield_now,
+    Deadline, Queue, Runner, TaskError, duplex, fail_after, now, promise, sleep, spawn, timeout,
+    timeout_at, timeout_join, yield_now,
 };
 use support::{Census, Log, ms, must_end, run_virtual};
 
@@ -44,6 +44,8 @@ fn what_is_there_to_be_read_is_read_under_a_limit_that_has_passed_however_often(
             assert_eq!(timeout_at(past, here.read(&mut byte)).await.unwrap().unwrap(), 1);
             let deadline = Deadline::at(past);
             assert_eq!(deadline.guard(here.read(&mut byte)).await.unwrap().unwrap(), 1);
+            there.write_all(b"d").await.unwrap();
+            assert_eq!(fail_after(Duration::ZERO, here.read(&mut byte)).await.unwrap().unwrap(), 1);
         }
     });
 }

@@ -26,6 +26,7 @@ use roundelay_runtime::Instant;
 use crate::cancel::around::{Around, HasLeft};
 use crate::cancel::region::innermost;
 use crate::cancel::scope::{CancelScope, Deadline, Shared, Stage};
+use crate::own_step;
 use crate::time::sleep::{Sleep, now, sleep_until};
 
 impl CancelScope {
@@ -204,7 +205,8 @@ fn is_due(shared: &Shared, timer: &mut Option<(Instant, Sleep)>, cx: &mut Contex
         let has_passed = sleep.is_over_before_it_begins();
         *timer = Some((deadline, sleep)).filter(|_| !has_passed);
         if has_passed {
-            return true;
+            // What only gave way was not told yet what there is: it has its poll in the next turn.
+            return !own_step::gave_way();
         }
     }
     let sleep = timer.as_mut().map(|(_, sleep)| Pin::new(sleep).poll(cx));
