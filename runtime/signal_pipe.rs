@@ -297,6 +297,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri knows no signals")]
     fn a_signal_does_what_it_did_before_until_its_first_listener_hears_it() {
         let nobody_listens = || LISTENERS.lock()[&Signal::USER_2].nobody.load(Ordering::SeqCst);
         know(Signal::USER_2).unwrap();

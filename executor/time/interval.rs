@@ -42,14 +42,15 @@ use crate::time::sleep::{Sleep, now, sleep, sleep_until};
 ///
 /// ```
 /// use std::time::Duration;
-/// use roundelay_executor::{interval, run, sleep};
+/// use roundelay_executor::{Runner, interval, sleep};
 ///
-/// run(async {
+/// Runner::builder().virtual_clock().build()?.run(async {
 ///     let mut ticks = interval(Duration::from_millis(5));
 ///     let first = ticks.tick().await;
 ///     sleep(Duration::from_millis(1)).await; // what the body takes does not add up
 ///     assert_eq!(ticks.tick().await - first, Duration::from_millis(5));
-/// });
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
@@ -97,13 +98,14 @@ pub enum MissedTick {
 ///
 /// ```
 /// use std::time::Duration;
-/// use roundelay_executor::{MissedTick, interval, run};
+/// use roundelay_executor::{MissedTick, Runner, interval};
 ///
-/// run(async {
+/// Runner::builder().virtual_clock().build()?.run(async {
 ///     let mut ticks = interval(Duration::from_millis(1)).missed_tick(MissedTick::Skip);
 ///     let first = ticks.tick().await;
 ///     assert_eq!(ticks.tick().await - first, ticks.period());
-/// });
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "an interval ticks only when `tick` is awaited"]
