@@ -4,7 +4,8 @@
 //! get a number when somebody who observes the loop first hears of them, so nobody else pays.
 //!
 //! # Invariants
-//! - A number is given once per loop, and never to two of its things.
+//! - A number is never given to two things of a loop, and a thing keeps it. (Only of what belongs to a
+//!   loop around it does a loop that is being closed remember nothing.)
 //! - What becomes of a thing is told to the loop that knows it, even if another one is being closed
 //!   in a call of that loop.
 //! - Without an observer telling is one test of one field.

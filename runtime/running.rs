@@ -9,7 +9,8 @@
 //! it.
 //!
 //! # Invariants
-//! - At most one loop runs on a thread.
+//! - At most one loop runs on a thread. Inside of its calls another one may be closed; then the note is
+//!   of that one, and the running one lies behind it.
 //! - The note is there exactly while the loop runs or is being closed.
 //! - While a loop runs, its thread has no context variables of its own: each callback and each
 //!   task brings its own, and those of whoever runs the loop come back with the end of the run.
@@ -79,23 +80,24 @@ pub fn current_loop() -> Option<LoopRef> {
 /// one behind it, and so on: the innermost first.
 ///
 /// ```
-/// use roundelay_runtime::{EventLoop, FailurePolicy, LoopRef, loops_here};
+/// use std::{cell::RefCell, rc::Rc};
+/// use roundelay_runtime::{EventLoop, loops_here};
 ///
-/// struct Checks(LoopRef, LoopRef);
+/// struct Asks(Rc<RefCell<Vec<u64>>>);
 ///
-/// impl Drop for Checks {
+/// impl Drop for Asks {
 ///     fn drop(&mut self) {
-///         let ids = loops_here().iter().map(|home| home.id()).collect::<Vec<_>>();
-///         assert_eq!(ids, [self.0.id(), self.1.id()]);
+///         self.0.borrow_mut().extend(loops_here().iter().map(|home| home.id()));
 ///     }
 /// }
 ///
-/// let outer = EventLoop::builder().failure_policy(FailurePolicy::Stop).build()?;
-/// let inner = EventLoop::new()?;
-/// let checks = Checks(inner.loop_ref().clone(), outer.loop_ref().clone());
-/// inner.call_soon(move || drop(checks))?;
+/// let (outer, inner) = (EventLoop::new()?, EventLoop::new()?);
+/// let (both, seen) = ([inner.id(), outer.id()], Rc::new(RefCell::new(Vec::new())));
+/// let asks = Asks(seen.clone());
+/// inner.call_soon(move || drop(asks))?;
 /// outer.call_soon(move || drop(inner))?; // and with it what it has not called yet
 /// outer.run_once()?;
+/// assert_eq!(*seen.borrow(), both);
 /// assert!(loops_here().is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

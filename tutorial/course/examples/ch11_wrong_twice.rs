@@ -24,7 +24,7 @@ fn main() -> Result<(), RunError> {
             }
         }
         sleep(Duration::from_secs(60)).await;
-        say!("a limit around a task's handle: ordered {} times", ordered.get());
+        say!("a limit around a task's handle, orders placed: {}", ordered.get());
 
         let ordered = Rc::new(Cell::new(0));
         for attempt in 1..=2 {
@@ -33,6 +33,6 @@ fn main() -> Result<(), RunError> {
             }
         }
         sleep(Duration::from_secs(60)).await;
-        say!("a limit around the future itself: ordered {} times", ordered.get());
+        say!("a limit around the future itself, orders placed: {}", ordered.get());
     })
 }
